@@ -1,0 +1,127 @@
+import { DomainError } from "../errors.ts";
+import type { RunnerPhase } from "./enums.ts";
+import { isEmptyMetrics } from "./metrics.ts";
+import type { MetricsConfiguration, Runner, RunnerConfiguration, UpdateWindow } from "./runner.ts";
+
+/** A change by presence: an absent key leaves its field as it is, at every level. */
+export interface RunnerChange {
+  readonly name?: string;
+  readonly desiredPhase?: RunnerPhase;
+  readonly configuration?: ConfigurationChange;
+}
+
+export interface ConfigurationChange {
+  readonly releaseChannel?: number;
+  readonly autoUpdate?: boolean;
+  readonly metrics?: MetricsChange;
+  readonly logLevel?: number;
+  readonly devcontainerImageCacheEnabled?: boolean;
+  /** A window without hours clears the stored one. */
+  readonly updateWindow?: UpdateWindow;
+  /** Already sealed; `sealedTo` is the public key that it was sealed to. */
+  readonly honeycombApiKey?: { readonly sealed: Uint8Array; readonly sealedTo: Uint8Array };
+  readonly continuousProfiling?: boolean;
+}
+
+export interface MetricsChange {
+  readonly enabled?: boolean;
+  readonly url?: string;
+  readonly username?: string;
+  /** Encrypted under the server key; null clears it. */
+  readonly password?: Uint8Array | null;
+  readonly managedMetricsEnabled?: boolean;
+  readonly includeVerboseMetrics?: boolean;
+}
+
+const emptyConfiguration: RunnerConfiguration = {
+  region: "",
+  releaseChannel: 0,
+  autoUpdate: false,
+  logLevel: 0,
+  devcontainerImageCacheEnabled: false,
+  encryptedHoneycombApiKey: new Uint8Array(),
+  continuousProfiling: false,
+};
+
+const emptyMetrics: MetricsConfiguration = {
+  enabled: false,
+  url: "",
+  username: "",
+  password: "",
+  managedMetricsEnabled: false,
+  includeVerboseMetrics: false,
+};
+
+/**
+ * The runner after a change. Pure, so that a store can run it inside the transaction that read the runner.
+ * @param now wall-clock milliseconds, the new `updatedAt`.
+ * @throws DomainError `failed_precondition` when the runner is being deleted.
+ */
+export function applyRunnerChange(runner: Runner, change: RunnerChange, now: number): Runner {
+  if (runner.deletionRequestedAt !== null) {
+    throw new DomainError("failed_precondition", "runner is being deleted", { reason: "RUNNER_DELETING" });
+  }
+  const changesSpec = change.desiredPhase !== undefined || change.configuration !== undefined;
+  return {
+    ...runner,
+    name: change.name ?? runner.name,
+    updatedAt: now,
+    ...(changesSpec && applySpecChange(runner, change)),
+  };
+}
+
+function applySpecChange(
+  runner: Runner,
+  change: RunnerChange,
+): Pick<Runner, "spec" | "specRevision" | "metricsPassword"> {
+  const { spec } = runner;
+  const password = change.configuration?.metrics?.password;
+  const metricsPassword = password === undefined ? runner.metricsPassword : password;
+  const configuration =
+    change.configuration === undefined
+      ? spec.configuration
+      : applyConfigurationChange(spec.configuration, change.configuration, metricsPassword !== null);
+  return {
+    spec: {
+      desiredPhase: change.desiredPhase ?? spec.desiredPhase,
+      variant: spec.variant,
+      ...(configuration && { configuration }),
+    },
+    specRevision: runner.specRevision + 1,
+    metricsPassword,
+  };
+}
+
+function applyConfigurationChange(
+  stored: RunnerConfiguration = emptyConfiguration,
+  change: ConfigurationChange,
+  hasPassword: boolean,
+): RunnerConfiguration {
+  const { metrics: metricsChange, updateWindow: windowChange, honeycombApiKey, ...plain } = change;
+  const { metrics: storedMetrics, updateWindow: storedWindow, ...rest } = stored;
+  const metrics = metricsChange
+    ? applyMetricsChange(storedMetrics, metricsChange, hasPassword)
+    : storedMetrics;
+  const updateWindow = windowChange ? clearedIfEmpty(windowChange) : storedWindow;
+  return {
+    ...rest,
+    ...plain,
+    ...(honeycombApiKey && { encryptedHoneycombApiKey: honeycombApiKey.sealed }),
+    ...(metrics && { metrics }),
+    ...(updateWindow && { updateWindow }),
+  };
+}
+
+function applyMetricsChange(
+  stored: MetricsConfiguration = emptyMetrics,
+  change: MetricsChange,
+  hasPassword: boolean,
+): MetricsConfiguration | undefined {
+  const { password: _, ...plain } = change;
+  const metrics = { ...stored, ...plain };
+  return isEmptyMetrics(metrics) && !hasPassword ? undefined : metrics;
+}
+
+function clearedIfEmpty(window: UpdateWindow): UpdateWindow | undefined {
+  return window.startHour === undefined && window.endHour === undefined ? undefined : window;
+}

@@ -1,0 +1,33 @@
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+
+const version = 1;
+const nonceLength = 12;
+const tagLength = 16;
+
+/** Encrypts what the server must be able to give back later, under the server key. */
+export interface SecretBox {
+  /** @returns version byte, 12-byte nonce, ciphertext, 16-byte tag (AES-256-GCM). */
+  seal(plaintext: Uint8Array): Uint8Array;
+  /** @throws Error when the box was made under another key or was damaged. */
+  open(sealed: Uint8Array): Uint8Array;
+}
+
+/** @param key 32 bytes. */
+export function secretBox(key: Uint8Array): SecretBox {
+  return {
+    seal(plaintext) {
+      const nonce = randomBytes(nonceLength);
+      const cipher = createCipheriv("aes-256-gcm", key, nonce);
+      const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()]);
+      return Buffer.concat([Buffer.of(version), nonce, ciphertext, cipher.getAuthTag()]);
+    },
+    open(sealed) {
+      if (sealed[0] !== version || sealed.length < 1 + nonceLength + tagLength) {
+        throw new Error("a sealed value has an unknown shape");
+      }
+      const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(1, 1 + nonceLength));
+      decipher.setAuthTag(sealed.subarray(-tagLength));
+      return Buffer.concat([decipher.update(sealed.subarray(1 + nonceLength, -tagLength)), decipher.final()]);
+    },
+  };
+}

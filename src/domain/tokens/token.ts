@@ -1,0 +1,57 @@
+import { createHash, randomBytes } from "node:crypto";
+import { crc32 } from "node:zlib";
+
+/** What a token is for, told by its prefix so that people and secret scanners can tell them apart. */
+export const tokenPrefixes = {
+  personal: "rcpat",
+  serviceAccount: "rcsat",
+  runner: "rcrun",
+  exchange: "rcexc",
+} as const;
+export type TokenKind = keyof typeof tokenPrefixes;
+
+/** A fresh token: the secret goes to its owner once, only the hash is kept. */
+export interface MintedToken {
+  readonly secret: string;
+  readonly hash: Uint8Array;
+}
+
+const secretLength = 43; // base62 digits that hold 256 bits
+const checksumLength = 6; // base62 digits that hold 32 bits
+
+/** Mints `<prefix>_<256 random bits><CRC-32 of all before it>`, in base62. */
+export function mintToken(kind: TokenKind, random: (size: number) => Uint8Array = randomBytes): MintedToken {
+  const bits = BigInt(`0x${Buffer.from(random(32)).toString("hex")}`);
+  const body = `${tokenPrefixes[kind]}_${base62(bits, secretLength)}`;
+  const secret = body + checksum(body);
+  return { secret, hash: hashToken(secret) };
+}
+
+/** SHA-256: enough for secrets of 256 random bits, and fast enough for every call. */
+export function hashToken(secret: string): Uint8Array {
+  return createHash("sha256").update(secret).digest();
+}
+
+/** The kind of a token of ours whose checksum holds, else null. Operators may also choose tokens of their own. */
+export function tokenKind(secret: string): TokenKind | null {
+  for (const kind of Object.keys(tokenPrefixes) as TokenKind[]) {
+    const prefix = `${tokenPrefixes[kind]}_`;
+    if (!secret.startsWith(prefix)) continue;
+    const body = secret.slice(0, -checksumLength);
+    const whole = secret.length === prefix.length + secretLength + checksumLength;
+    return whole && checksum(body) === secret.slice(-checksumLength) ? kind : null;
+  }
+  return null;
+}
+
+function checksum(body: string): string {
+  return base62(BigInt(crc32(body)), checksumLength);
+}
+
+const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+function base62(value: bigint, length: number): string {
+  let text = "";
+  for (let rest = value; text.length < length; rest /= 62n) text = digits.charAt(Number(rest % 62n)) + text;
+  return text;
+}

@@ -1,0 +1,28 @@
+import { asc, eq } from "drizzle-orm";
+import type { AccountStore, SpecCodec } from "../store.ts";
+import type { CommitQueue } from "./commit-queue.ts";
+import type { Connection } from "./open.ts";
+import { runnerRows } from "./runner-rows.ts";
+import { organizations, runners, users } from "./schema.ts";
+
+export function accountStore(connection: Connection, commits: CommitQueue, specs: SpecCodec): AccountStore {
+  const { toRow } = runnerRows(specs);
+  return {
+    async first() {
+      const row = connection
+        .select({ organization: organizations, admin: users })
+        .from(users)
+        .innerJoin(organizations, eq(organizations.id, users.organizationId))
+        .orderBy(asc(users.id))
+        .limit(1)
+        .get();
+      return row ?? null;
+    },
+    found: (organization, admin, localConfiguration) =>
+      commits.run(() => {
+        connection.insert(organizations).values(organization).run();
+        connection.insert(users).values(admin).run();
+        connection.insert(runners).values(toRow(localConfiguration)).run();
+      }),
+  };
+}

@@ -1,0 +1,28 @@
+import Database from "better-sqlite3";
+
+/** Another server holds the database. */
+export class DatabaseInUseError extends Error {
+  override readonly name = "DatabaseInUseError";
+}
+
+/**
+ * Makes this process the only server of a database file until `release` is called or the process ends, however
+ * it ends. Node has no file locks of its own; an exclusive SQLite transaction on an empty side file is a lock of
+ * the kernel, and unlike one on the database it lets `rollcall token` and backups work beside the server.
+ * @throws DatabaseInUseError when another process, or another server in this one, holds it.
+ */
+export function lockDatabase(file: string): { release(): void } {
+  const lock = new Database(`${file}.lock`, { timeout: 0 });
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+  } catch (error) {
+    lock.close();
+    if (error instanceof Database.SqliteError && error.code === "SQLITE_BUSY") {
+      throw new DatabaseInUseError(
+        `another rollcall server is using ${file}; stop it, or choose another --data-dir`,
+      );
+    }
+    throw error;
+  }
+  return { release: () => void lock.close() };
+}

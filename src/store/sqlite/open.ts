@@ -1,0 +1,79 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import Database from "better-sqlite3";
+import { sql } from "drizzle-orm";
+import { type BetterSQLite3Database, drizzle } from "drizzle-orm/better-sqlite3";
+import { migrate } from "drizzle-orm/better-sqlite3/migrator";
+import { readMigrationFiles } from "drizzle-orm/migrator";
+import * as schema from "./schema.ts";
+
+/** A typed connection; `$client` is the driver's. */
+export type Connection = BetterSQLite3Database<typeof schema> & { $client: Database.Database };
+
+/** The file cannot be used as this version's database; the message says why and what to do. */
+export class UnusableDatabaseError extends Error {
+  override readonly name = "UnusableDatabaseError";
+}
+
+const migrations = { migrationsFolder: fileURLToPath(new URL("./migrations", import.meta.url)) };
+
+/** Marks our files in the SQLite header, so that another program's database is never migrated: "RCLL". */
+const applicationId = 0x52434c4c;
+
+/** How long a write waits for `rollcall token` or a backup on the same file, in milliseconds. */
+const busyTimeoutMs = 5000;
+
+/**
+ * Opens the database and brings its schema up to date.
+ * @param mode `"create"` makes and migrates the file; `"existing"` takes it as it is, and refuses an old schema.
+ * @throws UnusableDatabaseError for a file of a newer version, of another program, or (`"existing"`) none at all.
+ */
+export function openConnection(file: string, mode: "create" | "existing"): Connection {
+  if (mode === "existing" && !existsSync(file)) {
+    throw new UnusableDatabaseError(`${file} does not exist; start the server once, or check --data-dir`);
+  }
+  const client = new Database(file, { timeout: busyTimeoutMs });
+  try {
+    const connection = drizzle(client, { schema });
+    refuseForeignFile(client, file);
+    client.pragma("journal_mode = WAL");
+    client.pragma("synchronous = FULL");
+    client.pragma("foreign_keys = ON");
+    const newest = readMigrationFiles(migrations).at(-1)?.folderMillis ?? 0;
+    const applied = appliedMigration(connection);
+    if (applied > newest) {
+      throw new UnusableDatabaseError(
+        `${file} was written by a newer version of rollcall; run that version, or restore a backup`,
+      );
+    }
+    if (mode === "create") {
+      client.pragma(`application_id = ${applicationId}`);
+      if (applied < newest) migrate(connection, migrations);
+    } else if (applied < newest) {
+      throw new UnusableDatabaseError(`${file} has an older schema; start this version's server once`);
+    }
+    return connection;
+  } catch (error) {
+    client.close();
+    if (error instanceof Database.SqliteError && error.code === "SQLITE_NOTADB") {
+      throw new UnusableDatabaseError(`${file} is not a database`);
+    }
+    throw error;
+  }
+}
+
+function refuseForeignFile(client: Database.Database, file: string): void {
+  const id = client.pragma("application_id", { simple: true });
+  const tables = client.prepare("SELECT count(*) FROM sqlite_schema").pluck().get();
+  if (id !== applicationId && tables !== 0) {
+    throw new UnusableDatabaseError(`${file} is a database of another program`);
+  }
+}
+
+/** When the newest migration that the file has seen was made, in milliseconds; 0 for a new file. */
+function appliedMigration(connection: Connection): number {
+  const known = sql`SELECT 1 FROM sqlite_schema WHERE name = '__drizzle_migrations'`;
+  if (connection.get(known) === undefined) return 0;
+  const newest = sql`SELECT max(created_at) AS at FROM __drizzle_migrations`;
+  return Number(connection.get<{ at: number | null }>(newest).at ?? 0);
+}

@@ -1,0 +1,121 @@
+import { and, eq, isNull, sql } from "drizzle-orm";
+import { DomainError } from "../../domain/errors.ts";
+import { applyRunnerChange } from "../../domain/runners/update.ts";
+import type { RunnerStore, SpecCodec } from "../store.ts";
+import type { CommitQueue } from "./commit-queue.ts";
+import { isUniqueViolation } from "./failures.ts";
+import { idempotency } from "./idempotency.ts";
+import type { Connection } from "./open.ts";
+import { runnerListing } from "./runner-list.ts";
+import { runnerRows } from "./runner-rows.ts";
+import { accessTokens, exchangeTokens, runnerManagers, runners } from "./schema.ts";
+import { columnPlaceholders } from "./statements.ts";
+
+export function runnerStore(connection: Connection, commits: CommitQueue, specs: SpecCodec): RunnerStore {
+  const { toRow, fromRow } = runnerRows(specs);
+  const calls = idempotency(connection);
+  const listRows = runnerListing(connection);
+  const isTheRunner = and(
+    eq(runners.id, sql.placeholder("id")),
+    eq(runners.organizationId, sql.placeholder("organizationId")),
+  );
+  const insert = connection.insert(runners).values(columnPlaceholders(runners)).prepare();
+  const insertToken = connection.insert(exchangeTokens).values(columnPlaceholders(exchangeTokens)).prepare();
+  const select = connection.select().from(runners).where(isTheRunner).prepare();
+  const selectManager = connection
+    .select({ id: runnerManagers.id })
+    .from(runnerManagers)
+    .where(
+      and(
+        eq(runnerManagers.id, sql.placeholder("managerId")),
+        eq(runnerManagers.organizationId, sql.placeholder("organizationId")),
+      ),
+    )
+    .prepare();
+  const change = connection
+    .update(runners)
+    .set({
+      name: sql`${sql.placeholder("name")}`,
+      updatedAt: sql`${sql.placeholder("updatedAt")}`,
+      spec: sql`${sql.placeholder("spec")}`,
+      specRevision: sql`${sql.placeholder("specRevision")}`,
+      metricsPassword: sql`${sql.placeholder("metricsPassword")}`,
+    })
+    .where(isTheRunner)
+    .prepare();
+  const markDeleting = connection
+    .update(runners)
+    .set({ deletionRequestedAt: sql`coalesce(${runners.deletionRequestedAt}, ${sql.placeholder("now")})` })
+    .where(isTheRunner)
+    .prepare();
+  const remove = connection.delete(runners).where(isTheRunner).prepare();
+  const endTokens = connection
+    .update(accessTokens)
+    .set({ revokedAt: sql`${sql.placeholder("now")}`, revokedFor: "RUNNER_DELETED" })
+    .where(
+      and(
+        eq(accessTokens.organizationId, sql.placeholder("organizationId")),
+        eq(accessTokens.subjectId, sql.placeholder("id")),
+        isNull(accessTokens.revokedAt),
+      ),
+    )
+    .prepare();
+
+  return {
+    create: (runner, token, call) =>
+      commits.run(() => {
+        if (call) {
+          const answer = calls.find(runner.organizationId, call, runner.createdAt);
+          if (answer) return { replay: answer };
+        }
+        if (runner.managerId !== null && selectManager.get({ ...runner }) === undefined) {
+          throw new DomainError("not_found", "runner manager not found", {
+            reason: "RUNNER_MANAGER_NOT_FOUND",
+          });
+        }
+        try {
+          insert.run(toRow(runner));
+        } catch (error) {
+          if (!isUniqueViolation(error) || runner.managerId === null) throw error;
+          throw new DomainError("already_exists", "the runner manager has a runner already", {
+            reason: "RUNNER_MANAGER_TAKEN",
+          });
+        }
+        insertToken.run({
+          ...token,
+          hash: Buffer.from(token.hash),
+          organizationId: runner.organizationId,
+          runnerId: runner.id,
+          usedAt: null,
+          idempotencyHash: null,
+          accessTokenId: null,
+        });
+        if (call) calls.keep(runner.organizationId, call);
+        return { replay: null };
+      }),
+    async get(organizationId, id) {
+      const row = select.get({ organizationId, id });
+      return row ? fromRow(row) : null;
+    },
+    async list(scope, filter, page) {
+      const { rows, more } = listRows(scope, filter, page);
+      return { rows: rows.map(fromRow), more };
+    },
+    update: (authorized, wanted, now) =>
+      commits.run(() => {
+        const row = select.get({ ...authorized });
+        if (row === undefined) return null;
+        const changed = applyRunnerChange(fromRow(row), wanted, now);
+        change.run(toRow(changed));
+        return changed;
+      }),
+    requestDeletion: (authorized, now) =>
+      commits.run(() => markDeleting.run({ ...authorized, now }).changes > 0),
+    remove: (authorized, now) =>
+      commits.run(() => {
+        const gone = remove.run({ ...authorized }).changes === 0;
+        if (!gone) endTokens.run({ ...authorized, now });
+        return !gone;
+      }),
+  };
+}

@@ -1,0 +1,122 @@
+import { sql } from "drizzle-orm";
+import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+
+// Times are wall-clock milliseconds since the Unix epoch, hashes are SHA-256, ids are UUIDs in lower case.
+
+const organizationId = () =>
+  text("organization_id")
+    .notNull()
+    .references(() => organizations.id);
+
+export const organizations = sqliteTable("organizations", {
+  id: text("id").primaryKey(),
+  name: text("name").notNull(),
+  createdAt: integer("created_at").notNull(),
+});
+
+export const users = sqliteTable(
+  "users",
+  {
+    id: text("id").primaryKey(),
+    organizationId: organizationId(),
+    name: text("name").notNull(),
+    email: text("email").notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [uniqueIndex("users_email").on(t.organizationId, t.email)],
+);
+
+export const runnerManagers = sqliteTable("runner_managers", {
+  id: text("id").primaryKey(),
+  organizationId: organizationId(),
+  name: text("name").notNull(),
+  createdAt: integer("created_at").notNull(),
+});
+
+export const runners = sqliteTable(
+  "runners",
+  {
+    id: text("id").primaryKey(),
+    organizationId: organizationId(),
+    name: text("name").notNull(),
+    kind: integer("kind").notNull(),
+    provider: integer("provider").notNull(),
+    managerId: text("manager_id").references(() => runnerManagers.id),
+    creatorId: text("creator_id").notNull(),
+    creatorPrincipal: integer("creator_principal").notNull(),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+    spec: blob("spec", { mode: "buffer" }).notNull(),
+    specRevision: integer("spec_revision").notNull(),
+    metricsPassword: blob("metrics_password", { mode: "buffer" }),
+    deletionRequestedAt: integer("deletion_requested_at"),
+  },
+  (t) => [
+    // One index an order of listing: each page is a range of one of them, whatever the page number.
+    index("runners_by_id").on(t.organizationId, t.id),
+    index("runners_by_kind").on(t.organizationId, t.kind, t.id),
+    index("runners_by_provider").on(t.organizationId, t.provider, t.id),
+    index("runners_by_creator").on(t.organizationId, t.creatorId, t.id),
+    uniqueIndex("runners_manager").on(t.managerId).where(sql`manager_id IS NOT NULL`),
+    uniqueIndex("runners_local_configuration").on(t.organizationId).where(sql`kind = 3`),
+  ],
+);
+
+// The rows of a deleted runner stay, revoked, so that its agent is told why it is refused.
+export const accessTokens = sqliteTable(
+  "access_tokens",
+  {
+    id: text("id").primaryKey(),
+    organizationId: organizationId(),
+    hash: blob("hash", { mode: "buffer" }).notNull(),
+    subjectId: text("subject_id").notNull(),
+    principal: integer("principal").notNull(),
+    description: text("description").notNull(),
+    readOnly: integer("read_only", { mode: "boolean" }).notNull(),
+    creatorId: text("creator_id").notNull(),
+    creatorPrincipal: integer("creator_principal").notNull(),
+    createdAt: integer("created_at").notNull(),
+    expiresAt: integer("expires_at"),
+    lastUsedAt: integer("last_used_at"),
+    revokedAt: integer("revoked_at"),
+    revokedFor: text("revoked_for", { enum: ["TOKEN_REVOKED", "RUNNER_DELETED"] }),
+  },
+  (t) => [
+    uniqueIndex("access_tokens_hash").on(t.hash),
+    index("access_tokens_by_subject").on(t.organizationId, t.subjectId, t.id),
+  ],
+);
+
+export const exchangeTokens = sqliteTable(
+  "exchange_tokens",
+  {
+    hash: blob("hash", { mode: "buffer" }).primaryKey(),
+    organizationId: organizationId(),
+    runnerId: text("runner_id")
+      .notNull()
+      .references(() => runners.id, { onDelete: "cascade" }),
+    createdAt: integer("created_at").notNull(),
+    expiresAt: integer("expires_at").notNull(),
+    usedAt: integer("used_at"),
+    idempotencyHash: blob("idempotency_hash", { mode: "buffer" }),
+    accessTokenId: text("access_token_id").references(() => accessTokens.id),
+  },
+  (t) => [index("exchange_tokens_by_runner").on(t.runnerId)],
+);
+
+export const idempotentCalls = sqliteTable(
+  "idempotent_calls",
+  {
+    organizationId: organizationId(),
+    callerId: text("caller_id").notNull(),
+    method: text("method").notNull(),
+    keyHash: blob("key_hash", { mode: "buffer" }).notNull(),
+    requestHash: blob("request_hash", { mode: "buffer" }).notNull(),
+    answer: blob("answer", { mode: "buffer" }).notNull(),
+    expiresAt: integer("expires_at").notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.callerId, t.method, t.keyHash] }),
+    index("idempotent_calls_by_expiry").on(t.expiresAt),
+  ],
+);

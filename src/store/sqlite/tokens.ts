@@ -1,0 +1,136 @@
+import { and, desc, eq, isNull, ne, sql } from "drizzle-orm";
+import { Principal } from "../../domain/access/principal.ts";
+import type { AccessToken } from "../../domain/tokens/access-token.ts";
+import { decideExchange } from "../../domain/tokens/exchange.ts";
+import type { TokenStore } from "../store.ts";
+import type { CommitQueue } from "./commit-queue.ts";
+import type { Connection } from "./open.ts";
+import { accessTokens, exchangeTokens, runners } from "./schema.ts";
+import { columnPlaceholders } from "./statements.ts";
+
+export function tokenStore(connection: Connection, commits: CommitQueue): TokenStore {
+  const selectAccess = connection
+    .select()
+    .from(accessTokens)
+    .where(eq(accessTokens.hash, sql.placeholder("hash")))
+    .prepare();
+  const selectExchange = connection
+    .select()
+    .from(exchangeTokens)
+    .where(eq(exchangeTokens.hash, sql.placeholder("hash")))
+    .prepare();
+  const selectRunner = connection
+    .select({ creatorId: runners.creatorId, creatorPrincipal: runners.creatorPrincipal })
+    .from(runners)
+    .where(
+      and(
+        eq(runners.id, sql.placeholder("runnerId")),
+        eq(runners.organizationId, sql.placeholder("organizationId")),
+      ),
+    )
+    .prepare();
+  const insertAccess = connection.insert(accessTokens).values(columnPlaceholders(accessTokens)).prepare();
+  const insertExchange = connection
+    .insert(exchangeTokens)
+    .values(columnPlaceholders(exchangeTokens))
+    .prepare();
+  const useExchange = connection
+    .update(exchangeTokens)
+    .set({
+      usedAt: sql`${sql.placeholder("usedAt")}`,
+      idempotencyHash: sql`${sql.placeholder("idempotencyHash")}`,
+      accessTokenId: sql`${sql.placeholder("accessTokenId")}`,
+    })
+    .where(eq(exchangeTokens.hash, sql.placeholder("hash")))
+    .prepare();
+  const revoke = connection
+    .update(accessTokens)
+    .set({ revokedAt: sql`${sql.placeholder("now")}`, revokedFor: "TOKEN_REVOKED" })
+    .where(
+      and(
+        eq(accessTokens.id, sql.placeholder("id")),
+        eq(accessTokens.organizationId, sql.placeholder("organizationId")),
+        isNull(accessTokens.revokedAt),
+      ),
+    )
+    .prepare();
+  const list = connection
+    .select()
+    .from(accessTokens)
+    .where(
+      and(
+        eq(accessTokens.organizationId, sql.placeholder("organizationId")),
+        ne(accessTokens.principal, Principal.RUNNER),
+      ),
+    )
+    .orderBy(desc(accessTokens.id))
+    .prepare();
+
+  return {
+    async findAccessToken(hash) {
+      const row = selectAccess.get({ hash });
+      return row ? fromRow(row) : null;
+    },
+    addExchangeToken: (runner, token) =>
+      commits.run(() => {
+        const { id: runnerId, organizationId } = runner;
+        if (selectRunner.get({ runnerId, organizationId }) === undefined) return false;
+        insertExchange.run({
+          ...token,
+          hash: Buffer.from(token.hash),
+          organizationId,
+          runnerId,
+          usedAt: null,
+          idempotencyHash: null,
+          accessTokenId: null,
+        });
+        return true;
+      }),
+    exchange: ({ hash, idempotencyHash, access, now }) =>
+      commits.run(() => {
+        const decision = decideExchange(selectExchange.get({ hash }) ?? null, idempotencyHash, now);
+        const { organizationId, runnerId, usedAt } = decision.token;
+        if (decision.replaces !== null) revoke.run({ id: decision.replaces, organizationId, now });
+        insertAccess.run({
+          id: access.id,
+          hash: Buffer.from(access.hash),
+          organizationId,
+          subjectId: runnerId,
+          principal: Principal.RUNNER,
+          description: "",
+          readOnly: false,
+          creatorId: runnerId,
+          creatorPrincipal: Principal.RUNNER,
+          createdAt: now,
+          expiresAt: null,
+          lastUsedAt: null,
+          revokedAt: null,
+          revokedFor: null,
+        });
+        useExchange.run({ hash, usedAt: usedAt ?? now, idempotencyHash, accessTokenId: access.id });
+        return decision.token;
+      }),
+    addAccessToken: ({ creator, ...token }) =>
+      commits.run(() => {
+        insertAccess.run({
+          ...token,
+          hash: Buffer.from(token.hash),
+          creatorId: creator.id,
+          creatorPrincipal: creator.principal,
+          lastUsedAt: null,
+          revokedAt: null,
+          revokedFor: null,
+        });
+      }),
+    async listAccessTokens(organizationId) {
+      return list.all({ organizationId }).map(fromRow);
+    },
+    revokeAccessToken: (organizationId, id, now) =>
+      commits.run(() => revoke.run({ id, organizationId, now }).changes > 0),
+  };
+}
+
+function fromRow(row: typeof accessTokens.$inferSelect): AccessToken {
+  const { hash: _, creatorId: _id, creatorPrincipal: _principal, ...token } = row;
+  return { ...token, principal: token.principal as Principal };
+}

@@ -1,0 +1,133 @@
+import type { Subject } from "../domain/access/principal.ts";
+import type { Authorized, RunnerScope } from "../domain/access/runners.ts";
+import type { Page } from "../domain/paging/cursor.ts";
+import type { RunnerKind, RunnerProvider } from "../domain/runners/enums.ts";
+import type { Runner, RunnerSpec } from "../domain/runners/runner.ts";
+import type { RunnerChange } from "../domain/runners/update.ts";
+import type { AccessToken } from "../domain/tokens/access-token.ts";
+import type { ExchangeToken } from "../domain/tokens/exchange.ts";
+
+/**
+ * What the server keeps. Each method is one atomic intention: when its promise resolves, the change is on disk
+ * and every later read sees it; when it rejects, nothing of it was kept. All times are wall-clock milliseconds
+ * since the Unix epoch, all hashes SHA-256.
+ *
+ * Methods reject with a DomainError for what a rule refuses, `unavailable` when the disk cannot take a write.
+ */
+export interface Store {
+  readonly runners: RunnerStore;
+  readonly tokens: TokenStore;
+  readonly accounts: AccountStore;
+  /** Whether the store can still answer. */
+  healthy(): Promise<boolean>;
+  /** Finishes what was accepted, then releases the file. Later calls reject. */
+  close(): Promise<void>;
+}
+
+/** A secret's hash and its life. */
+export interface NewExchangeToken {
+  readonly hash: Uint8Array;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+}
+
+/** Lets a repeated call find the answer to the first one. */
+export interface IdempotentCall {
+  readonly callerId: string;
+  readonly method: string;
+  readonly keyHash: Uint8Array;
+  /** Hash of the request: another request under the same key is refused. */
+  readonly requestHash: Uint8Array;
+  /** The answer to keep, encrypted: it holds secrets. */
+  readonly answer: Uint8Array;
+  readonly expiresAt: number;
+}
+
+export interface RunnerFilter {
+  /** Values inside one list are alternatives, lists must all match, an empty list matches everything. */
+  readonly creatorIds: readonly string[];
+  readonly kinds: readonly RunnerKind[];
+  readonly providers: readonly RunnerProvider[];
+}
+
+export interface Rows<T> {
+  readonly rows: readonly T[];
+  /** Whether another page follows. */
+  readonly more: boolean;
+}
+
+export interface RunnerStore {
+  /**
+   * Registers a runner with its first exchange token. With `call`, a repetition registers nothing and resolves
+   * to the answer kept for the first call.
+   */
+  create(
+    runner: Runner,
+    token: NewExchangeToken,
+    call?: IdempotentCall,
+  ): Promise<{ replay: Uint8Array | null }>;
+  get(organizationId: string, id: string): Promise<Runner | null>;
+  /** Newest first. */
+  list(scope: RunnerScope, filter: RunnerFilter, page: Page): Promise<Rows<Runner>>;
+  /** Applies the change to the runner as it is when the write runs; null when it is gone. */
+  update(runner: Authorized<"update">, change: RunnerChange, now: number): Promise<Runner | null>;
+  /** Marks the runner as winding down; false when it is gone. */
+  requestDeletion(runner: Authorized<"delete">, now: number): Promise<boolean>;
+  /** Removes the runner, and ends its tokens; false when it is gone already. */
+  remove(runner: Authorized<"delete">, now: number): Promise<boolean>;
+}
+
+export interface NewAccessToken extends Omit<AccessToken, "lastUsedAt" | "revokedAt" | "revokedFor"> {
+  readonly hash: Uint8Array;
+  readonly creator: Subject;
+}
+
+export interface TokenStore {
+  findAccessToken(hash: Uint8Array): Promise<AccessToken | null>;
+  /** An exchange token for a runner; earlier ones stay valid. False when the runner is gone. */
+  addExchangeToken(runner: Authorized<"mintToken">, token: NewExchangeToken): Promise<boolean>;
+  /**
+   * Uses up an exchange token and gives out an access token for its runner.
+   * @throws DomainError `unauthenticated` when it is unknown, used or expired.
+   */
+  exchange(claim: ExchangeClaim): Promise<ExchangeToken>;
+  addAccessToken(token: NewAccessToken): Promise<void>;
+  /** Tokens of users and service accounts of an organisation, newest first, revoked ones included. */
+  listAccessTokens(organizationId: string): Promise<readonly AccessToken[]>;
+  /** False when there is no such live token. */
+  revokeAccessToken(organizationId: string, id: string, now: number): Promise<boolean>;
+}
+
+export interface ExchangeClaim {
+  readonly hash: Uint8Array;
+  readonly idempotencyHash: Uint8Array | null;
+  readonly access: { readonly id: string; readonly hash: Uint8Array };
+  readonly now: number;
+}
+
+export interface Organization {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: number;
+}
+
+export interface User {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly name: string;
+  readonly email: string;
+  readonly createdAt: number;
+}
+
+export interface AccountStore {
+  /** The organisation and the user that the first start made; null before it. */
+  first(): Promise<{ organization: Organization; admin: User } | null>;
+  /** Makes the first organisation with its admin and its LOCAL_CONFIGURATION runner, all or nothing. */
+  found(organization: Organization, admin: User, localConfiguration: Runner): Promise<void>;
+}
+
+/** How a store turns a spec into bytes and back; the schema of those bytes is the contract's. */
+export interface SpecCodec {
+  encode(spec: RunnerSpec): Uint8Array;
+  decode(bytes: Uint8Array): RunnerSpec;
+}
