@@ -1,0 +1,52 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ConnectRouter, type MethodImpl } from "@connectrpc/connect";
+import type { UniversalHandlerOptions } from "@connectrpc/connect/protocol";
+import { jsonDecoder } from "./json-decoder.ts";
+
+/**
+ * A router that registers on another one, and gives every method a decoder for its own request JSON: it refuses
+ * invalid UTF-8 and unknown enum names.
+ *
+ * Connect calls the `textDecoder` of its JSON options for each JSON request of every protocol, after
+ * authentication, decompression and the size limits, and answers what it throws as an error of the call. So one
+ * hook covers what would otherwise need a parser for every protocol. `test/http/json-enums.test.ts` proves that
+ * it is called, should a release of Connect change that.
+ */
+export function checkedRouter(
+  router: ConnectRouter,
+  jsonOptions: UniversalHandlerOptions["jsonOptions"],
+): ConnectRouter {
+  const withDecoder = (method: DescMethod, options: Partial<UniversalHandlerOptions> | undefined) => ({
+    ...options,
+    jsonOptions: { ...jsonOptions, ...options?.jsonOptions, textDecoder: jsonDecoder(method.input) },
+  });
+  const checked: ConnectRouter = {
+    handlers: router.handlers,
+    service(service: DescService, implementation, options) {
+      for (const method of service.methods) {
+        const implemented = Reflect.get(implementation, method.localName);
+        const call =
+          typeof implemented === "function"
+            ? implemented.bind(implementation)
+            : () => {
+                throw new ConnectError(
+                  `${service.typeName}.${method.name} is not implemented`,
+                  Code.Unimplemented,
+                );
+              };
+        // The caller's types tied the implementation to the service; looked up by name it has none left.
+        router.rpc(method, call as never, withDecoder(method, options));
+      }
+      return checked;
+    },
+    rpc<M extends DescMethod>(
+      method: M,
+      implementation: MethodImpl<M>,
+      options?: Partial<UniversalHandlerOptions>,
+    ) {
+      router.rpc(method, implementation, withDecoder(method, options));
+      return checked;
+    },
+  };
+  return checked;
+}

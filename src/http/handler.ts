@@ -1,0 +1,49 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { type CorsOptions, corsPolicy } from "./cors.ts";
+import type { RequestHandler } from "./node-http.ts";
+import { type PlainEndpoint, servePlain } from "./plain.ts";
+import { type ProceduresOptions, procedures } from "./procedures.ts";
+import { answerJson, refuseCall, speaksGrpc } from "./refuse.ts";
+
+export interface HandlerOptions extends ProceduresOptions {
+  /** What clients may put before `/package.Service/Method`. Default: nothing and `/api`. */
+  readonly prefixes?: readonly string[];
+  readonly cors?: CorsOptions;
+  /** Plain endpoints by exact path. They are not reachable under a prefix. */
+  readonly plain?: Readonly<Record<string, PlainEndpoint>>;
+}
+
+/** `/package.Service/Method`, the package included: without its dot `/assets/app` would look like a procedure. */
+const procedureRegExp = /^\/[A-Za-z_]\w*(\.[A-Za-z_]\w*)+\/[A-Za-z_]\w*$/;
+
+/**
+ * Everything above a connection and below a handler: CORS, plain endpoints, path prefixes, procedures. A
+ * procedure that nobody registered is `unimplemented` in the protocol that asked, other paths are 404.
+ */
+export function createHandler(options: HandlerOptions): RequestHandler {
+  const { prefixes = ["", "/api"], cors = { origins: [] }, plain = {}, ...rest } = options;
+  const registered = procedures(rest);
+  const endpoints = new Map(Object.entries(plain));
+  const answeredByCors = corsPolicy(cors);
+  const longestFirst = [...prefixes].sort((a, b) => b.length - a.length);
+
+  return (req, res) => {
+    if (answeredByCors(req, res)) return;
+    const path = (req.url ?? "").split("?", 1)[0] ?? "";
+    const endpoint = endpoints.get(path);
+    if (endpoint !== undefined) {
+      void servePlain(endpoint, req, res, (error) => options.onError(error, path));
+      return;
+    }
+    const prefix = longestFirst.find((candidate) => path.startsWith(`${candidate}/`));
+    const procedure = prefix === undefined ? undefined : path.slice(prefix.length);
+    const serve = procedure === undefined ? undefined : registered.get(procedure);
+    if (serve !== undefined) {
+      serve(req, res);
+    } else if (procedure !== undefined && (speaksGrpc(req) || procedureRegExp.test(procedure))) {
+      refuseCall(req, res, new ConnectError(`unknown procedure ${procedure}`, Code.Unimplemented));
+    } else {
+      answerJson(req, res, 404, { code: "not_found", message: `nothing is served at ${path}` });
+    }
+  };
+}

@@ -1,0 +1,107 @@
+import http from "node:http";
+import http2 from "node:http2";
+import type { Socket } from "node:net";
+import type { Connection } from "./connection.ts";
+import type { Limits } from "./limits.ts";
+import type { NodeServerRequest, NodeServerResponse, RequestHandler } from "./node-http.ts";
+import { rawAnswer } from "./raw-answer.ts";
+
+/** The two HTTP servers of Node, fed with sockets that someone else accepted. */
+export interface HttpServers {
+  /** Serves calls on a socket (the inner one under TLS) and counts them on its connection. */
+  serve(wire: "http1" | "http2", connection: Connection, socket: Socket): void;
+  /** Tells a client in its own language that this connection is not served, and closes it. */
+  refuse(wire: "http1" | "http2", socket: Socket, reason: Refusal): void;
+}
+
+export interface Refusal {
+  /** HTTP status, and code and message of the JSON body, for HTTP/1.1. */
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+  /** Error code of the GOAWAY frame, for HTTP/2. */
+  readonly goaway: number;
+}
+
+export function httpServers(limits: Limits, handler: RequestHandler): HttpServers {
+  // Sockets are handed over within one tick, so the session that follows belongs to the socket just given.
+  const owners = new WeakMap<object, Connection>();
+
+  function onRequest(req: NodeServerRequest, res: NodeServerResponse): void {
+    const key = "stream" in req ? req.stream.session : req.socket;
+    const connection = key === undefined ? undefined : owners.get(key);
+    if (connection === undefined) {
+      res.destroy();
+      return;
+    }
+    connection.callStarted(res);
+    res.once("close", () => connection.callEnded(res));
+    if (!("stream" in req)) limitRequestTime(req, limits.requestTimeoutMs);
+    handler(req, res);
+  }
+
+  const http1 = http.createServer({ maxHeaderSize: limits.headerBytes, keepAliveTimeout: 0 }, onRequest);
+  http1.on("clientError", onClientError);
+
+  const settings = {
+    maxConcurrentStreams: limits.streamsPerConnection,
+    maxHeaderListSize: limits.headerBytes,
+  };
+  const h2 = http2.createServer({ settings }, onRequest);
+  // Without a listener a protocol error of a client would be thrown.
+  h2.on("sessionError", () => {});
+
+  function openSession(socket: Socket): http2.ServerHttp2Session | undefined {
+    let opened: http2.ServerHttp2Session | undefined;
+    h2.once("session", (session) => {
+      opened = session;
+    });
+    socket.allowHalfOpen = false;
+    h2.emit("connection", socket);
+    return opened;
+  }
+
+  return {
+    serve(wire, connection, socket) {
+      if (wire === "http1") {
+        owners.set(socket, connection);
+        connection.speaksHttp1(socket, limits.headersTimeoutMs);
+        http1.emit("connection", socket);
+        return;
+      }
+      const session = openSession(socket);
+      if (session === undefined) {
+        socket.destroy();
+        return;
+      }
+      owners.set(session, connection);
+      connection.speaksHttp2(session);
+    },
+    refuse(wire, socket, reason) {
+      if (wire === "http1") rawAnswer(socket, reason.status, reason.code, reason.message);
+      else openSession(socket)?.destroy(undefined, reason.goaway);
+    },
+  };
+}
+
+/** A request whose body trickles in for ever would hold its connection: it is cut off with 408. */
+function limitRequestTime(req: http.IncomingMessage, timeoutMs: number): void {
+  const timer = setTimeout(() => {
+    rawAnswer(req.socket, 408, "deadline_exceeded", "the request body took too long");
+  }, timeoutMs);
+  const stop = () => clearTimeout(timer);
+  req.once("end", stop);
+  req.once("close", stop);
+}
+
+/** Answers what the HTTP/1.1 parser refused. */
+function onClientError(error: NodeJS.ErrnoException, socket: unknown): void {
+  const tcp = socket as Socket;
+  if (error.code === "HPE_HEADER_OVERFLOW") {
+    rawAnswer(tcp, 431, "resource_exhausted", "the request headers are too large");
+  } else if (error.code === "ECONNRESET") {
+    tcp.destroy();
+  } else {
+    rawAnswer(tcp, 400, "invalid_argument", "this is not a valid HTTP/1.1 request");
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * What one client may take from the server. Every limit has a refusal that says which one it was:
+ * `docs/decisions/one-port.md` has the table.
+ */
+export interface Limits {
+  /** Largest message, in bytes, after decompression. More is `resource_exhausted`, decided on the declared length. */
+  readonly messageBytes: number;
+  /** Largest request header block, in bytes. More is 431 on HTTP/1.1, ENHANCE_YOUR_CALM on HTTP/2. */
+  readonly headerBytes: number;
+  /** Calls that may run at once on one HTTP/2 connection. More is REFUSED_STREAM, which clients retry later. */
+  readonly streamsPerConnection: number;
+  /** Open connections. More is 503 on HTTP/1.1, GOAWAY with ENHANCE_YOUR_CALM on HTTP/2. */
+  readonly connections: number;
+  /** Milliseconds that a connection may stay open with no call running on it. A running stream is never idle. */
+  readonly idleTimeoutMs: number;
+  /** Milliseconds from accepting a connection to its first bytes, its TLS handshake, and its first HTTP/1.1 headers. */
+  readonly headersTimeoutMs: number;
+  /** Milliseconds to receive one whole HTTP/1.1 request, body included. More is 408. */
+  readonly requestTimeoutMs: number;
+}
+
+export const defaultLimits: Limits = {
+  messageBytes: 4 * 1024 * 1024,
+  headerBytes: 16 * 1024,
+  streamsPerConnection: 256,
+  connections: 20_000,
+  idleTimeoutMs: 120_000,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 60_000,
+};

@@ -1,0 +1,135 @@
+import http2 from "node:http2";
+import net, { type AddressInfo } from "node:net";
+import tls from "node:tls";
+import { Connection } from "./connection.ts";
+import { handshake } from "./handshake.ts";
+import { httpServers, type Refusal } from "./http-servers.ts";
+import type { Limits } from "./limits.ts";
+import type { RequestHandler } from "./node-http.ts";
+import { sniff, type Wire } from "./sniff.ts";
+
+/** PEM texts, as `tls.createSecureContext` takes them. */
+export interface Certificate {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+}
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** With a certificate the port speaks TLS alone; without one, clear text alone. */
+  readonly tls?: Certificate;
+  readonly limits: Limits;
+  readonly handler: RequestHandler;
+  /** A connection failed below HTTP (handshake, reset). Clients cause these: worth a debug line, no more. */
+  readonly onConnectionError?: (error: Error, remoteAddress: string | undefined) => void;
+}
+
+export interface Listener {
+  /** Scheme, host as given, and the real port. */
+  readonly url: string;
+  readonly port: number;
+  /** Open connections, those that have not said anything yet included. */
+  connections(): number;
+  /** Uses another certificate for handshakes from now on. Throws on a bad one, and when TLS is off. */
+  setCertificate(certificate: Certificate): void;
+  /**
+   * Stops accepting, lets running calls finish, and destroys what still runs after `deadlineMs`. No socket is
+   * open any more when this resolves. `forced` counts the calls that were cut off. Calling again gives the same answer.
+   */
+  close(deadlineMs: number): Promise<{ forced: number }>;
+}
+
+/** So many connections above the limit are told why; more are dropped without a word. */
+const refusalRoom = 64;
+
+const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_INADEQUATE_SECURITY, NGHTTP2_PROTOCOL_ERROR } = http2.constants;
+const tooMany: Refusal = {
+  status: 503,
+  code: "unavailable",
+  message: "the server has too many connections",
+  goaway: NGHTTP2_ENHANCE_YOUR_CALM,
+};
+const speaksTls: Refusal = {
+  status: 400,
+  code: "invalid_argument",
+  message: "this port speaks TLS: use https://",
+  goaway: NGHTTP2_INADEQUATE_SECURITY,
+};
+// Sent in clear text where a TLS record was expected: TLS clients recognise it ("HTTP response to HTTPS client").
+const speaksClear: Refusal = {
+  status: 400,
+  code: "invalid_argument",
+  message: "this port speaks clear text: use http://",
+  goaway: NGHTTP2_PROTOCOL_ERROR,
+};
+
+/** Opens the port. Rejects with the system's error (EADDRINUSE, EACCES, …), or on a bad certificate. */
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const { limits } = options;
+  const open = new Map<net.Socket, Connection>();
+  const servers = httpServers(limits, options.handler);
+  let secureContext = options.tls && tls.createSecureContext(options.tls);
+
+  function accept(socket: net.Socket): void {
+    if (open.size >= limits.connections + refusalRoom) {
+      socket.destroy();
+      return;
+    }
+    const full = open.size >= limits.connections;
+    const connection = new Connection(socket, limits.idleTimeoutMs);
+    open.set(socket, connection);
+    socket.once("close", () => open.delete(socket));
+    const onError = (error: Error) => options.onConnectionError?.(error, socket.remoteAddress);
+    socket.on("error", onError);
+    const serve = (wire: "http1" | "http2", on: net.Socket) => {
+      if (full) servers.refuse(wire, on, tooMany);
+      else servers.serve(wire, connection, on);
+    };
+    const onWire = (wire: Wire) => {
+      if (wire === "tls" && secureContext === undefined) servers.refuse("http1", socket, speaksClear);
+      else if (wire === "tls") handshake(socket, secureContext, limits.headersTimeoutMs, serve, onError);
+      else if (secureContext === undefined) serve(wire, socket);
+      else servers.refuse(wire, socket, speaksTls);
+    };
+    sniff(socket, limits.headersTimeoutMs, onWire, () => socket.destroy());
+  }
+
+  // Half-open sockets: an HTTP/1.1 client may end its side after the request and still wants the answer.
+  // TCP keep-alive finds peers that vanished while a stream was open to them.
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, accept);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const host = options.host.includes(":") ? `[${options.host}]` : options.host;
+  let closed: Promise<{ forced: number }> | undefined;
+  return {
+    url: `${secureContext === undefined ? "http" : "https"}://${host}:${port}`,
+    port,
+    connections: () => open.size,
+    setCertificate(certificate) {
+      if (secureContext === undefined) throw new Error("this listener does not speak TLS");
+      secureContext = tls.createSecureContext(certificate);
+    },
+    close(deadlineMs) {
+      closed ??= shutDown(server, open, deadlineMs);
+      return closed;
+    },
+  };
+}
+
+async function shutDown(server: net.Server, open: ReadonlyMap<unknown, Connection>, deadlineMs: number) {
+  // Called back once nothing is accepted any more and every accepted socket is gone.
+  const gone = new Promise<void>((resolve) => server.close(() => resolve()));
+  for (const connection of [...open.values()]) connection.drain();
+  let forced = 0;
+  const deadline = setTimeout(() => {
+    for (const connection of [...open.values()]) forced += connection.destroy();
+  }, deadlineMs);
+  await gone;
+  clearTimeout(deadline);
+  return { forced };
+}

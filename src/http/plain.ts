@@ -1,0 +1,67 @@
+import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
+import { answerJson } from "./refuse.ts";
+
+/** What a plain endpoint answers. */
+export interface PlainAnswer {
+  readonly status: number;
+  /** Lower-case names. `content-type` belongs here. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
+}
+
+/** An endpoint beside the procedures: `/healthz`, `/metrics`, `/.well-known/…`. Called for GET and HEAD only. */
+export type PlainEndpoint = (req: NodeServerRequest) => PlainAnswer | Promise<PlainAnswer>;
+
+/** Serves one plain endpoint: 405 for anything but GET and HEAD, 500 without details when it throws. */
+export async function servePlain(
+  endpoint: PlainEndpoint,
+  req: NodeServerRequest,
+  res: NodeServerResponse,
+  onError: (error: unknown) => void,
+): Promise<void> {
+  if (req.method !== "GET" && req.method !== "HEAD") {
+    res.setHeader("Allow", "GET, HEAD");
+    answerJson(req, res, 405, {
+      code: "unimplemented",
+      message: `${req.method} is not allowed here: use GET`,
+    });
+    return;
+  }
+  let answer: PlainAnswer;
+  try {
+    answer = await endpoint(req);
+  } catch (error) {
+    onError(error);
+    answerJson(req, res, 500, { code: "internal", message: "internal error" });
+    return;
+  }
+  const bytes = Buffer.from(answer.body);
+  res.writeHead(answer.status, { ...answer.headers, "content-length": bytes.byteLength });
+  if (req.method === "HEAD") res.end();
+  else res.end(bytes);
+}
+
+/** A JSON answer, never cached. */
+export function jsonAnswer(status: number, body: unknown): PlainAnswer {
+  return {
+    status,
+    headers: { "content-type": "application/json", "cache-control": "no-store" },
+    body: `${JSON.stringify(body)}\n`,
+  };
+}
+
+/** Whether the server can do its work, and why it cannot. */
+export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
+
+/** `/healthz` is 200 as long as the process answers at all; `/readyz` is 503 with the reason until it is ready. */
+export function healthEndpoints(readiness: () => Readiness): Record<string, PlainEndpoint> {
+  return {
+    "/healthz": () => jsonAnswer(200, { status: "ok" }),
+    "/readyz": () => {
+      const state = readiness();
+      return state.ready
+        ? jsonAnswer(200, { status: "ready" })
+        : jsonAnswer(503, { status: "unready", reason: state.reason });
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  type ConnectRouterOptions,
+  type ContextValues,
+  createConnectRouter,
+} from "@connectrpc/connect";
+import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import {
+  compressionBrotli,
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from "@connectrpc/connect-node";
+import { checkedRouter } from "./checked-router.ts";
+import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
+import { answerJson, refuseCall } from "./refuse.ts";
+
+export interface ProceduresOptions extends ConnectRouterOptions {
+  /** Registers the services. */
+  readonly routes: (router: ConnectRouter) => void;
+  /** Values that gate, interceptors and handlers of a call find in their context. */
+  readonly contextValues?: (req: NodeServerRequest) => ContextValues;
+  /** Something failed outside of a handler, such as writing to a connection that broke. Nobody is waiting for it. */
+  readonly onError: (error: unknown, procedure: string) => void;
+}
+
+/** Every registered procedure, by its path without prefix: `/package.Service/Method`. */
+export type Procedures = ReadonlyMap<string, (req: NodeServerRequest, res: NodeServerResponse) => void>;
+
+/** Binds Connect's router to Node's servers, in place of its adapter, which logs on the console and answers bare 405 and 415. */
+export function procedures(options: ProceduresOptions): Procedures {
+  const { routes, contextValues, onError, ...routerOptions } = options;
+  const router = createConnectRouter({
+    acceptCompression: [compressionGzip, compressionBrotli],
+    ...routerOptions,
+  });
+  routes(checkedRouter(router, routerOptions.jsonOptions));
+  return new Map(
+    router.handlers.map((handler) => [
+      handler.requestPath,
+      (req, res) => void serve(handler, req, res, contextValues?.(req), onError),
+    ]),
+  );
+}
+
+async function serve(
+  handler: UniversalHandler,
+  req: NodeServerRequest,
+  res: NodeServerResponse,
+  contextValues: ContextValues | undefined,
+  onError: ProceduresOptions["onError"],
+): Promise<void> {
+  let call: ReturnType<typeof universalRequestFromNodeRequest>;
+  try {
+    call = universalRequestFromNodeRequest(req, res, undefined, contextValues);
+  } catch {
+    refuseCall(req, res, new ConnectError("the request has no usable host or path", Code.InvalidArgument));
+    return;
+  }
+  try {
+    const answer = await handler(call);
+    if (answer.status === 405) refuseMethod(handler, req, res);
+    else if (answer.status === 415) refuseMediaType(handler, req, res);
+    // Resolves never after success, so nothing may wait for it.
+    else await universalResponseToNodeResponse(answer, res);
+  } catch (error) {
+    // The caller went away: the handler heard it through its signal.
+    if (ConnectError.from(error).code !== Code.Aborted) onError(error, handler.requestPath);
+    if (res.headersSent) res.destroy();
+    else refuseCall(req, res, new ConnectError("internal error", Code.Internal));
+  }
+}
+
+function refuseMethod(handler: UniversalHandler, req: NodeServerRequest, res: NodeServerResponse): void {
+  const allow = handler.allowedMethods.join(", ");
+  res.setHeader("Allow", allow);
+  answerJson(req, res, 405, {
+    code: "unimplemented",
+    message: `${req.method} is not allowed here: use ${allow}`,
+  });
+}
+
+function refuseMediaType(handler: UniversalHandler, req: NodeServerRequest, res: NodeServerResponse): void {
+  const connect = handler.method.methodKind === "unary" ? "application/" : "application/connect+";
+  const accept = ["json", "proto"]
+    .flatMap((codec) => [`${connect}${codec}`, `application/grpc+${codec}`, `application/grpc-web+${codec}`])
+    .join(", ");
+  res.setHeader("Accept-Post", accept);
+  const sent = req.headers["content-type"];
+  const message =
+    sent === undefined ? "the request names no content type" : `content type ${sent} is not supported here`;
+  answerJson(req, res, 415, { code: "invalid_argument", message: `${message}: use one of ${accept}` });
+}
