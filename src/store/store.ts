@@ -119,11 +119,20 @@ export interface User {
   readonly createdAt: number;
 }
 
+/** What the first start makes. */
+export interface Founding {
+  readonly organization: Organization;
+  readonly admin: User;
+  readonly token: NewAccessToken;
+  /** The one runner that the server makes itself. */
+  readonly localConfiguration: Runner;
+}
+
 export interface AccountStore {
   /** The organisation and the user that the first start made; null before it. */
   first(): Promise<{ organization: Organization; admin: User } | null>;
-  /** Makes the first organisation with its admin and its LOCAL_CONFIGURATION runner, all or nothing. */
-  found(organization: Organization, admin: User, localConfiguration: Runner): Promise<void>;
+  /** Makes the first organisation, all or nothing. */
+  found(founding: Founding): Promise<void>;
 }
 
 /** How a store turns a spec into bytes and back; the schema of those bytes is the contract's. */

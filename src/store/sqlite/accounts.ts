@@ -3,7 +3,8 @@ import type { AccountStore, SpecCodec } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { Connection } from "./open.ts";
 import { runnerRows } from "./runner-rows.ts";
-import { organizations, runners, users } from "./schema.ts";
+import { accessTokens, organizations, runners, users } from "./schema.ts";
+import { accessTokenRow } from "./token-rows.ts";
 
 export function accountStore(connection: Connection, commits: CommitQueue, specs: SpecCodec): AccountStore {
   const { toRow } = runnerRows(specs);
@@ -18,10 +19,11 @@ export function accountStore(connection: Connection, commits: CommitQueue, specs
         .get();
       return row ?? null;
     },
-    found: (organization, admin, localConfiguration) =>
+    found: ({ organization, admin, token, localConfiguration }) =>
       commits.run(() => {
         connection.insert(organizations).values(organization).run();
         connection.insert(users).values(admin).run();
+        connection.insert(accessTokens).values(accessTokenRow(token)).run();
         connection.insert(runners).values(toRow(localConfiguration)).run();
       }),
   };

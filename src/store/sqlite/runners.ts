@@ -10,6 +10,7 @@ import { runnerListing } from "./runner-list.ts";
 import { runnerRows } from "./runner-rows.ts";
 import { accessTokens, exchangeTokens, runnerManagers, runners } from "./schema.ts";
 import { columnPlaceholders } from "./statements.ts";
+import { exchangeTokenRow } from "./token-rows.ts";
 
 export function runnerStore(connection: Connection, commits: CommitQueue, specs: SpecCodec): RunnerStore {
   const { toRow, fromRow } = runnerRows(specs);
@@ -81,15 +82,7 @@ export function runnerStore(connection: Connection, commits: CommitQueue, specs:
             reason: "RUNNER_MANAGER_TAKEN",
           });
         }
-        insertToken.run({
-          ...token,
-          hash: Buffer.from(token.hash),
-          organizationId: runner.organizationId,
-          runnerId: runner.id,
-          usedAt: null,
-          idempotencyHash: null,
-          accessTokenId: null,
-        });
+        insertToken.run(exchangeTokenRow(token, runner));
         if (call) calls.keep(runner.organizationId, call);
         return { replay: null };
       }),

@@ -1,12 +1,12 @@
 import { and, desc, eq, isNull, ne, sql } from "drizzle-orm";
 import { Principal } from "../../domain/access/principal.ts";
-import type { AccessToken } from "../../domain/tokens/access-token.ts";
 import { decideExchange } from "../../domain/tokens/exchange.ts";
 import type { TokenStore } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { Connection } from "./open.ts";
 import { accessTokens, exchangeTokens, runners } from "./schema.ts";
 import { columnPlaceholders } from "./statements.ts";
+import { accessTokenFromRow, accessTokenRow, exchangeTokenRow } from "./token-rows.ts";
 
 export function tokenStore(connection: Connection, commits: CommitQueue): TokenStore {
   const selectAccess = connection
@@ -69,21 +69,13 @@ export function tokenStore(connection: Connection, commits: CommitQueue): TokenS
   return {
     async findAccessToken(hash) {
       const row = selectAccess.get({ hash });
-      return row ? fromRow(row) : null;
+      return row ? accessTokenFromRow(row) : null;
     },
     addExchangeToken: (runner, token) =>
       commits.run(() => {
         const { id: runnerId, organizationId } = runner;
         if (selectRunner.get({ runnerId, organizationId }) === undefined) return false;
-        insertExchange.run({
-          ...token,
-          hash: Buffer.from(token.hash),
-          organizationId,
-          runnerId,
-          usedAt: null,
-          idempotencyHash: null,
-          accessTokenId: null,
-        });
+        insertExchange.run(exchangeTokenRow(token, runner));
         return true;
       }),
     exchange: ({ hash, idempotencyHash, access, now }) =>
@@ -91,46 +83,30 @@ export function tokenStore(connection: Connection, commits: CommitQueue): TokenS
         const decision = decideExchange(selectExchange.get({ hash }) ?? null, idempotencyHash, now);
         const { organizationId, runnerId, usedAt } = decision.token;
         if (decision.replaces !== null) revoke.run({ id: decision.replaces, organizationId, now });
-        insertAccess.run({
-          id: access.id,
-          hash: Buffer.from(access.hash),
+        const runner = { id: runnerId, principal: Principal.RUNNER };
+        const token = {
+          ...access,
           organizationId,
           subjectId: runnerId,
           principal: Principal.RUNNER,
           description: "",
           readOnly: false,
-          creatorId: runnerId,
-          creatorPrincipal: Principal.RUNNER,
+          creator: runner,
           createdAt: now,
           expiresAt: null,
-          lastUsedAt: null,
-          revokedAt: null,
-          revokedFor: null,
-        });
+        };
+        insertAccess.run(accessTokenRow(token));
         useExchange.run({ hash, usedAt: usedAt ?? now, idempotencyHash, accessTokenId: access.id });
         return decision.token;
       }),
-    addAccessToken: ({ creator, ...token }) =>
+    addAccessToken: (token) =>
       commits.run(() => {
-        insertAccess.run({
-          ...token,
-          hash: Buffer.from(token.hash),
-          creatorId: creator.id,
-          creatorPrincipal: creator.principal,
-          lastUsedAt: null,
-          revokedAt: null,
-          revokedFor: null,
-        });
+        insertAccess.run(accessTokenRow(token));
       }),
     async listAccessTokens(organizationId) {
-      return list.all({ organizationId }).map(fromRow);
+      return list.all({ organizationId }).map(accessTokenFromRow);
     },
     revokeAccessToken: (organizationId, id, now) =>
       commits.run(() => revoke.run({ id, organizationId, now }).changes > 0),
   };
-}
-
-function fromRow(row: typeof accessTokens.$inferSelect): AccessToken {
-  const { hash: _, creatorId: _id, creatorPrincipal: _principal, ...token } = row;
-  return { ...token, principal: token.principal as Principal };
 }

@@ -1,0 +1,47 @@
+import { Command, CommanderError } from "commander";
+import { ConfigError } from "../config.ts";
+import { DomainError } from "../domain/errors.ts";
+import { DatabaseInUseError } from "../store/sqlite/lock.ts";
+import { UnusableDatabaseError } from "../store/sqlite/open.ts";
+import { configCommand } from "./config.ts";
+import { serveCommand } from "./serve.ts";
+import type { Terminal } from "./terminal.ts";
+import { tokenCommand } from "./token.ts";
+
+/** Runs a command line and resolves to the exit code: 0 done, 1 failed, 2 wrong words or settings. */
+export async function runCommand(words: readonly string[], terminal: Terminal): Promise<number> {
+  const program = new Command("rollcall")
+    .description("Self-hosted control plane for runners, speaking the gitpod.v1 API.")
+    .addCommand(serveCommand(terminal))
+    .addCommand(tokenCommand(terminal))
+    .addCommand(configCommand(terminal))
+    .addHelpText("after", "\nExample:\n  rollcall serve --port 7655 --data-dir ./data\n");
+  for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => terminal.print(text.trimEnd()),
+      writeErr: (text) => terminal.warn(text.trimEnd()),
+    });
+  }
+  try {
+    await program.parseAsync(words, { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof ConfigError) {
+      terminal.warn(error.message);
+      return 2;
+    }
+    terminal.warn(`rollcall: ${messageOf(error)}`);
+    return 1;
+  }
+}
+
+function messageOf(error: unknown): string {
+  const expected =
+    error instanceof DomainError ||
+    error instanceof DatabaseInUseError ||
+    error instanceof UnusableDatabaseError ||
+    (error instanceof Error && "code" in error);
+  if (expected) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,37 @@
+import { Command } from "commander";
+import { createLog } from "../log.ts";
+import { startServer } from "../server.ts";
+import { addSettings, readConfig } from "./settings.ts";
+import type { Terminal } from "./terminal.ts";
+
+const examples = `
+The first start makes an organisation with one admin, and prints the admin's token once; it is also in the file
+admin-token of the data folder, which only you can read. ROLLCALL_ADMIN_TOKEN sets that token instead; another
+value at a later start replaces it.
+
+When it is ready, the server prints one line on standard output: listening on http://HOST:PORT
+Logs go to standard error. SIGTERM and SIGINT stop it: running calls finish first.
+
+Examples:
+  rollcall serve
+  rollcall serve --host 0.0.0.0 --port 443 --tls-cert cert.pem --tls-key key.pem
+  ROLLCALL_ADMIN_TOKEN=change-me-soon rollcall serve --port 0 --data-dir "$(mktemp -d)"
+`;
+
+/** `rollcall serve`: runs until it is told to stop. */
+export function serveCommand(terminal: Terminal): Command {
+  return addSettings(
+    new Command("serve").description("run the server").addHelpText("after", examples),
+  ).action(async (options: Record<string, string>) => {
+    const config = readConfig(options, terminal);
+    const stop = terminal.stopRequested();
+    const log = createLog(config.logLevel, terminal.isTerminal);
+    const server = await startServer(config, { log });
+    if (server.adminToken !== null) {
+      terminal.warn(`admin token (shown this once): ${server.adminToken}`);
+    }
+    terminal.print(`listening on ${server.url}`);
+    log.info({ signal: await stop }, "stopping");
+    await server.close();
+  });
+}

@@ -1,0 +1,32 @@
+import { type Command, Option } from "commander";
+import {
+  type Config,
+  type Flag,
+  parseConfig,
+  readEnv,
+  type Settings,
+  settings,
+  variableOf,
+} from "../config.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Gives a command the flags of some settings. Defaults are shown, not set: the environment comes between. */
+export function addSettings(command: Command, flags?: readonly Flag[]): Command {
+  for (const setting of settings) {
+    if ("secret" in setting || (flags !== undefined && !flags.includes(setting.flag))) continue;
+    const fallback = setting.fallback === "" ? "" : `, default ${setting.fallback}`;
+    const help = `${setting.help} [${variableOf(setting.flag)}${fallback}]`;
+    command.addOption(new Option(`--${setting.flag} <${setting.value}>`, help));
+  }
+  return command;
+}
+
+/** The configuration of flags over environment over defaults. */
+export function readConfig(options: Record<string, string | undefined>, terminal: Terminal): Config {
+  const set: Settings = readEnv(terminal.environment);
+  for (const { flag } of settings) {
+    const value = options[flag.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())];
+    if (value !== undefined) set[flag] = value;
+  }
+  return parseConfig(set);
+}

@@ -1,0 +1,12 @@
+/** What a command may know of the process around it. */
+export interface Terminal {
+  readonly environment: NodeJS.ProcessEnv;
+  /** A line on standard output: what was asked for. */
+  print(text: string): void;
+  /** A line on standard error: everything else. */
+  warn(text: string): void;
+  /** Whether a person reads standard error. */
+  readonly isTerminal: boolean;
+  /** Resolves to the name of the signal when the process is told to stop. */
+  stopRequested(): Promise<string>;
+}

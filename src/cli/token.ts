@@ -1,0 +1,150 @@
+import { Command } from "commander";
+import { databaseFile } from "../data-dir.ts";
+import { Principal } from "../domain/access/principal.ts";
+import { systemClock } from "../domain/clock.ts";
+import { DomainError } from "../domain/errors.ts";
+import { uuidv7Source } from "../domain/ids.ts";
+import type { AccessToken } from "../domain/tokens/access-token.ts";
+import { mintToken } from "../domain/tokens/token.ts";
+import { specCodec } from "../rpc/messages/runner.ts";
+import { openSqliteStore } from "../store/sqlite/store.ts";
+import type { Store, User } from "../store/store.ts";
+import { addSettings, readConfig } from "./settings.ts";
+import type { Terminal } from "./terminal.ts";
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+const about = `
+Works on the database of this machine, beside a running server or without one; the server obeys at once.
+
+Examples:
+  rollcall token create --description "ci" --read-only --days 30
+  rollcall token list --output json
+  rollcall token revoke 019ab3c2-6f0e-7a10-8d2b-5a4f1c7e9b00
+`;
+
+/** `rollcall token`: the tokens of the first organisation's admin. */
+export function tokenCommand(terminal: Terminal): Command {
+  const command = new Command("token")
+    .description("manage access tokens on the machine of the database")
+    .addHelpText("after", about);
+  command.addCommand(
+    addSettings(new Command("create").description("mint a token for the admin and print it once"), [
+      "data-dir",
+    ])
+      .option("--description <TEXT>", "what it is for", "")
+      .option("--read-only", "allow only methods that change nothing")
+      .option("--days <DAYS>", "expires after so many days (default: never)")
+      .addHelpText("after", about)
+      .action((options: CreateOptions) =>
+        withAdmin(options, terminal, async (store, admin) => {
+          const { secret, hash } = mintToken("personal");
+          const now = systemClock.now();
+          await store.tokens.addAccessToken({
+            id: uuidv7Source(systemClock)(),
+            organizationId: admin.organizationId,
+            hash,
+            subjectId: admin.id,
+            principal: Principal.USER,
+            description: options.description,
+            readOnly: options.readOnly === true,
+            creator: { id: admin.id, principal: Principal.USER },
+            createdAt: now,
+            expiresAt: options.days === undefined ? null : now + wholeDays(options.days) * dayMs,
+          });
+          terminal.print(secret);
+        }),
+      ),
+  );
+  command.addCommand(
+    addSettings(new Command("list").description("list tokens, newest first; never their secrets"), [
+      "data-dir",
+    ])
+      .option("--output <FORMAT>", "table or json", "table")
+      .addHelpText("after", about)
+      .action((options: ListOptions) =>
+        withAdmin(options, terminal, async (store, admin) => {
+          const tokens = await store.tokens.listAccessTokens(admin.organizationId);
+          terminal.print(options.output === "json" ? asJson(tokens) : asTable(tokens));
+        }),
+      ),
+  );
+  command.addCommand(
+    addSettings(new Command("revoke").description("end a token at once"), ["data-dir"])
+      .argument("<ID>", "id of the token, from rollcall token list")
+      .addHelpText("after", about)
+      .action((id: string, options: TokenOptions) =>
+        withAdmin(options, terminal, async (store, admin) => {
+          const revoked = await store.tokens.revokeAccessToken(
+            admin.organizationId,
+            id.toLowerCase(),
+            systemClock.now(),
+          );
+          if (!revoked) throw new DomainError("not_found", `no live token has the id ${id}`);
+          terminal.print(`revoked ${id}`);
+        }),
+      ),
+  );
+  return command;
+}
+
+type TokenOptions = Record<string, string>;
+type CreateOptions = TokenOptions & { description: string; readOnly?: boolean; days?: string };
+type ListOptions = TokenOptions & { output: string };
+
+async function withAdmin(
+  options: Record<string, unknown>,
+  terminal: Terminal,
+  work: (store: Store, admin: User) => Promise<void>,
+): Promise<void> {
+  const { dataDir } = readConfig({ dataDir: options.dataDir as string | undefined }, terminal);
+  const store = openSqliteStore({ file: databaseFile(dataDir), specs: specCodec, role: "tool" });
+  try {
+    const first = await store.accounts.first();
+    if (first === null)
+      throw new DomainError("not_found", "the server has not been started on this folder yet");
+    await work(store, first.admin);
+  } finally {
+    await store.close();
+  }
+}
+
+function wholeDays(text: string): number {
+  const days = Number(text);
+  if (!/^\d{1,5}$/.test(text) || days < 1) {
+    throw new DomainError("invalid", `--days must be a whole number from 1, not "${text}"`);
+  }
+  return days;
+}
+
+function asJson(tokens: readonly AccessToken[]): string {
+  return JSON.stringify(
+    tokens.map((token) => ({ ...token, state: stateOf(token) })),
+    null,
+    2,
+  );
+}
+
+function asTable(tokens: readonly AccessToken[]): string {
+  const rows = tokens.map((token) => [
+    token.id,
+    stateOf(token),
+    token.readOnly ? "read-only" : "full",
+    token.expiresAt === null ? "never" : new Date(token.expiresAt).toISOString(),
+    token.description,
+  ]);
+  const table = [["ID", "STATE", "ACCESS", "EXPIRES", "DESCRIPTION"], ...rows];
+  const widths =
+    table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
+  const line = (row: string[]) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd();
+  return table.map(line).join("\n");
+}
+
+function stateOf(token: AccessToken): string {
+  if (token.revokedAt !== null) return "revoked";
+  return token.expiresAt !== null && token.expiresAt <= systemClock.now() ? "expired" : "live";
+}

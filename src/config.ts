@@ -1,0 +1,210 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { defaultLimits, type Limits } from "./http/limits.ts";
+
+/** Everything the server can be told. Made by {@link parseConfig}; tests write it by hand. */
+export interface Config {
+  /** Address to listen on. */
+  readonly host: string;
+  /** TCP port; 0 takes a free one. */
+  readonly port: number;
+  /** Folder of the database and its keys, or `:memory:` to keep nothing. */
+  readonly dataDir: string;
+  /** The first admin's token; null has one minted on the first start. */
+  readonly adminToken: string | null;
+  /** A file that holds the first admin's token. */
+  readonly adminTokenFile: string | null;
+  /** PEM files; null serves clear text. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  /** Origins of web pages that may call, such as `https://console.example`; `*` allows every one. */
+  readonly corsOrigins: readonly string[];
+  /** Whether the schema can be asked for without a token. */
+  readonly reflection: boolean;
+  readonly logLevel: LogLevel;
+  /** How long running calls may take to finish after SIGTERM, in milliseconds. */
+  readonly shutdownDeadlineMs: number;
+  readonly limits: Limits;
+}
+
+export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** One thing that can be set: by a flag, else by an environment variable, else its default. */
+export interface Setting {
+  /** Flag without dashes; the variable is `ROLLCALL_` and the same in upper snake case. */
+  readonly flag: string;
+  readonly value: string;
+  readonly help: string;
+  /** As text, or what stands in for one. */
+  readonly fallback: string;
+  /** Secrets are read from the environment or a file only: a flag would show them in the process list. */
+  readonly secret?: boolean;
+}
+
+/** The one table behind the flags, the variables, `--help` and the README. */
+export const settings = [
+  { flag: "host", value: "ADDRESS", help: "address to listen on", fallback: "127.0.0.1" },
+  { flag: "port", value: "PORT", help: "TCP port, 0 for a free one", fallback: "7655" },
+  {
+    flag: "data-dir",
+    value: "DIR",
+    help: "folder of the database, or :memory: to keep nothing",
+    fallback: "$XDG_DATA_HOME/rollcall",
+  },
+  {
+    flag: "admin-token",
+    value: "TOKEN",
+    help: "the first admin's token (8 characters or more, no blanks)",
+    fallback: "minted on the first start",
+    secret: true,
+  },
+  {
+    flag: "admin-token-file",
+    value: "FILE",
+    help: "file that holds the first admin's token",
+    fallback: "",
+  },
+  {
+    flag: "tls-cert",
+    value: "FILE",
+    help: "PEM certificate chain; serves TLS instead of clear text",
+    fallback: "",
+  },
+  { flag: "tls-key", value: "FILE", help: "PEM private key of the certificate", fallback: "" },
+  {
+    flag: "cors-origins",
+    value: "LIST",
+    help: "origins of web pages that may call, separated by commas; * for all",
+    fallback: "",
+  },
+  { flag: "reflection", value: "on|off", help: "answer gRPC reflection without a token", fallback: "on" },
+  { flag: "log-level", value: "LEVEL", help: `one of ${logLevels.join(", ")}`, fallback: "info" },
+  {
+    flag: "shutdown-deadline",
+    value: "SECONDS",
+    help: "how long running calls may take to finish after SIGTERM",
+    fallback: "10",
+  },
+  {
+    flag: "max-message-bytes",
+    value: "BYTES",
+    help: "largest request message, decompressed",
+    fallback: String(defaultLimits.messageBytes),
+  },
+  {
+    flag: "max-header-bytes",
+    value: "BYTES",
+    help: "largest set of request headers",
+    fallback: String(defaultLimits.headerBytes),
+  },
+  {
+    flag: "max-connections",
+    value: "COUNT",
+    help: "connections open at once",
+    fallback: String(defaultLimits.connections),
+  },
+  {
+    flag: "max-streams",
+    value: "COUNT",
+    help: "HTTP/2 streams open at once on a connection",
+    fallback: String(defaultLimits.streamsPerConnection),
+  },
+  {
+    flag: "idle-timeout",
+    value: "SECONDS",
+    help: "how long a connection without a call stays open",
+    fallback: String(defaultLimits.idleTimeoutMs / 1000),
+  },
+] as const satisfies readonly Setting[];
+
+export type Flag = (typeof settings)[number]["flag"];
+
+/** What was set, as text, by flag name. */
+export type Settings = Partial<Record<Flag, string>>;
+
+/** The name of the variable that stands for a flag. */
+export function variableOf(flag: Flag): string {
+  return `ROLLCALL_${flag.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/** What the environment sets. */
+export function readEnv(environment: NodeJS.ProcessEnv): Settings {
+  const set = settings.map(({ flag }) => [flag, environment[variableOf(flag)]]);
+  return {
+    "data-dir": join(environment.XDG_DATA_HOME || join(homedir(), ".local", "share"), "rollcall"),
+    ...Object.fromEntries(set.filter(([, value]) => value !== undefined && value !== "")),
+  };
+}
+
+/** Every setting that cannot be used, one sentence each. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/**
+ * Pure: the same settings give the same configuration.
+ * @throws ConfigError that names every wrong setting, not just the first.
+ */
+export function parseConfig(set: Settings): Config {
+  const problems: string[] = [];
+  const text = (flag: Flag): string => set[flag] ?? settings.find((s) => s.flag === flag)?.fallback ?? "";
+  const path = (flag: Flag): string | null => set[flag] ?? null;
+  const count = (flag: Flag, least: number, most: number): number => {
+    const value = Number(text(flag));
+    if (!/^\d+$/.test(text(flag)) || value < least || value > most) {
+      problems.push(`${flag} must be a whole number from ${least} to ${most}, not "${text(flag)}"`);
+    }
+    return value;
+  };
+  const oneOf = <T extends string>(flag: Flag, allowed: readonly T[]): T => {
+    const value = allowed.find((candidate) => candidate === text(flag));
+    if (value === undefined)
+      problems.push(`${flag} must be one of ${allowed.join(", ")}, not "${text(flag)}"`);
+    return value ?? (allowed[0] as T);
+  };
+  const adminToken = set["admin-token"] ?? null;
+  if (adminToken !== null && !isUsableToken(adminToken)) {
+    problems.push("admin-token must be 8 or more printable ASCII characters without blanks");
+  }
+  if (adminToken !== null && set["admin-token-file"] !== undefined) {
+    problems.push("admin-token and admin-token-file exclude each other");
+  }
+  const [certFile, keyFile] = [path("tls-cert"), path("tls-key")];
+  if ((certFile === null) !== (keyFile === null)) problems.push("tls-cert and tls-key go together");
+  const corsOrigins = text("cors-origins")
+    .split(",")
+    .map((o) => o.trim())
+    .filter((o) => o !== "");
+  for (const origin of corsOrigins) {
+    if (origin !== "*" && URL.parse(origin)?.origin !== origin) {
+      problems.push(`cors-origins: "${origin}" is not an origin such as https://console.example`);
+    }
+  }
+  const config: Config = {
+    host: text("host"),
+    port: count("port", 0, 65535),
+    dataDir: text("data-dir"),
+    adminToken,
+    adminTokenFile: path("admin-token-file"),
+    tls: certFile !== null && keyFile !== null ? { certFile, keyFile } : null,
+    corsOrigins,
+    reflection: oneOf("reflection", ["on", "off"]) === "on",
+    logLevel: oneOf("log-level", logLevels),
+    shutdownDeadlineMs: count("shutdown-deadline", 0, 3600) * 1000,
+    limits: {
+      ...defaultLimits,
+      messageBytes: count("max-message-bytes", 1024, 2 ** 31 - 1),
+      headerBytes: count("max-header-bytes", 1024, 2 ** 20),
+      connections: count("max-connections", 1, 1_000_000),
+      streamsPerConnection: count("max-streams", 1, 100_000),
+      idleTimeoutMs: count("idle-timeout", 1, 86_400) * 1000,
+    },
+  };
+  if (problems.length > 0) throw new ConfigError(problems.join("\n"));
+  return config;
+}
+
+/** Whether an operator's own token can travel in a header. */
+export function isUsableToken(token: string): boolean {
+  return /^[\x21-\x7e]{8,512}$/.test(token);
+}

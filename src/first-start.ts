@@ -1,0 +1,121 @@
+import { readFileSync } from "node:fs";
+import type { Logger } from "pino";
+import { type Config, ConfigError, isUsableToken } from "./config.ts";
+import { type DataDir, writeSecretFile } from "./data-dir.ts";
+import { Principal } from "./domain/access/principal.ts";
+import type { Clock } from "./domain/clock.ts";
+import type { IdSource } from "./domain/ids.ts";
+import { RunnerKind, RunnerPhase, RunnerProvider } from "./domain/runners/enums.ts";
+import { hashToken, mintToken } from "./domain/tokens/token.ts";
+import type { NewAccessToken, Organization, Store, User } from "./store/store.ts";
+
+/** Marks the token that the environment or a file sets, so that the next start can replace it. */
+const operatorTokenName = "set by the operator";
+
+interface Deps {
+  readonly config: Config;
+  readonly files: DataDir;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly newId: IdSource;
+  readonly log: Logger;
+}
+
+/**
+ * Makes sure that there is an organisation with an admin who has a token.
+ * @returns the admin's token when this start minted it: the only time that it can be shown.
+ */
+export async function ensureFounded(deps: Deps): Promise<string | null> {
+  const chosen = operatorToken(deps.config);
+  const first = await deps.store.accounts.first();
+  if (first !== null) {
+    if (chosen !== null) await replaceOperatorToken(deps, first.admin, chosen);
+    return null;
+  }
+  return found(deps, chosen);
+}
+
+async function found({ files, store, clock, newId }: Deps, chosen: string | null): Promise<string | null> {
+  const now = clock.now();
+  const organization: Organization = { id: newId(), name: "default", createdAt: now };
+  const admin: User = {
+    id: newId(),
+    organizationId: organization.id,
+    name: "admin",
+    email: "admin@localhost",
+    createdAt: now,
+  };
+  const minted = chosen === null ? mintToken("personal").secret : null;
+  // Written first: a token in a file without an account does no harm, an account whose token is lost does.
+  if (minted !== null && files.adminTokenFile !== null) writeSecretFile(files.adminTokenFile, minted);
+  const secret = chosen ?? minted ?? "";
+  const name = chosen === null ? "minted on the first start" : operatorTokenName;
+  await store.accounts.found({
+    organization,
+    admin,
+    token: adminToken(admin, { secret, name, id: newId(), now }),
+    localConfiguration: {
+      id: newId(),
+      organizationId: organization.id,
+      name: "local-configuration",
+      kind: RunnerKind.LOCAL_CONFIGURATION,
+      provider: RunnerProvider.UNSPECIFIED,
+      managerId: null,
+      creator: { id: admin.id, principal: Principal.USER },
+      createdAt: now,
+      updatedAt: now,
+      spec: { desiredPhase: RunnerPhase.ACTIVE, variant: 0 },
+      specRevision: 1,
+      metricsPassword: null,
+      deletionRequestedAt: null,
+    },
+  });
+  return minted;
+}
+
+/** Another token in the environment than last time means that the operator rotates it. */
+async function replaceOperatorToken(
+  { store, clock, newId, log }: Deps,
+  admin: User,
+  secret: string,
+): Promise<void> {
+  const now = clock.now();
+  const known = await store.tokens.findAccessToken(hashToken(secret));
+  if (known !== null && known.revokedAt === null) return;
+  if (known !== null) {
+    log.warn("the admin token that is set was revoked and stays so; set another one to get in with it");
+    return;
+  }
+  for (const token of await store.tokens.listAccessTokens(admin.organizationId)) {
+    const replaced = token.description === operatorTokenName && token.revokedAt === null;
+    if (replaced) await store.tokens.revokeAccessToken(admin.organizationId, token.id, now);
+  }
+  await store.tokens.addAccessToken(adminToken(admin, { secret, name: operatorTokenName, id: newId(), now }));
+}
+
+function adminToken(
+  admin: User,
+  token: { secret: string; name: string; id: string; now: number },
+): NewAccessToken {
+  return {
+    id: token.id,
+    organizationId: admin.organizationId,
+    hash: hashToken(token.secret),
+    subjectId: admin.id,
+    principal: Principal.USER,
+    description: token.name,
+    readOnly: false,
+    creator: { id: admin.id, principal: Principal.USER },
+    createdAt: token.now,
+    expiresAt: null,
+  };
+}
+
+function operatorToken({ adminToken, adminTokenFile }: Config): string | null {
+  if (adminTokenFile === null) return adminToken;
+  const token = readFileSync(adminTokenFile, "utf8").trim();
+  if (!isUsableToken(token)) {
+    throw new ConfigError(`${adminTokenFile} must hold 8 or more printable ASCII characters without blanks`);
+  }
+  return token;
+}

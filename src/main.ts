@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+import type { Terminal } from "./cli/terminal.ts";
+
+// The command line, and the only file that touches the process. What it runs is imported late, because a runtime
+// that is too old crashes on loading the database driver instead of saying so.
+
+const oldestMajor = 24;
+
+const major = Number(process.versions.node.split(".")[0]);
+if (major < oldestMajor) {
+  process.stderr.write(
+    `rollcall needs Node.js ${oldestMajor} or newer, this is ${process.versions.node}. ` +
+      "In a clone, npm start brings its own.\n",
+  );
+  process.exit(1);
+}
+
+const terminal: Terminal = {
+  environment: process.env,
+  print: (text) => void process.stdout.write(`${text}\n`),
+  warn: (text) => void process.stderr.write(`${text}\n`),
+  isTerminal: process.stderr.isTTY === true,
+  stopRequested: () =>
+    new Promise((resolve) => {
+      for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+    }),
+};
+
+const { runCommand } = await import("./cli/command.ts");
+// exit() rather than exitCode: a stopped server must end even if a library left a timer behind.
+process.exit(await runCommand(process.argv.slice(2), terminal));

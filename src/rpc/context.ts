@@ -1,0 +1,14 @@
+import { createContextKey, type HandlerContext } from "@connectrpc/connect";
+import type { Caller } from "../domain/access/caller.ts";
+import { DomainError } from "../domain/errors.ts";
+
+/** Set by the gate on every call that came with a valid token. */
+export const callerKey = createContextKey<Caller | null>(null, { description: "who is calling" });
+
+/** The caller of a method that is closed to anonymous callers. */
+export function callerOf(context: Pick<HandlerContext, "values">): Caller {
+  const caller = context.values.get(callerKey);
+  // The gate lets nobody without a token through to such a method; this guards against a wrong method table.
+  if (caller === null) throw new DomainError("unauthenticated", "this method needs an access token");
+  return caller;
+}

@@ -1,0 +1,74 @@
+import { randomUUID } from "node:crypto";
+import { create, type DescMessage } from "@bufbuild/protobuf";
+import { parsePath } from "@bufbuild/protobuf/reflect";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { Violation, violationsToProto } from "@bufbuild/protovalidate";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
+import { DomainError, type DomainErrorKind } from "../domain/errors.ts";
+
+/** `google.rpc.ErrorInfo.domain` of every reason that this server gives. */
+export const errorDomain = "rollcall";
+
+const codes: Record<DomainErrorKind, Code> = {
+  invalid: Code.InvalidArgument,
+  unauthenticated: Code.Unauthenticated,
+  permission_denied: Code.PermissionDenied,
+  not_found: Code.NotFound,
+  already_exists: Code.AlreadyExists,
+  failed_precondition: Code.FailedPrecondition,
+  aborted: Code.Aborted,
+  resource_exhausted: Code.ResourceExhausted,
+  unavailable: Code.Unavailable,
+};
+
+/** Where errors go that the caller learns nothing of but their id. */
+export type InternalErrorLog = (error: unknown, id: string) => void;
+
+/**
+ * The one place that turns errors into what goes on the wire; docs/errors.md is its table.
+ * @param input the request's type, in which the field paths of violations are looked up.
+ */
+export function toConnectError(error: unknown, input: DescMessage, log: InternalErrorLog): ConnectError {
+  if (error instanceof ConnectError) return error;
+  if (error instanceof DomainError) return fromDomainError(error, input);
+  if (error instanceof Error && error.name === "AbortError") return ConnectError.from(error);
+  const id = randomUUID();
+  log(error, id);
+  return new ConnectError(
+    `internal error ${id}: quote this id to the operator of the server`,
+    Code.Internal,
+    {
+      "x-error-id": id,
+    },
+  );
+}
+
+function fromDomainError(error: DomainError, input: DescMessage): ConnectError {
+  const code = codes[error.kind];
+  const wire = new ConnectError(error.message, code, retryHeaders(error, code), [], error);
+  if (error.violations.length > 0) {
+    const violations = error.violations.map(
+      ({ field, rule, message }) => new Violation(message, rule, parsePath(input, field), [], false),
+    );
+    const [value, desc] = violationsToProto(violations);
+    wire.details.push({ desc, value });
+  }
+  if (error.reason !== undefined) {
+    const info = { reason: error.reason, domain: errorDomain };
+    wire.details.push({ desc: ErrorInfoSchema, value: create(ErrorInfoSchema, info) });
+  }
+  if (error.retryAfterMs !== undefined) {
+    const retryDelay = durationFromMs(error.retryAfterMs);
+    wire.details.push({ desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay }) });
+  }
+  return wire;
+}
+
+/** Official SDKs retry every 409; those that would fail again say so. Others read one header each. */
+function retryHeaders(error: DomainError, code: Code): Record<string, string> {
+  if (code === Code.AlreadyExists || code === Code.Aborted) return { "x-should-retry": "false" };
+  if (error.retryAfterMs === undefined) return {};
+  const seconds = String(Math.ceil(error.retryAfterMs / 1000));
+  return { "retry-after": seconds, "ratelimit-retryafter": seconds };
+}

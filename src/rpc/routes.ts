@@ -1,0 +1,87 @@
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { ConnectRouter, ConnectRouterOptions, ServiceImpl } from "@connectrpc/connect";
+import type { Logger } from "pino";
+import { EventService } from "../../gen/gitpod/v1/event_pb.js";
+import { GatewayService } from "../../gen/gitpod/v1/gateway_pb.js";
+import { GroupService } from "../../gen/gitpod/v1/group_pb.js";
+import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
+import { RunnerConfigurationService } from "../../gen/gitpod/v1/runner_configuration_pb.js";
+import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
+import { UserService } from "../../gen/gitpod/v1/user_pb.js";
+import type { Clock } from "../domain/clock.ts";
+import type { IdSource } from "../domain/ids.ts";
+import type { SecretBox } from "../domain/tokens/seal.ts";
+import type { Store } from "../store/store.ts";
+import { authenticationGate } from "./gate.ts";
+import { identityService } from "./identity.ts";
+import { callLogInterceptor } from "./interceptors/calls.ts";
+import { failureInterceptor } from "./interceptors/failures.ts";
+import { validationInterceptor } from "./interceptors/validation.ts";
+import { runnerService } from "./runners.ts";
+
+/** What the services work with. */
+export interface RpcDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly newId: IdSource;
+  readonly secrets: SecretBox;
+  readonly log: Logger;
+}
+
+/** The API as routes and the options that every route needs. */
+export interface Rpc {
+  readonly routes: (router: ConnectRouter) => void;
+  readonly options: Pick<ConnectRouterOptions, "interceptors" | "requestGate">;
+  readonly services: readonly DescService[];
+}
+
+/** Puts the services together: authentication, then validation, then the handler. */
+export function createRpc(deps: RpcDeps): Rpc {
+  const logInternal = (error: unknown, id: string) =>
+    deps.log.error({ err: error, errorId: id }, "internal error");
+  const served: readonly Served[] = [
+    serve(RunnerService, runnerService(deps)),
+    serve(IdentityService, identityService(deps)),
+    serve(RunnerConfigurationService, {}),
+    serve(EventService, {}),
+    serve(GroupService, {}),
+    serve(UserService, {}),
+    serve(ServiceAccountService, {}),
+    serve(GatewayService, {}),
+  ];
+  return {
+    services: served.map(({ service }) => service),
+    routes: (router) => {
+      for (const service of served) service.register(router);
+    },
+    options: {
+      requestGate: authenticationGate({
+        tokens: deps.store.tokens,
+        clock: deps.clock,
+        log: deps.log,
+        logInternal,
+        missing: new Set(served.flatMap(({ missing }) => missing)),
+      }),
+      interceptors: [
+        callLogInterceptor(deps.log, deps.clock),
+        failureInterceptor(logInternal),
+        validationInterceptor(),
+      ],
+    },
+  };
+}
+
+interface Served {
+  readonly service: DescService;
+  readonly missing: readonly DescMethod[];
+  register(router: ConnectRouter): void;
+}
+
+function serve<T extends DescService>(service: T, implementation: Partial<ServiceImpl<T>>): Served {
+  return {
+    service,
+    missing: service.methods.filter(({ localName }) => !Object.hasOwn(implementation, localName)),
+    register: (router) => void router.service(service, implementation),
+  };
+}

@@ -1,0 +1,167 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import {
+  type CreateRunnerRequest,
+  CreateRunnerRequestSchema,
+  type CreateRunnerResponse,
+  CreateRunnerResponseSchema,
+  type ListRunnersRequest,
+  ListRunnersRequest_FilterSchema,
+  type RunnerService,
+} from "../../gen/gitpod/v1/runner_pb.js";
+import type { Caller } from "../domain/access/caller.ts";
+import {
+  type Authorized,
+  authorizeRunner,
+  authorizeRunnerCreation,
+  type RunnerAction,
+  runnerNotFound,
+  runnerScope,
+} from "../domain/access/runners.ts";
+import type { Clock } from "../domain/clock.ts";
+import { DomainError } from "../domain/errors.ts";
+import type { IdSource } from "../domain/ids.ts";
+import { decodePage, encodeCursor } from "../domain/paging/cursor.ts";
+import { draftRunner } from "../domain/runners/create.ts";
+import type { RunnerKind, RunnerProvider } from "../domain/runners/enums.ts";
+import type { Runner, RunnerSpec } from "../domain/runners/runner.ts";
+import { exchangeTokenLifetimeMs } from "../domain/tokens/exchange.ts";
+import type { SecretBox } from "../domain/tokens/seal.ts";
+import { mintToken } from "../domain/tokens/token.ts";
+import type { NewExchangeToken, Store } from "../store/store.ts";
+import { callerOf } from "./context.ts";
+import { answerKeptMs, idempotencyKeyHash, requestHash } from "./idempotency-key.ts";
+import { runnerMessage } from "./messages/runner.ts";
+import { runnerChange } from "./messages/runner-change.ts";
+
+export interface RunnerServiceDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly newId: IdSource;
+  readonly secrets: SecretBox;
+}
+
+/** `gitpod.v1.RunnerService`; methods that are left out answer `unimplemented`. */
+export function runnerService(deps: RunnerServiceDeps): Partial<ServiceImpl<typeof RunnerService>> {
+  const { store, clock, newId, secrets } = deps;
+  const sealForServer = (plaintext: string) => secrets.seal(Buffer.from(plaintext));
+
+  async function authorized<A extends RunnerAction>(
+    caller: Caller,
+    action: A,
+    id: string,
+  ): Promise<Authorized<A>> {
+    return authorizeRunner(caller, action, await store.runners.get(caller.organizationId, id.toLowerCase()));
+  }
+
+  function newExchangeToken(): { secret: string; stored: NewExchangeToken } {
+    const { secret, hash } = mintToken("exchange");
+    const createdAt = clock.now();
+    return { secret, stored: { hash, createdAt, expiresAt: createdAt + exchangeTokenLifetimeMs } };
+  }
+
+  return {
+    async createRunner(request, context) {
+      const caller = callerOf(context);
+      authorizeRunnerCreation(caller);
+      const runner = draftRunner(runnerRequest(request), {
+        id: newId(),
+        organizationId: caller.organizationId,
+        creator: { id: caller.id, principal: caller.principal },
+        now: clock.now(),
+        seal: sealForServer,
+      });
+      const token = newExchangeToken();
+      const response = create(CreateRunnerResponseSchema, {
+        runner: runnerMessage(runner),
+        exchangeToken: token.secret,
+      });
+      const call = idempotentCreate(request, response, caller, context);
+      const { replay } = await store.runners.create(runner, token.stored, call);
+      return replay === null ? response : fromBinary(CreateRunnerResponseSchema, secrets.open(replay));
+    },
+
+    async getRunner(request, context) {
+      return { runner: runnerMessage(await authorized(callerOf(context), "read", request.runnerId)) };
+    },
+
+    async listRunners(request, context) {
+      const filter = runnerFilter(request);
+      const bound = `gitpod.v1.RunnerService/ListRunners ${JSON.stringify(filter)}`;
+      const { pageSize = 0, token = "" } = request.pagination ?? {};
+      const page = decodePage(pageSize, token, bound);
+      const { rows, more } = await store.runners.list(runnerScope(callerOf(context)), filter, page);
+      const last = rows.at(-1);
+      return {
+        runners: rows.map(runnerMessage),
+        pagination: { nextToken: more && last ? encodeCursor(last.id, bound) : "" },
+      };
+    },
+
+    async updateRunner(request, context) {
+      const runner = await authorized(callerOf(context), "update", request.runnerId);
+      const change = runnerChange(request, {
+        sealForServer,
+        sealForRunner: (key) => sealForRunner(runner, key),
+      });
+      if ((await store.runners.update(runner, change, clock.now())) === null) throw runnerNotFound();
+      return {};
+    },
+
+    async deleteRunner(request, context) {
+      const runner = await authorized(callerOf(context), "delete", request.runnerId);
+      if (!(await store.runners.remove(runner, clock.now()))) throw runnerNotFound();
+      return {};
+    },
+
+    async createRunnerToken(request, context) {
+      const runner = await authorized(callerOf(context), "mintToken", request.runnerId);
+      const token = newExchangeToken();
+      if (!(await store.tokens.addExchangeToken(runner, token.stored))) throw runnerNotFound();
+      return { exchangeToken: token.secret };
+    },
+  };
+
+  function idempotentCreate(
+    request: CreateRunnerRequest,
+    response: CreateRunnerResponse,
+    caller: Caller,
+    { requestHeader }: HandlerContext,
+  ) {
+    const keyHash = idempotencyKeyHash(requestHeader);
+    if (keyHash === null) return undefined;
+    return {
+      callerId: caller.id,
+      method: "gitpod.v1.RunnerService/CreateRunner",
+      keyHash,
+      requestHash: requestHash(CreateRunnerRequestSchema, request),
+      answer: secrets.seal(toBinary(CreateRunnerResponseSchema, response)),
+      expiresAt: clock.now() + answerKeptMs,
+    };
+  }
+}
+
+function runnerRequest(request: CreateRunnerRequest) {
+  return {
+    name: request.name,
+    kind: request.kind as RunnerKind,
+    provider: request.provider as RunnerProvider,
+    managerId: request.runnerManagerId === "" ? null : request.runnerManagerId.toLowerCase(),
+    spec: request.spec as RunnerSpec | undefined,
+  };
+}
+
+function runnerFilter(request: ListRunnersRequest) {
+  const { creatorIds, kinds, providers } = request.filter ?? create(ListRunnersRequest_FilterSchema);
+  return {
+    creatorIds: creatorIds.map((id) => id.toLowerCase()),
+    kinds: kinds as readonly RunnerKind[],
+    providers: providers as readonly RunnerProvider[],
+  };
+}
+
+function sealForRunner(_runner: Runner, _plaintext: string): never {
+  throw new DomainError("failed_precondition", "runner does not have a public key", {
+    reason: "NO_PUBLIC_KEY",
+  });
+}

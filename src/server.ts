@@ -1,0 +1,91 @@
+import { readFileSync } from "node:fs";
+import type { Logger } from "pino";
+import type { Config } from "./config.ts";
+import { openDataDir } from "./data-dir.ts";
+import { type Clock, systemClock } from "./domain/clock.ts";
+import { type IdSource, uuidv7Source } from "./domain/ids.ts";
+import { secretBox } from "./domain/tokens/seal.ts";
+import { ensureFounded } from "./first-start.ts";
+import { createHandler } from "./http/handler.ts";
+import { type Listener, listen } from "./http/listener.ts";
+import { healthEndpoints } from "./http/plain.ts";
+import { createLog } from "./log.ts";
+import { specCodec } from "./rpc/messages/runner.ts";
+import { createRpc } from "./rpc/routes.ts";
+import { openSqliteStore } from "./store/sqlite/store.ts";
+
+/** What tests and programs that embed the server may put in place of the real thing. */
+export interface Overrides {
+  readonly clock?: Clock;
+  readonly newId?: IdSource;
+  readonly log?: Logger;
+}
+
+export interface RunningServer {
+  /** Scheme, host and port that it listens on. */
+  readonly url: string;
+  /** The first admin's token, when this start minted it. It cannot be asked for again. */
+  readonly adminToken: string | null;
+  /** Stops accepting, lets running calls finish until the deadline, closes the database. Can be called again. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a server; nothing outside of this function and what it returns keeps running.
+ * @throws Error with a message for the operator: a bad setting, a database in use, a port that is taken.
+ */
+export async function startServer(config: Config, overrides: Overrides = {}): Promise<RunningServer> {
+  const clock = overrides.clock ?? systemClock;
+  const newId = overrides.newId ?? uuidv7Source(clock);
+  const log = overrides.log ?? createLog(config.logLevel, false);
+  const files = openDataDir(config.dataDir);
+  const store = openSqliteStore({ file: files.database, specs: specCodec, role: "server" });
+  try {
+    const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
+    const shutdown = new AbortController();
+    const rpc = createRpc({
+      store,
+      clock,
+      newId,
+      secrets: secretBox(files.serverKey),
+      log,
+    });
+    const listener = await listen({
+      host: config.host,
+      port: config.port,
+      limits: config.limits,
+      ...(config.tls && {
+        tls: { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) },
+      }),
+      handler: createHandler({
+        routes: rpc.routes,
+        ...rpc.options,
+        readMaxBytes: config.limits.messageBytes,
+        shutdownSignal: shutdown.signal,
+        cors: { origins: config.corsOrigins },
+        plain: healthEndpoints(() =>
+          shutdown.signal.aborted ? { ready: false, reason: "shutting down" } : { ready: true },
+        ),
+        onError: (error, path) => log.error({ err: error, path }, "internal error"),
+      }),
+      onConnectionError: (error, address) => log.debug({ err: error, address }, "connection failed"),
+    });
+    log.info({ url: listener.url, dataDir: config.dataDir }, "serving");
+    return { url: listener.url, adminToken, close: once(() => stop(listener)) };
+
+    async function stop(running: Listener): Promise<void> {
+      shutdown.abort();
+      const { forced } = await running.close(config.shutdownDeadlineMs);
+      await store.close();
+      log.info({ forced }, "stopped");
+    }
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => (done ??= work());
+}
