@@ -1,0 +1,94 @@
+import type { RunnerProvider } from "../runners/enums.ts";
+import type { BrakeSettings } from "./settings.ts";
+
+/** A mass lapse of one provider's runners: one of these, however many runners it takes. */
+export interface Incident {
+  /** Unique within this process. */
+  readonly id: number;
+  readonly provider: RunnerProvider;
+  /** Wall-clock milliseconds: for people. */
+  readonly startedAtMs: number;
+  /** How many were live when the window of the lapses began. */
+  readonly base: number;
+}
+
+/** Watches the lapses of one provider. Times are monotonic milliseconds. */
+export interface Brake {
+  /** Notes that a live runner lapsed. */
+  lapsed(runnerId: string, now: number): void;
+  /** Notes that a runner is heard again, or is gone for a reason of its own (signed off, deleted). */
+  accounted(runnerId: string): void;
+  /**
+   * Decides. Call it after a batch of lapses, not between them, so that those that trip it are told alike.
+   * @param live how many of the provider's runners are live now
+   */
+  check(live: number, now: number, wallNow: number): BrakeChange | null;
+  /** The incident that holds this runner's lapse, or null. */
+  incidentOf(runnerId: string): Incident | null;
+  incident(): Incident | null;
+  /** Ends the incident because an operator says so: the runners really are gone. */
+  acknowledge(): BrakeChange | null;
+}
+
+export interface BrakeChange {
+  readonly kind: "tripped" | "ended";
+  readonly incident: Incident;
+  /** The runners that the incident holds at this moment. */
+  readonly runnerIds: readonly string[];
+  readonly why: "threshold" | "recovered" | "expired" | "acknowledged";
+}
+
+/**
+ * @param nextId gives incidents their ids
+ * @param windowMs the length of the window: the interval in force
+ */
+export function createBrake(
+  provider: RunnerProvider,
+  settings: BrakeSettings,
+  windowMs: () => number,
+  nextId: () => number,
+): Brake {
+  // Runners that lapsed and have not come back, oldest first, with the time of the lapse.
+  const out = new Map<string, number>();
+  let incident: Incident | null = null;
+  let openedAt = 0;
+
+  const isMass = (lapsed: number, base: number): boolean => lapsed * 100 > settings.percent * base;
+
+  const end = (why: BrakeChange["why"]): BrakeChange | null => {
+    if (incident === null) return null;
+    const change: BrakeChange = { kind: "ended", incident, runnerIds: [...out.keys()], why };
+    incident = null;
+    out.clear();
+    return change;
+  };
+
+  return {
+    lapsed(runnerId, now) {
+      out.delete(runnerId);
+      out.set(runnerId, now);
+    },
+    accounted(runnerId) {
+      out.delete(runnerId);
+    },
+    check(live, now, wallNow) {
+      if (incident !== null) {
+        if (!isMass(out.size, out.size + live)) return end("recovered");
+        return now - openedAt >= settings.maxIncidentMs ? end("expired") : null;
+      }
+      // A lapse counts for one window; what is older is an ordinary lapse for good.
+      for (const [runnerId, at] of out) {
+        if (now - at < windowMs()) break;
+        out.delete(runnerId);
+      }
+      const base = live + out.size;
+      if (base < settings.minLive || !isMass(out.size, base)) return null;
+      openedAt = now;
+      incident = { id: nextId(), provider, startedAtMs: wallNow, base };
+      return { kind: "tripped", incident, runnerIds: [...out.keys()], why: "threshold" };
+    },
+    incidentOf: (runnerId) => (incident !== null && out.has(runnerId) ? incident : null),
+    incident: () => incident,
+    acknowledge: () => end("acknowledged"),
+  };
+}
