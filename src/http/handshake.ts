@@ -1,36 +1,58 @@
 import type { Socket } from "node:net";
-import { type SecureContext, TLSSocket } from "node:tls";
+import tls from "node:tls";
 
-/**
- * Speaks TLS on a socket whose first bytes were a TLS record, and hands over the inner socket once the handshake
- * is done, with what ALPN chose; a client without ALPN gets HTTP/1.1. A handshake that fails or takes longer
- * than `timeoutMs` closes the socket.
- *
- * The server side of `tls` does the same but never says which accepted socket an inner one belongs to.
- */
-export function handshake(
-  socket: Socket,
-  secureContext: SecureContext | undefined,
-  timeoutMs: number,
-  onSecure: (wire: "http1" | "http2", inner: Socket) => void,
-  onError: (error: Error) => void,
-): void {
-  const inner = new TLSSocket(socket, {
-    isServer: true,
+/** PEM texts, as `tls.createSecureContext` takes them. */
+export interface Certificate {
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+}
+
+type OnSecure = (wire: "http1" | "http2", inner: Socket) => void;
+
+export interface TlsFront {
+  /**
+   * Speaks TLS on a socket whose first bytes were a TLS record, and hands over the inner socket with what ALPN
+   * chose; a client without ALPN gets HTTP/1.1. A handshake that fails or takes too long closes the socket.
+   */
+  handshake(socket: Socket, onSecure: OnSecure): void;
+  /** Handshakes use this certificate from now on. Throws on a bad one, and keeps the old one then. */
+  setCertificate(certificate: Certificate): void;
+}
+
+/** Throws on a bad certificate. */
+export function tlsFront(
+  certificate: Certificate,
+  handshakeTimeoutMs: number,
+  onError: (error: Error, socket: Socket) => void,
+): TlsFront {
+  const server = tls.createServer({
+    ...certificate,
     ALPNProtocols: ["h2", "http/1.1"],
-    ...(secureContext && { secureContext }),
+    handshakeTimeout: handshakeTimeoutMs,
   });
-  const timer = setTimeout(() => socket.destroy(), timeoutMs);
-  socket.once("close", () => {
-    clearTimeout(timer);
+  // Node says which inner socket is secure, but not which accepted one it runs on: their addresses are the same.
+  const waiting = new Map<string, OnSecure>();
+
+  server.on("secureConnection", (inner) => {
+    const onSecure = waiting.get(addresses(inner));
+    if (onSecure === undefined) inner.destroy();
+    else onSecure(inner.alpnProtocol === "h2" ? "http2" : "http1", inner);
+  });
+  server.on("tlsClientError", (error, inner) => {
+    onError(error, inner);
     inner.destroy();
   });
-  inner.on("error", (error) => {
-    onError(error);
-    socket.destroy();
-  });
-  inner.once("secure", () => {
-    clearTimeout(timer);
-    onSecure(inner.alpnProtocol === "h2" ? "http2" : "http1", inner);
-  });
+  return {
+    handshake(socket, onSecure) {
+      const key = addresses(socket);
+      waiting.set(key, onSecure);
+      socket.once("close", () => waiting.delete(key));
+      server.emit("connection", socket);
+    },
+    setCertificate: (next) => server.setSecureContext(next),
+  };
+}
+
+function addresses(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress}`;
 }

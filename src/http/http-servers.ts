@@ -78,8 +78,13 @@ export function httpServers(limits: Limits, handler: RequestHandler): HttpServer
       connection.speaksHttp2(session);
     },
     refuse(wire, socket, reason) {
-      if (wire === "http1") rawAnswer(socket, reason.status, reason.code, reason.message);
-      else openSession(socket)?.destroy(undefined, reason.goaway);
+      if (wire === "http1") {
+        rawAnswer(socket, reason.status, reason.code, reason.message);
+        return;
+      }
+      const session = openSession(socket);
+      // Node feeds the bytes that were put back to the session on the next tick, and fails if it is gone by then.
+      setImmediate(() => session?.destroy(new Error(reason.message), reason.goaway));
     },
   };
 }

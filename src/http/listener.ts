@@ -1,18 +1,11 @@
 import http2 from "node:http2";
 import net, { type AddressInfo } from "node:net";
-import tls from "node:tls";
 import { Connection } from "./connection.ts";
-import { handshake } from "./handshake.ts";
+import { type Certificate, tlsFront } from "./handshake.ts";
 import { httpServers, type Refusal } from "./http-servers.ts";
 import type { Limits } from "./limits.ts";
 import type { RequestHandler } from "./node-http.ts";
 import { sniff, type Wire } from "./sniff.ts";
-
-/** PEM texts, as `tls.createSecureContext` takes them. */
-export interface Certificate {
-  readonly cert: string | Buffer;
-  readonly key: string | Buffer;
-}
 
 export interface ListenOptions {
   readonly host: string;
@@ -70,7 +63,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const { limits } = options;
   const open = new Map<net.Socket, Connection>();
   const servers = httpServers(limits, options.handler);
-  let secureContext = options.tls && tls.createSecureContext(options.tls);
+  const onFailedHandshake = (error: Error, socket: net.Socket) => {
+    options.onConnectionError?.(error, socket.remoteAddress);
+  };
+  const secure = options.tls && tlsFront(options.tls, limits.headersTimeoutMs, onFailedHandshake);
 
   function accept(socket: net.Socket): void {
     if (open.size >= limits.connections + refusalRoom) {
@@ -81,16 +77,15 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     const connection = new Connection(socket, limits.idleTimeoutMs);
     open.set(socket, connection);
     socket.once("close", () => open.delete(socket));
-    const onError = (error: Error) => options.onConnectionError?.(error, socket.remoteAddress);
-    socket.on("error", onError);
+    socket.on("error", (error) => options.onConnectionError?.(error, socket.remoteAddress));
     const serve = (wire: "http1" | "http2", on: net.Socket) => {
       if (full) servers.refuse(wire, on, tooMany);
       else servers.serve(wire, connection, on);
     };
     const onWire = (wire: Wire) => {
-      if (wire === "tls" && secureContext === undefined) servers.refuse("http1", socket, speaksClear);
-      else if (wire === "tls") handshake(socket, secureContext, limits.headersTimeoutMs, serve, onError);
-      else if (secureContext === undefined) serve(wire, socket);
+      if (wire === "tls" && secure === undefined) servers.refuse("http1", socket, speaksClear);
+      else if (wire === "tls") secure?.handshake(socket, serve);
+      else if (secure === undefined) serve(wire, socket);
       else servers.refuse(wire, socket, speaksTls);
     };
     sniff(socket, limits.headersTimeoutMs, onWire, () => socket.destroy());
@@ -107,12 +102,12 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   let closed: Promise<{ forced: number }> | undefined;
   return {
-    url: `${secureContext === undefined ? "http" : "https"}://${host}:${port}`,
+    url: `${secure === undefined ? "http" : "https"}://${host}:${port}`,
     port,
     connections: () => open.size,
     setCertificate(certificate) {
-      if (secureContext === undefined) throw new Error("this listener does not speak TLS");
-      secureContext = tls.createSecureContext(certificate);
+      if (secure === undefined) throw new Error("this listener does not speak TLS");
+      secure.setCertificate(certificate);
     },
     close(deadlineMs) {
       closed ??= shutDown(server, open, deadlineMs);
@@ -121,15 +116,15 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   };
 }
 
-async function shutDown(server: net.Server, open: ReadonlyMap<unknown, Connection>, deadlineMs: number) {
-  // Called back once nothing is accepted any more and every accepted socket is gone.
-  const gone = new Promise<void>((resolve) => server.close(() => resolve()));
+async function shutDown(server: net.Server, open: ReadonlyMap<net.Socket, Connection>, deadlineMs: number) {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const gone = [...open.keys()].map((socket) => new Promise((resolve) => socket.once("close", resolve)));
   for (const connection of [...open.values()]) connection.drain();
   let forced = 0;
   const deadline = setTimeout(() => {
     for (const connection of [...open.values()]) forced += connection.destroy();
   }, deadlineMs);
-  await gone;
+  await Promise.all([closed, ...gone]);
   clearTimeout(deadline);
   return { forced };
 }

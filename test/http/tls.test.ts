@@ -1,0 +1,103 @@
+import { once } from "node:events";
+import tls from "node:tls";
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { selfSigned } from "./support/certificate.ts";
+import { frames, frameType, http2Opening, RawClient } from "./support/raw.ts";
+import { type Toy, toyServer } from "./support/toy-server.ts";
+
+const first = selfSigned("first");
+
+async function peerName(port: number): Promise<string | undefined> {
+  const socket = tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false, ALPNProtocols: ["h2"] });
+  await once(socket, "secureConnect");
+  const name = socket.getPeerCertificate().subject.CN;
+  socket.destroy();
+  return String(name);
+}
+
+describe("a port with a certificate", () => {
+  let server: Toy;
+  beforeAll(async () => {
+    server = await toyServer({ tls: first, limits: { headersTimeoutMs: 300 } });
+  });
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+  });
+
+  test("says https in its address", () => {
+    expect(server.url).toBe(`https://127.0.0.1:${server.port}`);
+  });
+
+  test.each(["1.1", "2"] as const)(
+    "serves HTTP/%s by ALPN, with the certificate checked",
+    async (httpVersion) => {
+      const nodeOptions = { ca: first.cert };
+      const transport = createConnectTransport({ baseUrl: server.url, httpVersion, nodeOptions });
+      const { runner } = await createClient(RunnerService, transport).createRunner({ name: "over tls" });
+      expect(runner?.name).toBe("over tls");
+    },
+  );
+
+  test("serves gRPC", async () => {
+    const transport = createGrpcTransport({ baseUrl: server.url, nodeOptions: { ca: first.cert } });
+    const { runner } = await createClient(RunnerService, transport).createRunner({ name: "over tls" });
+    expect(runner?.name).toBe("over tls");
+  });
+
+  test("serves a client without ALPN as HTTP/1.1", async () => {
+    const socket = tls.connect({ port: server.port, host: "127.0.0.1", ca: first.cert });
+    await once(socket, "secureConnect");
+    expect(socket.alpnProtocol).toBe(false);
+    socket.write("GET /favicon.ico HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk);
+    expect(Buffer.concat(chunks).toString()).toMatch(/^HTTP\/1\.1 404 /);
+  });
+
+  test("tells clear-text HTTP/1.1 that it speaks TLS", async () => {
+    await using client = await RawClient.connect(server.port);
+    client.send("GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n");
+    const answer = await client.closed;
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toContain("this port speaks TLS: use https://");
+  });
+
+  test("refuses clear-text HTTP/2 with GOAWAY, INADEQUATE_SECURITY", async () => {
+    await using client = await RawClient.connect(server.port);
+    client.send(http2Opening);
+    const goaway = frames(await client.closed).find((frame) => frame.type === frameType.goaway);
+    expect(goaway?.payload.readUInt32BE(4)).toBe(0xc);
+  });
+
+  test("closes a handshake that breaks and one that never ends", async () => {
+    await using broken = await RawClient.connect(server.port);
+    await using slow = await RawClient.connect(server.port);
+    broken.send("\x16\x03\x01\x00\x05hello");
+    slow.send("\x16\x03\x01");
+    await Promise.all([broken.closed, slow.closed]);
+  });
+});
+
+test("another certificate takes over without closing the port", async () => {
+  await using server = await toyServer({ tls: first });
+  expect(await peerName(server.port)).toBe("first");
+  server.listener.setCertificate(selfSigned("second"));
+  expect(await peerName(server.port)).toBe("second");
+  expect(() => server.listener.setCertificate({ cert: "no", key: "no" })).toThrow();
+  expect(await peerName(server.port)).toBe("second");
+});
+
+test("a bad certificate keeps the port from opening", async () => {
+  await expect(toyServer({ tls: { cert: "no", key: "no" } })).rejects.toThrow();
+});
+
+test("a port without a certificate tells a TLS client so", async () => {
+  await using server = await toyServer();
+  const socket = tls.connect({ port: server.port, host: "127.0.0.1" });
+  const [error] = await once(socket, "error");
+  expect(String(error)).toMatch(/wrong version number|packet length/i);
+  expect(() => server.listener.setCertificate(first)).toThrow("does not speak TLS");
+});
