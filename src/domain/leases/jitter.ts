@@ -12,8 +12,11 @@ export function offsetBits(runnerId: string): number {
 }
 
 const OFFSET_RANGE = 2 ** 30;
-/** How early a renewal may come and still count as on its place: a share of the window. */
-const EARLY_SHARE = 0.1;
+/**
+ * How early a renewal may come and still count as on its place: a share of the window. It forgives rounding.
+ * More would let those who happen to start just before their places renew together for ever.
+ */
+const EARLY_SHARE = 0.001;
 
 /** The runner's offset in a window of this length, in milliseconds: 0 up to, not including, `windowMs`. */
 export function offsetMs(bits: number, windowMs: number): number {
@@ -23,8 +26,8 @@ export function offsetMs(bits: number, windowMs: number): number {
 /**
  * How long until the next renewal of a runner heard at `now`, so that it comes to its place: within half a
  * window up to a whole one, so the lease's length never depends on it, and nobody renews more than twice a
- * window. A runner on its place, or early by less than a tenth of the window, waits a whole window; one
- * that joins anywhere else is on its place after two renewals at most.
+ * window. A runner on its place waits a whole window; one that joins anywhere else is on its
+ * place after two renewals at most.
  * @param now monotonic milliseconds
  */
 export function renewAfterMs(bits: number, windowMs: number, now: number): number {
