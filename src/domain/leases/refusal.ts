@@ -45,7 +45,8 @@ export const refusals: Readonly<Record<RefusalReason, Refusal>> = {
     remedy: "none",
     message: "the access token belongs to another runner than runner_id names",
   },
-  RUNNER_DELETED: { kind: "not_found", remedy: "none", message: "the runner was deleted" },
+  // As for any token of a deleted runner: which of the two is noticed first is a matter of microseconds.
+  RUNNER_DELETED: { kind: "unauthenticated", remedy: "none", message: "the runner was deleted" },
   SUPERSEDED: {
     kind: "aborted",
     remedy: "none",

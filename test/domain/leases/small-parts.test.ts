@@ -54,7 +54,7 @@ describe("refusals", () => {
       expect(error.message).not.toBe("");
     }
     expect(refusalError("SUPERSEDED").kind).toBe("aborted");
-    expect(refusalError("RUNNER_DELETED").kind).toBe("not_found");
+    expect(refusalError("RUNNER_DELETED").kind).toBe("unauthenticated");
     expect(refusalError("TOKEN_EXPIRED").kind).toBe("unauthenticated");
   });
 });
