@@ -148,7 +148,7 @@ export const MetricType = /*@__PURE__*/
  * (from gitpod.v1.IdentityService/ExchangeToken) as a bearer token, and acts on the runner the token belongs to.
  * No other credential is accepted.
  *
- * A refusal carries a google.rpc.ErrorInfo detail with the domain "rollcall.v1" and one of the reasons listed in
+ * A refusal carries a google.rpc.ErrorInfo detail with the domain "rollcall" and one of the reasons listed in
  * docs/agent-protocol.md; the reason, not the text, decides whether an agent retries, starts anew or stops.
  *
  * @generated from service rollcall.v1.RunnerAgentService
