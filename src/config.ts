@@ -1,5 +1,13 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
+import {
+  DAY_MS,
+  defaultLeaseSettings,
+  type LeaseSettings,
+  type LeaseTiming,
+} from "./domain/leases/settings.ts";
+import { checkLeaseSettings } from "./domain/leases/settings-check.ts";
+import { RunnerProvider } from "./domain/runners/enums.ts";
 import { defaultLimits, type Limits } from "./http/limits.ts";
 
 /** Everything the server can be told. Made by {@link parseConfig}; tests write it by hand. */
@@ -24,6 +32,7 @@ export interface Config {
   /** How long running calls may take to finish after SIGTERM, in milliseconds. */
   readonly shutdownDeadlineMs: number;
   readonly limits: Limits;
+  readonly leases: LeaseSettings;
 }
 
 export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
@@ -115,6 +124,33 @@ export const settings = [
     help: "how long a connection without a call stays open",
     fallback: String(defaultLimits.idleTimeoutMs / 1000),
   },
+  { flag: "renew-interval", value: "SECONDS", help: "how often runners renew", fallback: "30" },
+  {
+    flag: "renew-grace",
+    value: "SECONDS",
+    help: "how long after a missed renewal a lease lapses",
+    fallback: "15",
+  },
+  {
+    flag: "provider-timing",
+    value: "LIST",
+    help: "where a provider differs, as NAME=INTERVAL/GRACE in seconds: AWS_EC2=60/30,GCP=20/10",
+    fallback: "",
+  },
+  { flag: "stale-after", value: "DAYS", help: "offline for so long is listed as stale", fallback: "14" },
+  {
+    flag: "remove-stale-after",
+    value: "DAYS",
+    help: "stale runners are removed after so many days more",
+    fallback: "never",
+  },
+  {
+    flag: "brake-percent",
+    value: "PERCENT",
+    help: "more of a provider's runners lapsing at once is one incident, not many lapses",
+    fallback: "30",
+  },
+  { flag: "brake-min-runners", value: "COUNT", help: "the brake needs so many live runners", fallback: "20" },
 ] as const satisfies readonly Setting[];
 
 export type Flag = (typeof settings)[number]["flag"];
@@ -199,9 +235,44 @@ export function parseConfig(set: Settings): Config {
       streamsPerConnection: count("max-streams", 1, 100_000),
       idleTimeoutMs: count("idle-timeout", 1, 86_400) * 1000,
     },
+    leases: {
+      ...defaultLeaseSettings,
+      timing: {
+        intervalMs: count("renew-interval", 1, 86_400) * 1000,
+        graceMs: count("renew-grace", 1, 86_400) * 1000,
+      },
+      perProvider: providerTimings(text("provider-timing"), problems),
+      brake: {
+        ...defaultLeaseSettings.brake,
+        percent: count("brake-percent", 1, 100),
+        minLive: count("brake-min-runners", 1, 1_000_000),
+      },
+      cleanup: {
+        ...defaultLeaseSettings.cleanup,
+        staleAfterMs: count("stale-after", 1, 3650) * DAY_MS,
+        removeAfterMs:
+          text("remove-stale-after") === "never" ? null : count("remove-stale-after", 0, 3650) * DAY_MS,
+      },
+    },
   };
+  problems.push(...checkLeaseSettings(config.leases).map(({ field, message }) => `${field} ${message}`));
   if (problems.length > 0) throw new ConfigError(problems.join("\n"));
   return config;
+}
+
+function providerTimings(list: string, problems: string[]): LeaseSettings["perProvider"] {
+  const timings: Partial<Record<RunnerProvider, LeaseTiming>> = {};
+  for (const entry of list.split(",").filter((part) => part.trim() !== "")) {
+    const [, name = "", interval, grace] = /^\s*(\w+)=(\d+)\/(\d+)\s*$/.exec(entry) ?? [];
+    const provider = Object.entries(RunnerProvider).find(([known]) => known === name)?.[1];
+    if (provider === undefined || provider === RunnerProvider.UNSPECIFIED) {
+      const known = Object.keys(RunnerProvider).slice(1).join(", ");
+      problems.push(`provider-timing: "${entry}" is not NAME=INTERVAL/GRACE with a NAME of ${known}`);
+    } else {
+      timings[provider] = { intervalMs: Number(interval) * 1000, graceMs: Number(grace) * 1000 };
+    }
+  }
+  return timings;
 }
 
 /** Whether an operator's own token can travel in a header. */

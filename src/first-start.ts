@@ -6,6 +6,7 @@ import { Principal } from "./domain/access/principal.ts";
 import type { Clock } from "./domain/clock.ts";
 import type { IdSource } from "./domain/ids.ts";
 import { RunnerKind, RunnerPhase, RunnerProvider } from "./domain/runners/enums.ts";
+import { freshRunner } from "./domain/runners/fresh.ts";
 import { hashToken, mintToken } from "./domain/tokens/token.ts";
 import type { NewAccessToken, Organization, Store, User } from "./store/store.ts";
 
@@ -65,9 +66,8 @@ async function found({ files, store, clock, newId }: Deps, chosen: string | null
       createdAt: now,
       updatedAt: now,
       spec: { desiredPhase: RunnerPhase.ACTIVE, variant: 0 },
-      specRevision: 1,
       metricsPassword: null,
-      deletionRequestedAt: null,
+      ...freshRunner,
     },
   });
   return minted;

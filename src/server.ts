@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import type { Config } from "./config.ts";
 import { openDataDir } from "./data-dir.ts";
@@ -9,9 +10,13 @@ import { ensureFounded } from "./first-start.ts";
 import { createHandler } from "./http/handler.ts";
 import { type Listener, listen } from "./http/listener.ts";
 import { healthEndpoints } from "./http/plain.ts";
+import { scrapeEndpoint } from "./http/scrape.ts";
 import { createLog } from "./log.ts";
-import { specCodec } from "./rpc/messages/runner.ts";
+import { RunnerRegistry } from "./registry/registry.ts";
+import { Upkeep } from "./registry/upkeep.ts";
+import { runnerCodecs } from "./rpc/messages/runner.ts";
 import { createRpc } from "./rpc/routes.ts";
+import { runnerMetrics } from "./rpc/runner-metrics.ts";
 import { openSqliteStore } from "./store/sqlite/store.ts";
 
 /** What tests and programs that embed the server may put in place of the real thing. */
@@ -39,11 +44,23 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const newId = overrides.newId ?? uuidv7Source(clock);
   const log = overrides.log ?? createLog(config.logLevel, false);
   const files = openDataDir(config.dataDir);
-  const store = openSqliteStore({ file: files.database, specs: specCodec, role: "server" });
+  const store = openSqliteStore({ file: files.database, codecs: runnerCodecs, role: "server" });
   try {
     const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
     const shutdown = new AbortController();
+    const registry = new RunnerRegistry({ store, clock, settings: config.leases, log });
+    const upkeep = new Upkeep({ registry, tokens: store.tokens, clock, log });
+    await upkeep.run();
     const rpc = createRpc({
+      registry,
+      health: {
+        serving: () => !shutdown.signal.aborted,
+        onChange(listener) {
+          shutdown.signal.addEventListener("abort", listener);
+          return () => shutdown.signal.removeEventListener("abort", listener);
+        },
+      },
+      reflection: config.reflection,
       store,
       clock,
       newId,
@@ -63,9 +80,12 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
         readMaxBytes: config.limits.messageBytes,
         shutdownSignal: shutdown.signal,
         cors: { origins: config.corsOrigins },
-        plain: healthEndpoints(() =>
-          shutdown.signal.aborted ? { ready: false, reason: "shutting down" } : { ready: true },
-        ),
+        plain: {
+          ...healthEndpoints(() =>
+            shutdown.signal.aborted ? { ready: false, reason: "shutting down" } : { ready: true },
+          ),
+          "/metrics/runners": scrapeEndpoint((token) => runnerMetrics({ store, registry, clock }, token)),
+        },
         onError: (error, path) => log.error({ err: error, path }, "internal error"),
       }),
       onConnectionError: (error, address) => log.debug({ err: error, address }, "connection failed"),
@@ -74,7 +94,8 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     return { url: listener.url, adminToken, close: once(() => stop(listener)) };
 
     async function stop(running: Listener): Promise<void> {
-      shutdown.abort();
+      shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
+      await upkeep.stop();
       const { forced } = await running.close(config.shutdownDeadlineMs);
       await store.close();
       log.info({ forced }, "stopped");

@@ -5,6 +5,7 @@ import type { Connection } from "./connection.ts";
 import type { Limits } from "./limits.ts";
 import type { NodeServerRequest, NodeServerResponse, RequestHandler } from "./node-http.ts";
 import { rawAnswer } from "./raw-answer.ts";
+import { dropUnreadBody } from "./unread-body.ts";
 
 /** The two HTTP servers of Node, fed with sockets that someone else accepted. */
 export interface HttpServers {
@@ -36,7 +37,8 @@ export function httpServers(limits: Limits, handler: RequestHandler): HttpServer
     }
     connection.callStarted(res);
     res.once("close", () => connection.callEnded(res));
-    if (!("stream" in req)) limitRequestTime(req, limits.requestTimeoutMs);
+    dropUnreadBody(req, res);
+    if (!("stream" in req)) limitRequestTime(req, res, limits.requestTimeoutMs);
     handler(req, res);
   }
 
@@ -90,9 +92,10 @@ export function httpServers(limits: Limits, handler: RequestHandler): HttpServer
 }
 
 /** A request whose body trickles in for ever would hold its connection: it is cut off with 408. */
-function limitRequestTime(req: http.IncomingMessage, timeoutMs: number): void {
+function limitRequestTime(req: http.IncomingMessage, res: NodeServerResponse, timeoutMs: number): void {
   const timer = setTimeout(() => {
-    rawAnswer(req.socket, 408, "deadline_exceeded", "the request body took too long");
+    if (res.headersSent) req.socket.destroy();
+    else rawAnswer(req.socket, 408, "deadline_exceeded", "the request body took too long");
   }, timeoutMs);
   const stop = () => clearTimeout(timer);
   req.once("end", stop);

@@ -16,6 +16,7 @@ import {
 import { checkedRouter } from "./checked-router.ts";
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
 import { answerJson, refuseCall } from "./refuse.ts";
+import { bodyOf } from "./unread-body.ts";
 
 export interface ProceduresOptions extends ConnectRouterOptions {
   /** Registers the services. */
@@ -54,7 +55,7 @@ async function serve(
 ): Promise<void> {
   let call: ReturnType<typeof universalRequestFromNodeRequest>;
   try {
-    call = universalRequestFromNodeRequest(req, res, undefined, contextValues);
+    call = { ...universalRequestFromNodeRequest(req, res, undefined, contextValues), body: bodyOf(req) };
   } catch {
     refuseCall(req, res, new ConnectError("the request has no usable host or path", Code.InvalidArgument));
     return;

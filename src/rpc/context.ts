@@ -12,3 +12,19 @@ export function callerOf(context: Pick<HandlerContext, "values">): Caller {
   if (caller === null) throw new DomainError("unauthenticated", "this method needs an access token");
   return caller;
 }
+
+/** RFC 6750: one `Authorization: Bearer <token>` header, the scheme in any case. */
+export function bearer(header: string | null): string {
+  if (header === null) {
+    throw new DomainError("unauthenticated", "send an access token: Authorization: Bearer <token>", {
+      reason: "TOKEN_MISSING",
+    });
+  }
+  const secret = /^bearer +([\x21-\x7e]+) *$/i.exec(header)?.[1];
+  if (secret === undefined) {
+    throw new DomainError("unauthenticated", "the Authorization header is not of the form: Bearer <token>", {
+      reason: "TOKEN_MALFORMED",
+    });
+  }
+  return secret;
+}

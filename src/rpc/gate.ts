@@ -13,7 +13,7 @@ import { DomainError } from "../domain/errors.ts";
 import { usableToken } from "../domain/tokens/access-token.ts";
 import { hashToken } from "../domain/tokens/token.ts";
 import type { TokenStore } from "../store/store.ts";
-import { callerKey } from "./context.ts";
+import { bearer, callerKey } from "./context.ts";
 import { type InternalErrorLog, toConnectError } from "./errors.ts";
 
 /** Everything else needs a token. A runner that bootstraps has none yet, and probes and tools have no account. */
@@ -40,9 +40,13 @@ export interface GateDeps {
  */
 export function authenticationGate(deps: GateDeps): (context: HandlerContext) => Promise<void> {
   return async (context) => {
-    const { method } = context;
+    const { method, requestHeader, values } = context;
     try {
-      if (!openMethods.has(method)) context.values.set(callerKey, await authenticate(deps, context));
+      if (!openMethods.has(method)) {
+        const caller = await authenticate(deps.tokens, deps.clock, requestHeader.get("authorization"));
+        if (caller.readOnly && !isReadOnly(method)) throw readOnlyToken();
+        values.set(callerKey, caller);
+      }
       if (deps.missing.has(method)) {
         throw new ConnectError(
           `${method.parent.typeName}.${method.name} is not implemented`,
@@ -61,37 +65,24 @@ export function authenticationGate(deps: GateDeps): (context: HandlerContext) =>
   };
 }
 
-async function authenticate(
-  { tokens, clock }: GateDeps,
-  { method, requestHeader }: HandlerContext,
+/** The caller that an Authorization header stands for. @throws DomainError `unauthenticated` */
+export async function authenticate(
+  tokens: TokenStore,
+  clock: Clock,
+  authorization: string | null,
 ): Promise<Caller> {
-  const secret = bearer(requestHeader.get("authorization"));
-  const token = usableToken(await tokens.findAccessToken(hashToken(secret)), clock.now());
-  if (token.readOnly && !isReadOnly(method)) {
-    throw new DomainError("permission_denied", "a read-only token cannot call a method that changes things", {
-      reason: "TOKEN_READ_ONLY",
-    });
-  }
+  const hash = hashToken(bearer(authorization));
+  const token = usableToken(await tokens.findAccessToken(hash), clock.now());
   const { subjectId: id, principal, organizationId, readOnly, id: tokenId } = token;
   return { id, principal, organizationId, readOnly, tokenId };
 }
 
-/** RFC 6750: one `Authorization: Bearer <token>` header, the scheme in any case. */
-function bearer(header: string | null): string {
-  if (header === null) {
-    throw new DomainError("unauthenticated", "send an access token: Authorization: Bearer <token>", {
-      reason: "TOKEN_MISSING",
-    });
-  }
-  const secret = /^bearer +([\x21-\x7e]+) *$/i.exec(header)?.[1];
-  if (secret === undefined) {
-    throw new DomainError("unauthenticated", "the Authorization header is not of the form: Bearer <token>", {
-      reason: "TOKEN_MALFORMED",
-    });
-  }
-  return secret;
-}
-
 function isReadOnly(method: DescMethod): boolean {
   return method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
+}
+
+function readOnlyToken(): DomainError {
+  return new DomainError("permission_denied", "a read-only token cannot call a method that changes things", {
+    reason: "TOKEN_READ_ONLY",
+  });
 }

@@ -9,31 +9,40 @@ import { RunnerConfigurationService } from "../../gen/gitpod/v1/runner_configura
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
 import { UserService } from "../../gen/gitpod/v1/user_pb.js";
+import { Health } from "../../gen/grpc/health/v1/health_pb.js";
+import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import type { Clock } from "../domain/clock.ts";
 import type { IdSource } from "../domain/ids.ts";
 import type { SecretBox } from "../domain/tokens/seal.ts";
+import type { RunnerRegistry } from "../registry/registry.ts";
 import type { Store } from "../store/store.ts";
+import { agentService } from "./agents.ts";
 import { authenticationGate } from "./gate.ts";
+import { type HealthSource, healthService } from "./health.ts";
 import { identityService } from "./identity.ts";
 import { callLogInterceptor } from "./interceptors/calls.ts";
 import { failureInterceptor } from "./interceptors/failures.ts";
 import { validationInterceptor } from "./interceptors/validation.ts";
+import { reflectionRoutes } from "./reflection.ts";
 import { runnerService } from "./runners.ts";
 
 /** What the services work with. */
 export interface RpcDeps {
   readonly store: Store;
+  readonly registry: RunnerRegistry;
   readonly clock: Clock;
   readonly newId: IdSource;
   readonly secrets: SecretBox;
   readonly log: Logger;
+  readonly health: HealthSource;
+  /** Whether the schema can be asked for. */
+  readonly reflection: boolean;
 }
 
 /** The API as routes and the options that every route needs. */
 export interface Rpc {
   readonly routes: (router: ConnectRouter) => void;
   readonly options: Pick<ConnectRouterOptions, "interceptors" | "requestGate">;
-  readonly services: readonly DescService[];
 }
 
 /** Puts the services together: authentication, then validation, then the handler. */
@@ -43,6 +52,7 @@ export function createRpc(deps: RpcDeps): Rpc {
   const served: readonly Served[] = [
     serve(RunnerService, runnerService(deps)),
     serve(IdentityService, identityService(deps)),
+    serve(RunnerAgentService, agentService(deps)),
     serve(RunnerConfigurationService, {}),
     serve(EventService, {}),
     serve(GroupService, {}),
@@ -50,10 +60,12 @@ export function createRpc(deps: RpcDeps): Rpc {
     serve(ServiceAccountService, {}),
     serve(GatewayService, {}),
   ];
+  const services = served.map(({ service }) => service);
   return {
-    services: served.map(({ service }) => service),
     routes: (router) => {
       for (const service of served) service.register(router);
+      router.service(Health, healthService(deps.health, services));
+      if (deps.reflection) reflectionRoutes([...services, Health])(router);
     },
     options: {
       requestGate: authenticationGate({

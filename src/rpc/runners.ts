@@ -7,6 +7,7 @@ import {
   CreateRunnerResponseSchema,
   type ListRunnersRequest,
   ListRunnersRequest_FilterSchema,
+  type Runner as RunnerMessage,
   type RunnerService,
 } from "../../gen/gitpod/v1/runner_pb.js";
 import type { Caller } from "../domain/access/caller.ts";
@@ -19,8 +20,8 @@ import {
   runnerScope,
 } from "../domain/access/runners.ts";
 import type { Clock } from "../domain/clock.ts";
-import { DomainError } from "../domain/errors.ts";
 import type { IdSource } from "../domain/ids.ts";
+import { freshStatus } from "../domain/leases/status.ts";
 import { decodePage, encodeCursor } from "../domain/paging/cursor.ts";
 import { draftRunner } from "../domain/runners/create.ts";
 import type { RunnerKind, RunnerProvider } from "../domain/runners/enums.ts";
@@ -28,14 +29,17 @@ import type { Runner, RunnerSpec } from "../domain/runners/runner.ts";
 import { exchangeTokenLifetimeMs } from "../domain/tokens/exchange.ts";
 import type { SecretBox } from "../domain/tokens/seal.ts";
 import { mintToken } from "../domain/tokens/token.ts";
+import type { RunnerRegistry } from "../registry/registry.ts";
 import type { NewExchangeToken, Store } from "../store/store.ts";
 import { callerOf } from "./context.ts";
 import { answerKeptMs, idempotencyKeyHash, requestHash } from "./idempotency-key.ts";
 import { runnerMessage } from "./messages/runner.ts";
 import { runnerChange } from "./messages/runner-change.ts";
+import { sealForRunner } from "./messages/sealed.ts";
 
 export interface RunnerServiceDeps {
   readonly store: Store;
+  readonly registry: RunnerRegistry;
   readonly clock: Clock;
   readonly newId: IdSource;
   readonly secrets: SecretBox;
@@ -43,7 +47,7 @@ export interface RunnerServiceDeps {
 
 /** `gitpod.v1.RunnerService`; methods that are left out answer `unimplemented`. */
 export function runnerService(deps: RunnerServiceDeps): Partial<ServiceImpl<typeof RunnerService>> {
-  const { store, clock, newId, secrets } = deps;
+  const { store, registry, clock, newId, secrets } = deps;
   const sealForServer = (plaintext: string) => secrets.seal(Buffer.from(plaintext));
 
   async function authorized<A extends RunnerAction>(
@@ -52,6 +56,10 @@ export function runnerService(deps: RunnerServiceDeps): Partial<ServiceImpl<type
     id: string,
   ): Promise<Authorized<A>> {
     return authorizeRunner(caller, action, await store.runners.get(caller.organizationId, id.toLowerCase()));
+  }
+
+  async function observed(runner: Runner): Promise<RunnerMessage> {
+    return runnerMessage({ runner, status: await registry.observe(runner) });
   }
 
   function newExchangeToken(): { secret: string; stored: NewExchangeToken } {
@@ -73,7 +81,7 @@ export function runnerService(deps: RunnerServiceDeps): Partial<ServiceImpl<type
       });
       const token = newExchangeToken();
       const response = create(CreateRunnerResponseSchema, {
-        runner: runnerMessage(runner),
+        runner: runnerMessage({ runner, status: freshStatus(runner) }),
         exchangeToken: token.secret,
       });
       const call = idempotentCreate(request, response, caller, context);
@@ -82,7 +90,7 @@ export function runnerService(deps: RunnerServiceDeps): Partial<ServiceImpl<type
     },
 
     async getRunner(request, context) {
-      return { runner: runnerMessage(await authorized(callerOf(context), "read", request.runnerId)) };
+      return { runner: await observed(await authorized(callerOf(context), "read", request.runnerId)) };
     },
 
     async listRunners(request, context) {
@@ -93,24 +101,24 @@ export function runnerService(deps: RunnerServiceDeps): Partial<ServiceImpl<type
       const { rows, more } = await store.runners.list(runnerScope(callerOf(context)), filter, page);
       const last = rows.at(-1);
       return {
-        runners: rows.map(runnerMessage),
+        runners: await Promise.all(rows.map(observed)),
         pagination: { nextToken: more && last ? encodeCursor(last.id, bound) : "" },
       };
     },
 
     async updateRunner(request, context) {
       const runner = await authorized(callerOf(context), "update", request.runnerId);
-      const change = runnerChange(request, {
-        sealForServer,
-        sealForRunner: (key) => sealForRunner(runner, key),
-      });
-      if ((await store.runners.update(runner, change, clock.now())) === null) throw runnerNotFound();
+      const sealToIt = (key: string) => sealForRunner(runner.report.publicKey, key);
+      const change = runnerChange(request, { sealForServer, sealForRunner: sealToIt });
+      const changed = await store.runners.update(runner, change, clock.now());
+      if (changed === null) throw runnerNotFound();
+      registry.specChanged(changed);
       return {};
     },
 
     async deleteRunner(request, context) {
       const runner = await authorized(callerOf(context), "delete", request.runnerId);
-      if (!(await store.runners.remove(runner, clock.now()))) throw runnerNotFound();
+      if (!(await registry.delete(runner, request.force))) throw runnerNotFound();
       return {};
     },
 
@@ -158,10 +166,4 @@ function runnerFilter(request: ListRunnersRequest) {
     kinds: kinds as readonly RunnerKind[],
     providers: providers as readonly RunnerProvider[],
   };
-}
-
-function sealForRunner(_runner: Runner, _plaintext: string): never {
-  throw new DomainError("failed_precondition", "runner does not have a public key", {
-    reason: "NO_PUBLIC_KEY",
-  });
 }

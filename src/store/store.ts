@@ -1,8 +1,11 @@
 import type { Subject } from "../domain/access/principal.ts";
 import type { Authorized, RunnerScope } from "../domain/access/runners.ts";
+import type { DurableChange } from "../domain/leases/events.ts";
+import type { LeaseFacts } from "../domain/leases/lease.ts";
 import type { Page } from "../domain/paging/cursor.ts";
 import type { RunnerKind, RunnerProvider } from "../domain/runners/enums.ts";
-import type { Runner, RunnerSpec } from "../domain/runners/runner.ts";
+import type { RunnerReport, RunnerReportChange } from "../domain/runners/report.ts";
+import type { BootstrapToken, Runner, RunnerSpec } from "../domain/runners/runner.ts";
 import type { RunnerChange } from "../domain/runners/update.ts";
 import type { AccessToken } from "../domain/tokens/access-token.ts";
 import type { ExchangeToken } from "../domain/tokens/exchange.ts";
@@ -16,6 +19,7 @@ import type { ExchangeToken } from "../domain/tokens/exchange.ts";
  */
 export interface Store {
   readonly runners: RunnerStore;
+  readonly leases: LeaseStore;
   readonly tokens: TokenStore;
   readonly accounts: AccountStore;
   /** Whether the store can still answer. */
@@ -69,12 +73,46 @@ export interface RunnerStore {
   get(organizationId: string, id: string): Promise<Runner | null>;
   /** Newest first. */
   list(scope: RunnerScope, filter: RunnerFilter, page: Page): Promise<Rows<Runner>>;
+  /** The exchange token that matters to a runner that has never renewed: the one used last, else the newest. */
+  bootstrapToken(organizationId: string, id: string): Promise<BootstrapToken | null>;
   /** Applies the change to the runner as it is when the write runs; null when it is gone. */
   update(runner: Authorized<"update">, change: RunnerChange, now: number): Promise<Runner | null>;
   /** Marks the runner as winding down; false when it is gone. */
   requestDeletion(runner: Authorized<"delete">, now: number): Promise<boolean>;
   /** Removes the runner, and ends its tokens; false when it is gone already. */
   remove(runner: Authorized<"delete">, now: number): Promise<boolean>;
+}
+
+/** What a renewal or a transition makes durable. */
+export interface LeaseChange extends Pick<DurableChange, "state" | "generation" | "phase" | "sinceMs"> {
+  readonly runnerId: string;
+  readonly organizationId: string;
+  readonly lastSeenMs: number;
+  readonly appliedSpecRevision: number;
+  /** Absent: the runner reported nothing. */
+  readonly report?: RunnerReportChange;
+  /** Set when the runner signs off. */
+  readonly signOffReason?: string;
+  readonly now: number;
+}
+
+/** A lease of an earlier run of the server. */
+export interface CarriedLease extends LeaseFacts {
+  readonly organizationId: string;
+  readonly specRevision: number;
+}
+
+export interface LeaseStore {
+  /** False when the runner is gone. */
+  record(change: LeaseChange): Promise<boolean>;
+  /** Who was heard, and when: kept roughly, in batches, so that it survives a restart. */
+  saveLastSeen(seen: readonly { readonly runnerId: string; readonly atMs: number }[]): Promise<void>;
+  /** The leases that were live when the server stopped; counts this start against each. Call it once a start. */
+  carryOver(): Promise<readonly CarriedLease[]>;
+  /** The runners that are being deleted. */
+  deleting(): Promise<readonly Runner[]>;
+  /** Runners whose lease ended, or that were created and never renewed, before a time; oldest id first. */
+  offlineSince(before: number): Promise<readonly Runner[]>;
 }
 
 export interface NewAccessToken extends Omit<AccessToken, "lastUsedAt" | "revokedAt" | "revokedFor"> {
@@ -92,8 +130,14 @@ export interface TokenStore {
    */
   exchange(claim: ExchangeClaim): Promise<ExchangeToken>;
   addAccessToken(token: NewAccessToken): Promise<void>;
-  /** Tokens of users and service accounts of an organisation, newest first, revoked ones included. */
-  listAccessTokens(organizationId: string): Promise<readonly AccessToken[]>;
+  /** Newest first, revoked ones included: those of users and service accounts, or of one subject. */
+  listAccessTokens(organizationId: string, subjectId?: string): Promise<readonly AccessToken[]>;
+  /**
+   * The runners that had a token revoked at or after a time; `cutOff` are those that no live one is left to.
+   */
+  runnersRevokedSince(since: number): Promise<readonly { runnerId: string; cutOff: boolean }[]>;
+  /** Changes whenever another process wrote to the store, such as `rollcall token revoke`. */
+  outsideChanges(): number;
   /** False when there is no such live token. */
   revokeAccessToken(organizationId: string, id: string, now: number): Promise<boolean>;
 }
@@ -135,8 +179,14 @@ export interface AccountStore {
   found(founding: Founding): Promise<void>;
 }
 
-/** How a store turns a spec into bytes and back; the schema of those bytes is the contract's. */
-export interface SpecCodec {
-  encode(spec: RunnerSpec): Uint8Array;
-  decode(bytes: Uint8Array): RunnerSpec;
+/** How a store turns a value into bytes and back. */
+export interface Codec<T> {
+  encode(value: T): Uint8Array;
+  decode(bytes: Uint8Array): T;
+}
+
+/** The values that a store keeps whole; the schema of their bytes is the contract's. */
+export interface RunnerCodecs {
+  readonly spec: Codec<RunnerSpec>;
+  readonly report: Codec<RunnerReport>;
 }

@@ -50,6 +50,15 @@ export function authorizeRunner<Action extends RunnerAction>(
   return runner as Authorized<Action>;
 }
 
+/**
+ * The permission that an earlier caller had when it asked for the deletion that now completes.
+ * @throws Error when nobody asked for one.
+ */
+export function deletionAskedFor(runner: Runner): Authorized<"delete"> {
+  if (runner.deletionRequestedAt === null) throw new Error("nobody asked for the deletion of this runner");
+  return runner as Authorized<"delete">;
+}
+
 /** @throws DomainError `permission_denied` when the caller may not register runners. */
 export function authorizeRunnerCreation(caller: Caller): void {
   if (isRunner(caller)) {

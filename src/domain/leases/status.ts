@@ -70,6 +70,11 @@ export function deriveStatus(
   return { phase: RunnerPhase.DEGRADED, message: facts.message || why, sinceMs: lease.sinceMs };
 }
 
+/** The status of a runner that this moment registered: there is nothing to wonder about yet. */
+export function freshStatus(runner: { readonly createdAt: number }): DerivedStatus {
+  return { phase: RunnerPhase.CREATED, message: "", sinceMs: runner.createdAt };
+}
+
 function absence(facts: StatusFacts, lease: LeaseStanding): string {
   const paused = facts.desiredPhase === RunnerPhase.INACTIVE ? "; also paused by an operator" : "";
   return absenceReason(facts, lease) + paused;

@@ -1,6 +1,7 @@
 import type { Subject } from "../access/principal.ts";
 import { DomainError } from "../errors.ts";
 import { RunnerKind, RunnerPhase, RunnerProvider } from "./enums.ts";
+import { freshRunner } from "./fresh.ts";
 import { hideMetricsPassword } from "./metrics.ts";
 import type { Runner, RunnerSpec } from "./runner.ts";
 
@@ -57,9 +58,8 @@ export function draftRunner(request: RunnerRequest, making: RunnerMaking): Runne
       ...spec,
       desiredPhase: spec.desiredPhase === RunnerPhase.UNSPECIFIED ? RunnerPhase.ACTIVE : spec.desiredPhase,
     },
-    specRevision: 1,
     metricsPassword: password === "" ? null : making.seal(password),
-    deletionRequestedAt: null,
+    ...freshRunner,
   };
 }
 

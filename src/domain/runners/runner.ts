@@ -1,5 +1,7 @@
 import type { Subject } from "../access/principal.ts";
+import type { LeaseState, ReportedPhase } from "../leases/lease.ts";
 import type { RunnerKind, RunnerPhase, RunnerProvider } from "./enums.ts";
+import type { RunnerReport } from "./report.ts";
 
 /** Hours of the day, UTC, in which a runner may update itself. An absent hour was not sent, and stays absent. */
 export interface UpdateWindow {
@@ -54,6 +56,33 @@ export interface Runner {
   readonly specRevision: number;
   /** The metrics password, encrypted under the server key; null when none is set. */
   readonly metricsPassword: Uint8Array | null;
+  /** When `spec.desiredPhase` last changed; null when it never did. */
+  readonly desiredSince: number | null;
   /** When deletion was asked for; the runner is winding down from then on. */
   readonly deletionRequestedAt: number | null;
+  readonly report: RunnerReport;
+  /** When `report` last changed; null before the first one. */
+  readonly reportedAt: number | null;
+  readonly lease: StoredLease;
+}
+
+/** The lease as it was last made durable; the live one is in memory (domain/leases). */
+export interface StoredLease {
+  readonly state: LeaseState;
+  /** Counts the agent starts; 0 before the first renewal. */
+  readonly generation: number;
+  readonly phase: ReportedPhase;
+  /** Wall-clock milliseconds of the last change of state or phase; 0: never. */
+  readonly sinceMs: number;
+  /** Wall-clock milliseconds, as roughly as it is stored; 0: never. */
+  readonly lastSeenMs: number;
+  readonly appliedSpecRevision: number;
+  readonly signOffReason: string;
+}
+
+/** How the bootstrap of a runner that has never renewed stands. Times are wall-clock milliseconds. */
+export interface BootstrapToken {
+  readonly issuedAtMs: number;
+  readonly usedAtMs: number | null;
+  readonly expiresAtMs: number;
 }

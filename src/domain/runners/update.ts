@@ -61,20 +61,28 @@ export function applyRunnerChange(runner: Runner, change: RunnerChange, now: num
   if (runner.deletionRequestedAt !== null) {
     throw new DomainError("failed_precondition", "runner is being deleted", { reason: "RUNNER_DELETING" });
   }
+  const sealedTo = change.configuration?.honeycombApiKey?.sealedTo;
+  if (sealedTo !== undefined && Buffer.compare(sealedTo, runner.report.publicKey) !== 0) {
+    throw new DomainError("aborted", "the runner changed its public key meanwhile; try again", {
+      reason: "PUBLIC_KEY_CHANGED",
+    });
+  }
   const changesSpec = change.desiredPhase !== undefined || change.configuration !== undefined;
   return {
     ...runner,
     name: change.name ?? runner.name,
     updatedAt: now,
-    ...(changesSpec && applySpecChange(runner, change)),
+    ...(changesSpec && applySpecChange(runner, change, now)),
   };
 }
 
 function applySpecChange(
   runner: Runner,
   change: RunnerChange,
-): Pick<Runner, "spec" | "specRevision" | "metricsPassword"> {
+  now: number,
+): Pick<Runner, "spec" | "specRevision" | "metricsPassword" | "desiredSince"> {
   const { spec } = runner;
+  const desiredPhase = change.desiredPhase ?? spec.desiredPhase;
   const password = change.configuration?.metrics?.password;
   const metricsPassword = password === undefined ? runner.metricsPassword : password;
   const configuration =
@@ -83,12 +91,13 @@ function applySpecChange(
       : applyConfigurationChange(spec.configuration, change.configuration, metricsPassword !== null);
   return {
     spec: {
-      desiredPhase: change.desiredPhase ?? spec.desiredPhase,
+      desiredPhase,
       variant: spec.variant,
       ...(configuration && { configuration }),
     },
     specRevision: runner.specRevision + 1,
     metricsPassword,
+    desiredSince: desiredPhase === spec.desiredPhase ? runner.desiredSince : now,
   };
 }
 

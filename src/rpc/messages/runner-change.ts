@@ -7,6 +7,7 @@ import type {
 import type { RunnerPhase } from "../../domain/runners/enums.ts";
 import type { UpdateWindow } from "../../domain/runners/runner.ts";
 import type { ConfigurationChange, MetricsChange, RunnerChange } from "../../domain/runners/update.ts";
+import { present } from "./present.ts";
 
 /** How the secrets in a change are hidden before they reach the store. */
 export interface SecretHiding {
@@ -59,13 +60,4 @@ function metricsChange(
 
 function updateWindow(sent: UpdateWindowMessage): UpdateWindow {
   return present({ startHour: sent.startHour, endHour: sent.endHour });
-}
-
-type Present<T> = { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> } & {
-  [K in keyof T as undefined extends T[K] ? never : K]: T[K];
-};
-
-/** Leaves out what was not sent: to the domain an absent key, not `undefined`, means unchanged. */
-function present<T extends object>(fields: T): Present<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>;
 }

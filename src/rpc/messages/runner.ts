@@ -6,18 +6,31 @@ import {
   RunnerSpecSchema,
   RunnerStatusSchema,
 } from "../../../gen/gitpod/v1/runner_pb.js";
-import { RunnerPhase } from "../../domain/runners/enums.ts";
+import type { DerivedStatus } from "../../domain/leases/status.ts";
+import type { RunnerReport } from "../../domain/runners/report.ts";
 import type { Runner, RunnerSpec } from "../../domain/runners/runner.ts";
-import type { SpecCodec } from "../../store/store.ts";
+import type { RunnerCodecs } from "../../store/store.ts";
 
-/** Specs are stored in the contract's own encoding, so that its compatibility rules hold for old files too. */
-export const specCodec: SpecCodec = {
-  encode: (spec) => toBinary(RunnerSpecSchema, create(RunnerSpecSchema, spec)),
-  decode: (bytes) => fromBinary(RunnerSpecSchema, bytes) as RunnerSpec,
+/** What is kept whole is stored in the contract's encoding, so that its compatibility rules hold for old files. */
+export const runnerCodecs: RunnerCodecs = {
+  spec: {
+    encode: (spec) => toBinary(RunnerSpecSchema, create(RunnerSpecSchema, spec)),
+    decode: (bytes) => fromBinary(RunnerSpecSchema, bytes) as RunnerSpec,
+  },
+  report: {
+    encode: (report) => toBinary(RunnerStatusSchema, create(RunnerStatusSchema, report)),
+    decode: (bytes) => fromBinary(RunnerStatusSchema, bytes) as RunnerReport,
+  },
 };
 
+/** A runner with its status as it is now. */
+export interface ObservedRunner {
+  readonly runner: Runner;
+  readonly status: DerivedStatus;
+}
+
 /** A runner as API callers see it: without any secret, and without a field that nobody sent. */
-export function runnerMessage(runner: Runner): RunnerMessage {
+export function runnerMessage({ runner, status }: ObservedRunner): RunnerMessage {
   return create(RunnerSchema, {
     runnerId: runner.id,
     createdAt: timestampFromMs(runner.createdAt),
@@ -25,8 +38,10 @@ export function runnerMessage(runner: Runner): RunnerMessage {
     name: runner.name,
     spec: publicSpec(runner.spec),
     status: create(RunnerStatusSchema, {
-      phase: runner.deletionRequestedAt === null ? RunnerPhase.CREATED : RunnerPhase.DELETING,
-      updatedAt: timestampFromMs(runner.deletionRequestedAt ?? runner.createdAt),
+      ...runner.report,
+      phase: status.phase,
+      message: status.message,
+      updatedAt: timestampFromMs(Math.max(status.sinceMs, runner.reportedAt ?? 0)),
     }),
     creator: runner.creator,
     kind: runner.kind,

@@ -1,13 +1,17 @@
 import { asc, eq } from "drizzle-orm";
-import type { AccountStore, SpecCodec } from "../store.ts";
+import type { AccountStore, RunnerCodecs } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { Connection } from "./open.ts";
 import { runnerRows } from "./runner-rows.ts";
 import { accessTokens, organizations, runners, users } from "./schema.ts";
 import { accessTokenRow } from "./token-rows.ts";
 
-export function accountStore(connection: Connection, commits: CommitQueue, specs: SpecCodec): AccountStore {
-  const { toRow } = runnerRows(specs);
+export function accountStore(
+  connection: Connection,
+  commits: CommitQueue,
+  codecs: RunnerCodecs,
+): AccountStore {
+  const { toRow } = runnerRows(codecs);
   return {
     async first() {
       const row = connection

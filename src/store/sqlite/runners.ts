@@ -1,7 +1,7 @@
-import { and, eq, isNull, sql } from "drizzle-orm";
+import { and, desc, eq, isNull, sql } from "drizzle-orm";
 import { DomainError } from "../../domain/errors.ts";
 import { applyRunnerChange } from "../../domain/runners/update.ts";
-import type { RunnerStore, SpecCodec } from "../store.ts";
+import type { RunnerCodecs, RunnerStore } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import { isUniqueViolation } from "./failures.ts";
 import { idempotency } from "./idempotency.ts";
@@ -12,8 +12,8 @@ import { accessTokens, exchangeTokens, runnerManagers, runners } from "./schema.
 import { columnPlaceholders } from "./statements.ts";
 import { exchangeTokenRow } from "./token-rows.ts";
 
-export function runnerStore(connection: Connection, commits: CommitQueue, specs: SpecCodec): RunnerStore {
-  const { toRow, fromRow } = runnerRows(specs);
+export function runnerStore(connection: Connection, commits: CommitQueue, codecs: RunnerCodecs): RunnerStore {
+  const { toRow, fromRow } = runnerRows(codecs);
   const calls = idempotency(connection);
   const listRows = runnerListing(connection);
   const isTheRunner = and(
@@ -41,6 +41,7 @@ export function runnerStore(connection: Connection, commits: CommitQueue, specs:
       spec: sql`${sql.placeholder("spec")}`,
       specRevision: sql`${sql.placeholder("specRevision")}`,
       metricsPassword: sql`${sql.placeholder("metricsPassword")}`,
+      desiredSince: sql`${sql.placeholder("desiredSince")}`,
     })
     .where(isTheRunner)
     .prepare();
@@ -60,6 +61,23 @@ export function runnerStore(connection: Connection, commits: CommitQueue, specs:
         isNull(accessTokens.revokedAt),
       ),
     )
+    .prepare();
+
+  const selectBootstrap = connection
+    .select({
+      issuedAtMs: exchangeTokens.createdAt,
+      usedAtMs: exchangeTokens.usedAt,
+      expiresAtMs: exchangeTokens.expiresAt,
+    })
+    .from(exchangeTokens)
+    .where(
+      and(
+        eq(exchangeTokens.runnerId, sql.placeholder("id")),
+        eq(exchangeTokens.organizationId, sql.placeholder("organizationId")),
+      ),
+    )
+    .orderBy(desc(exchangeTokens.usedAt), desc(exchangeTokens.createdAt))
+    .limit(1)
     .prepare();
 
   return {
@@ -93,6 +111,9 @@ export function runnerStore(connection: Connection, commits: CommitQueue, specs:
     async list(scope, filter, page) {
       const { rows, more } = listRows(scope, filter, page);
       return { rows: rows.map(fromRow), more };
+    },
+    async bootstrapToken(organizationId, id) {
+      return selectBootstrap.get({ organizationId, id }) ?? null;
     },
     update: (authorized, wanted, now) =>
       commits.run(() => {

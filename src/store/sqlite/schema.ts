@@ -49,7 +49,19 @@ export const runners = sqliteTable(
     spec: blob("spec", { mode: "buffer" }).notNull(),
     specRevision: integer("spec_revision").notNull(),
     metricsPassword: blob("metrics_password", { mode: "buffer" }),
+    desiredSince: integer("desired_since"),
     deletionRequestedAt: integer("deletion_requested_at"),
+    report: blob("report", { mode: "buffer" }).notNull(),
+    reportedAt: integer("reported_at"),
+    leaseState: integer("lease_state").notNull(),
+    leaseGeneration: integer("lease_generation").notNull(),
+    leasePhase: integer("lease_phase").notNull(),
+    leaseSince: integer("lease_since").notNull(),
+    lastSeenAt: integer("last_seen_at").notNull(),
+    appliedSpecRevision: integer("applied_spec_revision").notNull(),
+    signOffReason: text("sign_off_reason").notNull(),
+    // How many starts of the server have carried the lease over without hearing of the runner.
+    unheardRestarts: integer("unheard_restarts").notNull().default(0),
   },
   (t) => [
     // One index an order of listing: each page is a range of one of them, whatever the page number.
@@ -57,6 +69,9 @@ export const runners = sqliteTable(
     index("runners_by_kind").on(t.organizationId, t.kind, t.id),
     index("runners_by_provider").on(t.organizationId, t.provider, t.id),
     index("runners_by_creator").on(t.organizationId, t.creatorId, t.id),
+    // What a start must read before it serves: live leases, and deletions that a stop interrupted.
+    index("runners_live").on(t.id).where(sql`lease_state = 1`),
+    index("runners_deleting").on(t.id).where(sql`deletion_requested_at IS NOT NULL`),
     uniqueIndex("runners_manager").on(t.managerId).where(sql`manager_id IS NOT NULL`),
     uniqueIndex("runners_local_configuration").on(t.organizationId).where(sql`kind = 3`),
   ],
@@ -84,6 +99,7 @@ export const accessTokens = sqliteTable(
   (t) => [
     uniqueIndex("access_tokens_hash").on(t.hash),
     index("access_tokens_by_subject").on(t.organizationId, t.subjectId, t.id),
+    index("access_tokens_revoked").on(t.revokedAt).where(sql`revoked_at IS NOT NULL`),
   ],
 );
 

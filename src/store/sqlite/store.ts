@@ -1,6 +1,7 @@
-import type { SpecCodec, Store } from "../store.ts";
+import type { RunnerCodecs, Store } from "../store.ts";
 import { accountStore } from "./accounts.ts";
 import { CommitQueue } from "./commit-queue.ts";
+import { leaseStore } from "./leases.ts";
 import { lockDatabase } from "./lock.ts";
 import { openConnection } from "./open.ts";
 import { runnerStore } from "./runners.ts";
@@ -9,7 +10,7 @@ import { tokenStore } from "./tokens.ts";
 export interface SqliteStoreOptions {
   /** Path of the database file, or `:memory:`. */
   readonly file: string;
-  readonly specs: SpecCodec;
+  readonly codecs: RunnerCodecs;
   /** `"server"` is alone on the file and migrates it; `"tool"` works on a current file beside the server. */
   readonly role: "server" | "tool";
 }
@@ -26,9 +27,10 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
     const client = connection.$client;
     const commits = new CommitQueue(client);
     return {
-      runners: runnerStore(connection, commits, options.specs),
+      runners: runnerStore(connection, commits, options.codecs),
+      leases: leaseStore(connection, commits, options.codecs),
       tokens: tokenStore(connection, commits),
-      accounts: accountStore(connection, commits, options.specs),
+      accounts: accountStore(connection, commits, options.codecs),
       async healthy() {
         return client.open && client.prepare("SELECT 1").pluck().get() === 1;
       },

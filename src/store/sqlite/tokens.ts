@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull, ne, sql } from "drizzle-orm";
+import { and, desc, eq, gte, isNull, ne, sql } from "drizzle-orm";
 import { Principal } from "../../domain/access/principal.ts";
 import { decideExchange } from "../../domain/tokens/exchange.ts";
 import type { TokenStore } from "../store.ts";
@@ -65,6 +65,17 @@ export function tokenStore(connection: Connection, commits: CommitQueue): TokenS
     )
     .orderBy(desc(accessTokens.id))
     .prepare();
+  const listOfSubject = connection
+    .select()
+    .from(accessTokens)
+    .where(
+      and(
+        eq(accessTokens.organizationId, sql.placeholder("organizationId")),
+        eq(accessTokens.subjectId, sql.placeholder("subjectId")),
+      ),
+    )
+    .orderBy(desc(accessTokens.id))
+    .prepare();
 
   return {
     async findAccessToken(hash) {
@@ -103,9 +114,25 @@ export function tokenStore(connection: Connection, commits: CommitQueue): TokenS
       commits.run(() => {
         insertAccess.run(accessTokenRow(token));
       }),
-    async listAccessTokens(organizationId) {
-      return list.all({ organizationId }).map(accessTokenFromRow);
+    async listAccessTokens(organizationId, subjectId) {
+      const rows =
+        subjectId === undefined
+          ? list.all({ organizationId })
+          : listOfSubject.all({ organizationId, subjectId });
+      return rows.map(accessTokenFromRow);
     },
+    async runnersRevokedSince(since) {
+      const liveTokens = sql<number>`(SELECT count(*) FROM access_tokens AS other
+        WHERE other.organization_id = ${accessTokens.organizationId}
+        AND other.subject_id = ${accessTokens.subjectId} AND other.revoked_at IS NULL)`;
+      const rows = connection
+        .selectDistinct({ runnerId: accessTokens.subjectId, live: liveTokens })
+        .from(accessTokens)
+        .where(and(gte(accessTokens.revokedAt, since), eq(accessTokens.principal, Principal.RUNNER)))
+        .all();
+      return rows.map(({ runnerId, live }) => ({ runnerId, cutOff: live === 0 }));
+    },
+    outsideChanges: () => Number(connection.$client.pragma("data_version", { simple: true })),
     revokeAccessToken: (organizationId, id, now) =>
       commits.run(() => revoke.run({ id, organizationId, now }).changes > 0),
   };

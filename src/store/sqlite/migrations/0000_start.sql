@@ -18,6 +18,7 @@ CREATE TABLE `access_tokens` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `access_tokens_hash` ON `access_tokens` (`hash`);--> statement-breakpoint
 CREATE INDEX `access_tokens_by_subject` ON `access_tokens` (`organization_id`,`subject_id`,`id`);--> statement-breakpoint
+CREATE INDEX `access_tokens_revoked` ON `access_tokens` (`revoked_at`) WHERE revoked_at IS NOT NULL;--> statement-breakpoint
 CREATE TABLE `exchange_tokens` (
 	`hash` blob PRIMARY KEY NOT NULL,
 	`organization_id` text NOT NULL,
@@ -74,7 +75,18 @@ CREATE TABLE `runners` (
 	`spec` blob NOT NULL,
 	`spec_revision` integer NOT NULL,
 	`metrics_password` blob,
+	`desired_since` integer,
 	`deletion_requested_at` integer,
+	`report` blob NOT NULL,
+	`reported_at` integer,
+	`lease_state` integer NOT NULL,
+	`lease_generation` integer NOT NULL,
+	`lease_phase` integer NOT NULL,
+	`lease_since` integer NOT NULL,
+	`last_seen_at` integer NOT NULL,
+	`applied_spec_revision` integer NOT NULL,
+	`sign_off_reason` text NOT NULL,
+	`unheard_restarts` integer DEFAULT 0 NOT NULL,
 	FOREIGN KEY (`organization_id`) REFERENCES `organizations`(`id`) ON UPDATE no action ON DELETE no action,
 	FOREIGN KEY (`manager_id`) REFERENCES `runner_managers`(`id`) ON UPDATE no action ON DELETE no action
 );
@@ -83,6 +95,8 @@ CREATE INDEX `runners_by_id` ON `runners` (`organization_id`,`id`);--> statement
 CREATE INDEX `runners_by_kind` ON `runners` (`organization_id`,`kind`,`id`);--> statement-breakpoint
 CREATE INDEX `runners_by_provider` ON `runners` (`organization_id`,`provider`,`id`);--> statement-breakpoint
 CREATE INDEX `runners_by_creator` ON `runners` (`organization_id`,`creator_id`,`id`);--> statement-breakpoint
+CREATE INDEX `runners_live` ON `runners` (`id`) WHERE lease_state = 1;--> statement-breakpoint
+CREATE INDEX `runners_deleting` ON `runners` (`id`) WHERE deletion_requested_at IS NOT NULL;--> statement-breakpoint
 CREATE UNIQUE INDEX `runners_manager` ON `runners` (`manager_id`) WHERE manager_id IS NOT NULL;--> statement-breakpoint
 CREATE UNIQUE INDEX `runners_local_configuration` ON `runners` (`organization_id`) WHERE kind = 3;--> statement-breakpoint
 CREATE TABLE `users` (

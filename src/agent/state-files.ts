@@ -1,0 +1,91 @@
+import { randomBytes } from "node:crypto";
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { agentEnd, AgentEndError } from "./end.ts";
+
+/** What one agent keeps between its processes: small secret files in a folder of its own, for its user only. */
+export class StateFiles {
+  readonly dir: string;
+
+  /** @throws AgentEndError STATE_UNUSABLE when the folder cannot be made */
+  constructor(dir: string) {
+    this.dir = dir;
+    try {
+      mkdirSync(dir, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw unusable(dir, error);
+    }
+  }
+
+  path(name: string): string {
+    return join(this.dir, name);
+  }
+
+  /** The file's text, or null when there is none. @throws AgentEndError STATE_UNUSABLE when it cannot be read */
+  read(name: string): string | null {
+    try {
+      return readFileSync(this.path(name), "utf8");
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+      throw unusable(this.path(name), error);
+    }
+  }
+
+  /**
+   * Replaces a file whole: after a crash at any moment it is the old one or the new one, on the disk.
+   * @throws AgentEndError STATE_UNUSABLE when it cannot be written
+   */
+  write(name: string, text: string): void {
+    const target = this.path(name);
+    const draft = `${target}.${randomBytes(6).toString("hex")}.tmp`;
+    try {
+      const file = openSync(draft, "wx", 0o600);
+      try {
+        writeSync(file, text);
+        fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+      chmodSync(draft, 0o600);
+      renameSync(draft, target);
+      syncFolder(this.dir);
+    } catch (error) {
+      rmSync(draft, { force: true });
+      throw unusable(target, error);
+    }
+  }
+
+  remove(name: string): void {
+    rmSync(this.path(name), { force: true });
+  }
+}
+
+/** Without this a rename can be lost in a power cut. Not every file system lets a folder be opened. */
+function syncFolder(dir: string): void {
+  try {
+    const folder = openSync(dir, "r");
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  } catch {
+    // Then the file system orders renames by itself, or nothing can be done.
+  }
+}
+
+/** The end for a file that cannot be used. */
+export function unusable(path: string, cause: unknown): AgentEndError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new AgentEndError(agentEnd("STATE_UNUSABLE", `cannot use ${path}: ${why}`));
+}

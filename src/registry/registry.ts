@@ -1,0 +1,343 @@
+import type { Logger } from "pino";
+import { type Authorized, deletionAskedFor } from "../domain/access/runners.ts";
+import type { Clock } from "../domain/clock.ts";
+import { planDeletion, windDownLeftMs } from "../domain/leases/deletion.ts";
+import { LeaseEngine } from "../domain/leases/engine.ts";
+import type { DurableChange, LeaseTransition, Renewal } from "../domain/leases/events.ts";
+import { LeaseState } from "../domain/leases/lease.ts";
+import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
+import type { LeaseSettings } from "../domain/leases/settings.ts";
+import { type DerivedStatus, deriveStatus } from "../domain/leases/status.ts";
+import type { LoadSample } from "../domain/leases/stretch.ts";
+import type { MetricSample } from "../domain/metrics/exposition.ts";
+import type { RunnerReportChange } from "../domain/runners/report.ts";
+import type { Runner } from "../domain/runners/runner.ts";
+import type { Store } from "../store/store.ts";
+import { MetricsBoard } from "./metrics-board.ts";
+import { Watcher, Watchers } from "./watcher.ts";
+
+export interface RegistryOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly settings: LeaseSettings;
+  readonly log: Logger;
+}
+
+/** The runner that calls, as its token says. */
+export interface RunnerIdentity {
+  readonly id: string;
+  readonly organizationId: string;
+}
+
+/** What a renewal brought back. */
+export interface RenewalAnswer {
+  readonly generation: number;
+  readonly renewAfterMs: number;
+  readonly leaseMs: number;
+  readonly stretchPercent: number;
+  /** Set while the runner is asked to wind down. */
+  readonly windDownMs: number | null;
+  /** Set when another revision of the spec is wanted than the runner has applied. */
+  readonly wanted: Runner | null;
+}
+
+/** What must be known of a runner at every renewal, so that one without news reads nothing from disk. */
+interface Known {
+  readonly organizationId: string;
+  readonly specRevision: number;
+}
+
+/**
+ * The live side of the runners: the lease engine, tied to the store, the clock of the process and the open
+ * streams. The engine decides; this makes its decisions durable and tells those who wait for them.
+ */
+export class RunnerRegistry {
+  readonly watchers = new Watchers();
+  readonly metrics = new MetricsBoard();
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #settings: LeaseSettings;
+  readonly #log: Logger;
+  readonly #engine: LeaseEngine;
+  readonly #known = new Map<string, Known>();
+  #transitions: LeaseTransition[] = [];
+  #renewals = 0;
+
+  constructor(options: RegistryOptions) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#settings = options.settings;
+    this.#log = options.log.child({ part: "registry" });
+    this.#engine = new LeaseEngine({
+      clock: options.clock,
+      settings: options.settings,
+      listener: {
+        transition: (transition) => void this.#transitions.push(transition),
+        incident: ({ runnerIds, ...change }) =>
+          this.#log.warn({ ...change, runners: runnerIds.length }, "many runners lapsed at once"),
+        stalled: (ms) => this.#log.warn({ stalledMs: Math.round(ms) }, "the server stood still; leases wait"),
+      },
+    });
+  }
+
+  /** Takes over the leases of the last run. Nothing may call before this has resolved. */
+  async restore(): Promise<void> {
+    const carried = await this.#store.leases.carryOver();
+    for (const lease of carried) this.#know(lease.runnerId, lease);
+    this.#engine.restore(carried);
+    for (const runner of await this.#store.leases.deleting()) {
+      const left = windDownLeftMs(
+        runner.deletionRequestedAt ?? 0,
+        this.#clock.now(),
+        this.#settings.windDownMs,
+      );
+      if (!this.#engine.windDown(runner.id, left)) await this.#remove(deletionAskedFor(runner));
+    }
+  }
+
+  /**
+   * Hears a runner; what it reported is durable when this resolves.
+   * @throws DomainError with the reason that tells an agent what to do
+   */
+  async renew(who: RunnerIdentity, renewal: Renewal, report?: RunnerReportChange): Promise<RenewalAnswer> {
+    const known = await this.#admit(who);
+    const granted = this.#engine.renew(who.id, renewal);
+    this.#renewals += 1;
+    if (!granted.ok) throw refusalError(granted.reason);
+    const { durable, ...answer } = granted;
+    // Asked for in one turn, so that the write keeps its place among those of other calls.
+    const recorded = durable === null ? true : this.#record(who, durable, { report });
+    const [found] = await Promise.all([recorded, this.#settle()]);
+    if (!found) throw refusalError(RefusalReason.RUNNER_DELETED);
+    const changed = known.specRevision !== renewal.appliedSpecRevision;
+    const wanted = changed ? await this.#store.runners.get(who.organizationId, who.id) : null;
+    return { ...answer, wanted };
+  }
+
+  /** A clean leave, durable when this resolves. @throws DomainError when the generation may not speak */
+  async signOff(who: RunnerIdentity, generation: number, signOffReason: string): Promise<void> {
+    await this.#admit(who);
+    const granted = this.#engine.signOff(who.id, generation);
+    if (!granted.ok) throw refusalError(granted.reason);
+    const recorded = granted.durable && this.#record(who, granted.durable, { signOffReason });
+    await Promise.all([recorded, this.#settle()]);
+  }
+
+  /**
+   * Opens a stream for a runner; the caller closes it with watchers.remove().
+   * @throws DomainError when the generation may not act
+   */
+  async watch(
+    who: RunnerIdentity,
+    generation: number,
+    applied: number,
+    tokenHash: Uint8Array,
+  ): Promise<Watcher> {
+    const known = await this.#admit(who);
+    this.#check(who, generation);
+    const watcher = new Watcher(who.id, generation, tokenHash);
+    watcher.tell("keep_alive");
+    if (known.specRevision !== applied) watcher.tell("spec");
+    if (this.windDownMs(who.id) !== null) watcher.tell("wind_down");
+    this.watchers.add(watcher);
+    return watcher;
+  }
+
+  /** Shows what a runner measured. @throws DomainError when it may not report */
+  async report(who: RunnerIdentity, generation: number, samples: readonly MetricSample[]): Promise<void> {
+    await this.#admit(who);
+    this.#check(who, generation);
+    const runner = await this.#store.runners.get(who.organizationId, who.id);
+    if (runner === null) throw refusalError(RefusalReason.RUNNER_DELETED);
+    if (runner.spec.configuration?.metrics?.managedMetricsEnabled !== true) {
+      throw refusalError(RefusalReason.METRICS_NOT_ENABLED);
+    }
+    this.metrics.put(who.id, samples, this.#clock.monotonic());
+  }
+
+  /** Milliseconds that a runner has left to wind down; null when it is not asked to. */
+  windDownMs(runnerId: string): number | null {
+    return this.#engine.view(runnerId)?.windDownMs ?? null;
+  }
+
+  /** The status of a runner as it is at this moment. */
+  async observe(runner: Runner): Promise<DerivedStatus> {
+    const { lease } = runner;
+    const live = this.#engine.view(runner.id);
+    const standing = live ?? (lease.generation === 0 ? null : { ...lease, incident: null });
+    const isNew = standing === null || standing.generation === 0;
+    const facts = {
+      createdAtMs: runner.createdAt,
+      desiredPhase: runner.spec.desiredPhase,
+      desiredSinceMs: runner.desiredSince,
+      deletionAskedAtMs: runner.deletionRequestedAt,
+      message: runner.report.message,
+      signOffReason: lease.signOffReason,
+      exchangeToken: isNew
+        ? await this.#store.runners.bootstrapToken(runner.organizationId, runner.id)
+        : null,
+    };
+    return deriveStatus(facts, standing, this.#clock.now(), this.#settings.unusedTokenHintMs);
+  }
+
+  /** Passes a changed spec on to the runner. */
+  specChanged(runner: Runner): void {
+    const known = this.#known.get(runner.id);
+    if (known === undefined || known.specRevision === runner.specRevision) return;
+    this.#know(runner.id, runner);
+    this.watchers.tell(runner.id, "spec");
+  }
+
+  /**
+   * Deletes a runner: a live one is asked to wind down first unless it is forced out.
+   * @returns false when it is gone already
+   */
+  async delete(runner: Authorized<"delete">, force: boolean): Promise<boolean> {
+    const live = this.#engine.view(runner.id)?.state === LeaseState.LIVE;
+    if (planDeletion(force, live) === "delete_now") return this.#remove(runner);
+    if (!(await this.#store.runners.requestDeletion(runner, this.#clock.now()))) return false;
+    if (!this.#engine.windDown(runner.id)) return this.#remove(runner);
+    this.watchers.tell(runner.id, "wind_down");
+    await this.#settle();
+    return true;
+  }
+
+  /** Lapses what is due. @returns milliseconds until it wants to be called again */
+  async tick(): Promise<number> {
+    this.#engine.tick();
+    await this.#settle();
+    return this.#engine.nextDueMs();
+  }
+
+  /** Stores when runners were last heard. */
+  async saveLastSeen(): Promise<void> {
+    const seen = this.#engine.takeLastSeen();
+    if (seen.length > 0) await this.#store.leases.saveLastSeen(seen);
+  }
+
+  /** Renewals heard since the last call. */
+  takeRenewals(): number {
+    const renewals = this.#renewals;
+    this.#renewals = 0;
+    return renewals;
+  }
+
+  /** Tells the engine how busy the server is; it stretches the interval when it must. */
+  sampleLoad(load: LoadSample): void {
+    const factor = this.#engine.sampleLoad(load);
+    if (factor !== null) this.#log.warn({ factor, ...load }, "the renewal interval changed with the load");
+  }
+
+  /** Ends the lease and the streams of a runner whose credentials were revoked. */
+  async cutOff(runnerId: string): Promise<void> {
+    const known = this.#known.get(runnerId);
+    const change = this.#engine.revoke(runnerId);
+    if (known !== undefined && change !== null) {
+      await this.#record({ id: runnerId, organizationId: known.organizationId }, change, {});
+    }
+    await this.#settle();
+  }
+
+  #check(who: RunnerIdentity, generation: number): void {
+    const reason = this.#engine.check(who.id, generation);
+    if (reason !== null) throw refusalError(reason);
+  }
+
+  /** Has the engine know the caller. @throws DomainError when the runner was deleted */
+  async #admit({ id, organizationId }: RunnerIdentity): Promise<Known> {
+    const known = this.#known.get(id);
+    if (known !== undefined) return known;
+    const runner = await this.#store.runners.get(organizationId, id);
+    if (runner === null) throw refusalError(RefusalReason.RUNNER_DELETED);
+    this.#engine.admit({ runnerId: id, provider: runner.provider, ...runner.lease });
+    return this.#know(id, runner);
+  }
+
+  /** There may be 130,000 of these: only what is needed is kept. */
+  #know(runnerId: string, { organizationId, specRevision }: Known): Known {
+    const known = { organizationId, specRevision };
+    this.#known.set(runnerId, known);
+    return known;
+  }
+
+  async #record(
+    { id: runnerId, organizationId }: RunnerIdentity,
+    change: DurableChange,
+    news: { readonly report?: RunnerReportChange | undefined; readonly signOffReason?: string },
+  ): Promise<boolean> {
+    const { report, signOffReason } = news;
+    const found = await this.#store.leases.record({
+      ...change,
+      runnerId,
+      organizationId,
+      lastSeenMs: this.#engine.view(runnerId)?.lastSeenMs ?? 0,
+      now: this.#clock.now(),
+      ...(report && { report }),
+      ...(signOffReason !== undefined && { signOffReason }),
+    });
+    this.#engine.confirm(runnerId, change.version);
+    return found;
+  }
+
+  /** Carries out what the engine decided since the last time. */
+  async #settle(): Promise<void> {
+    const transitions = this.#transitions;
+    if (transitions.length === 0) return;
+    this.#transitions = [];
+    await Promise.all(transitions.map((transition) => this.#carryOut(transition)));
+  }
+
+  async #carryOut(transition: LeaseTransition): Promise<void> {
+    const { runnerId, generation } = transition;
+    const organizationId = this.#known.get(runnerId)?.organizationId;
+    if (organizationId === undefined) return;
+    switch (transition.kind) {
+      case "opened":
+        for (const watcher of this.watchers.of(runnerId)) {
+          if (watcher.generation < generation) watcher.end(refusalError(RefusalReason.SUPERSEDED));
+        }
+        return;
+      case "returned":
+      case "phase":
+        return;
+      case "signed_off":
+      case "revoked":
+        this.metrics.drop(runnerId);
+        this.#endStreams(runnerId, transition.kind === "revoked" ? "TOKEN_REVOKED" : "GENERATION_ENDED");
+        return;
+      case "lapsed":
+        return this.#storeLapse({ id: runnerId, organizationId }, transition);
+      case "wind_down_over": {
+        const runner = await this.#store.runners.get(organizationId, runnerId);
+        if (runner !== null) await this.#remove(deletionAskedFor(runner));
+        return;
+      }
+      default:
+        transition satisfies never;
+    }
+  }
+
+  async #storeLapse(who: RunnerIdentity, { atMs, ...transition }: LeaseTransition): Promise<void> {
+    this.metrics.drop(who.id);
+    const appliedSpecRevision = this.#engine.view(who.id)?.appliedSpecRevision ?? 0;
+    try {
+      await this.#record(who, { ...transition, sinceMs: atMs, appliedSpecRevision }, {});
+    } catch (error) {
+      // Readers are told the truth from memory meanwhile; after a restart the lease lapses anew.
+      this.#log.warn({ err: error, runner: who.id }, "a lapse could not be stored");
+    }
+  }
+
+  async #remove(runner: Authorized<"delete">): Promise<boolean> {
+    const removed = await this.#store.runners.remove(runner, this.#clock.now());
+    this.#endStreams(runner.id, "RUNNER_DELETED");
+    this.#engine.forget(runner.id);
+    this.#known.delete(runner.id);
+    this.metrics.drop(runner.id);
+    return removed;
+  }
+
+  #endStreams(runnerId: string, reason: RefusalReason): void {
+    for (const watcher of this.watchers.of(runnerId)) watcher.end(refusalError(reason));
+  }
+}

@@ -1,0 +1,135 @@
+import type { Logger } from "pino";
+import type { Clock } from "../domain/clock.ts";
+import { DomainError } from "../domain/errors.ts";
+import { usableToken } from "../domain/tokens/access-token.ts";
+import type { TokenStore } from "../store/store.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import { LoadMeter } from "./load-meter.ts";
+import type { RunnerRegistry } from "./registry.ts";
+
+/** How often open streams say that they are alive, in milliseconds. */
+const keepAliveMs = 20_000;
+/** How often "last seen" goes to disk, in milliseconds. */
+const saveSeenMs = 30_000;
+/** How often the load is measured, and revocations from outside are looked for, in milliseconds. */
+const lookMs = 1_000;
+
+export interface UpkeepOptions {
+  readonly registry: RunnerRegistry;
+  readonly tokens: TokenStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** What the registry needs done again and again: one timer for all leases, and three chores beside it. */
+export class Upkeep implements Lifecycle {
+  readonly #options: UpkeepOptions;
+  readonly #load: LoadMeter;
+  readonly #chores: readonly Chore[];
+  #timer: NodeJS.Timeout | undefined;
+  #beating: Promise<void> = Promise.resolve();
+  #stopped = false;
+  #outsideChanges: number;
+  #revocationsFrom: number;
+
+  constructor(options: UpkeepOptions) {
+    const { registry, tokens, clock } = options;
+    this.#options = options;
+    this.#load = new LoadMeter(clock.monotonic());
+    this.#outsideChanges = tokens.outsideChanges();
+    this.#revocationsFrom = clock.now();
+    this.#chores = [
+      new Chore(lookMs, clock, async () => {
+        registry.sampleLoad(this.#load.sample(clock.monotonic(), registry.takeRenewals()));
+        await this.#noticeRevocations();
+      }),
+      new Chore(saveSeenMs, clock, () => registry.saveLastSeen()),
+      new Chore(keepAliveMs, clock, async () => {
+        for (const watcher of registry.watchers.all()) watcher.tell("keep_alive");
+      }),
+    ];
+  }
+
+  async run(): Promise<void> {
+    await this.#options.registry.restore();
+    this.#schedule(0);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#load.stop();
+    await this.#beating;
+    const closing = new DomainError("unavailable", "the server is shutting down", { retryAfterMs: lookMs });
+    for (const watcher of this.#options.registry.watchers.all()) watcher.end(closing);
+    await this.#options.registry.saveLastSeen();
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      this.#beating = this.beat().then((nextMs) => this.#schedule(Math.min(nextMs, lookMs)));
+    }, delayMs);
+  }
+
+  /**
+   * One round: what is due lapses, chores whose time has come are done. Tests that move a clock call it themselves.
+   * @returns milliseconds until the next round is wanted
+   */
+  async beat(): Promise<number> {
+    const { registry, log } = this.#options;
+    try {
+      const nextMs = await registry.tick();
+      for (const chore of this.#chores) await chore.doIfDue();
+      return nextMs;
+    } catch (error) {
+      // A full disk, say: the next round tries again, and readers are told the truth from memory.
+      log.error({ err: error }, "upkeep failed");
+      return lookMs;
+    }
+  }
+
+  /** Another process, such as `rollcall token revoke`, may have ended tokens: their streams end at once. */
+  async #noticeRevocations(): Promise<void> {
+    const { registry, tokens, clock } = this.#options;
+    const changes = tokens.outsideChanges();
+    if (changes === this.#outsideChanges) return;
+    this.#outsideChanges = changes;
+    const from = this.#revocationsFrom;
+    // A little overlap: the clocks of two processes are read at different moments.
+    this.#revocationsFrom = clock.now() - 10_000;
+    for (const { runnerId, cutOff } of await tokens.runnersRevokedSince(from)) {
+      if (cutOff) await registry.cutOff(runnerId);
+      for (const watcher of registry.watchers.of(runnerId)) {
+        try {
+          usableToken(await tokens.findAccessToken(watcher.tokenHash), clock.now());
+        } catch (refusal) {
+          watcher.end(refusal);
+        }
+      }
+    }
+  }
+}
+
+/** Something to do every so often, however often it is asked. */
+class Chore {
+  readonly #everyMs: number;
+  readonly #clock: Clock;
+  readonly #work: () => Promise<void>;
+  #doneAt: number;
+
+  constructor(everyMs: number, clock: Clock, work: () => Promise<void>) {
+    this.#everyMs = everyMs;
+    this.#clock = clock;
+    this.#work = work;
+    this.#doneAt = clock.monotonic();
+  }
+
+  async doIfDue(): Promise<void> {
+    const now = this.#clock.monotonic();
+    if (now - this.#doneAt < this.#everyMs) return;
+    this.#doneAt = now;
+    await this.#work();
+  }
+}

@@ -1,0 +1,112 @@
+import { and, eq, isNotNull, lt, ne, sql } from "drizzle-orm";
+import { LeaseState, type ReportedPhase } from "../../domain/leases/lease.ts";
+import type { RunnerProvider } from "../../domain/runners/enums.ts";
+import { applyReportChange } from "../../domain/runners/report.ts";
+import type { LeaseStore, RunnerCodecs } from "../store.ts";
+import type { CommitQueue } from "./commit-queue.ts";
+import type { Connection } from "./open.ts";
+import { runnerRows } from "./runner-rows.ts";
+import { runners } from "./schema.ts";
+
+export function leaseStore(connection: Connection, commits: CommitQueue, codecs: RunnerCodecs): LeaseStore {
+  const { fromRow } = runnerRows(codecs);
+  const isTheRunner = and(
+    eq(runners.id, sql.placeholder("runnerId")),
+    eq(runners.organizationId, sql.placeholder("organizationId")),
+  );
+  const record = connection
+    .update(runners)
+    .set({
+      leaseState: sql`${sql.placeholder("state")}`,
+      leaseGeneration: sql`${sql.placeholder("generation")}`,
+      leasePhase: sql`${sql.placeholder("phase")}`,
+      leaseSince: sql`${sql.placeholder("sinceMs")}`,
+      lastSeenAt: sql`${sql.placeholder("lastSeenMs")}`,
+      appliedSpecRevision: sql`${sql.placeholder("appliedSpecRevision")}`,
+      signOffReason: sql`${sql.placeholder("signOffReason")}`,
+      unheardRestarts: 0,
+    })
+    .where(isTheRunner)
+    .prepare();
+  const selectReport = connection
+    .select({ report: runners.report })
+    .from(runners)
+    .where(isTheRunner)
+    .prepare();
+  const saveReport = connection
+    .update(runners)
+    .set({ report: sql`${sql.placeholder("report")}`, reportedAt: sql`${sql.placeholder("now")}` })
+    .where(isTheRunner)
+    .prepare();
+  const seen = connection
+    .update(runners)
+    .set({ lastSeenAt: sql`${sql.placeholder("atMs")}`, unheardRestarts: 0 })
+    .where(eq(runners.id, sql.placeholder("runnerId")))
+    .prepare();
+  return {
+    record: ({ report, signOffReason = "", ...change }) =>
+      commits.run(() => {
+        if (report !== undefined) {
+          const row = selectReport.get({ ...change });
+          if (row === undefined) return false;
+          const changed = codecs.report.encode(applyReportChange(codecs.report.decode(row.report), report));
+          saveReport.run({ ...change, report: Buffer.from(changed) });
+        }
+        return record.run({ ...change, signOffReason }).changes > 0;
+      }),
+    saveLastSeen: (batch) =>
+      commits.run(() => {
+        for (const { runnerId, atMs } of batch) seen.run({ runnerId, atMs });
+      }),
+    carryOver: () =>
+      commits.run(() => {
+        const live = eq(runners.leaseState, LeaseState.LIVE);
+        const rows = connection
+          .select({
+            runnerId: runners.id,
+            organizationId: runners.organizationId,
+            provider: runners.provider,
+            generation: runners.leaseGeneration,
+            state: runners.leaseState,
+            phase: runners.leasePhase,
+            appliedSpecRevision: runners.appliedSpecRevision,
+            sinceMs: runners.leaseSince,
+            lastSeenMs: runners.lastSeenAt,
+            unheardRestarts: runners.unheardRestarts,
+            specRevision: runners.specRevision,
+          })
+          .from(runners)
+          .where(live)
+          .all();
+        connection
+          .update(runners)
+          .set({ unheardRestarts: sql`${runners.unheardRestarts} + 1` })
+          .where(live)
+          .run();
+        return rows.map((row) => ({
+          ...row,
+          provider: row.provider as RunnerProvider,
+          state: row.state as LeaseState,
+          phase: row.phase as ReportedPhase,
+        }));
+      }),
+    async deleting() {
+      return connection
+        .select()
+        .from(runners)
+        .where(isNotNull(runners.deletionRequestedAt))
+        .all()
+        .map(fromRow);
+    },
+    async offlineSince(before) {
+      const endedBefore = lt(sql`max(${runners.createdAt}, ${runners.leaseSince})`, before);
+      return connection
+        .select()
+        .from(runners)
+        .where(and(ne(runners.leaseState, LeaseState.LIVE), ne(runners.kind, 3), endedBefore))
+        .orderBy(runners.id)
+        .all()
+        .map(fromRow);
+    },
+  };
+}
