@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { type Config, ConfigError, isUsableToken } from "./config.ts";
 import { type DataDir, writeSecretFile } from "./data-dir.ts";
+import type { Attribution } from "./domain/access/attribution.ts";
 import { Principal } from "./domain/access/principal.ts";
 import type { Clock } from "./domain/clock.ts";
 import type { IdSource } from "./domain/ids.ts";
@@ -88,7 +89,7 @@ async function replaceOperatorToken(
   }
   for (const token of await store.tokens.listAccessTokens(admin.organizationId)) {
     const replaced = token.description === operatorTokenName && token.revokedAt === null;
-    if (replaced) await store.tokens.revokeAccessToken(admin.organizationId, token.id, now);
+    if (replaced) await store.tokens.revokeAccessToken(atStart(admin), token.id, now);
   }
   await store.tokens.addAccessToken(adminToken(admin, { secret, name: operatorTokenName, id: newId(), now }));
 }
@@ -105,10 +106,15 @@ function adminToken(
     principal: Principal.USER,
     description: token.name,
     readOnly: false,
-    creator: { id: admin.id, principal: Principal.USER },
+    by: atStart(admin),
     createdAt: token.now,
     expiresAt: null,
   };
+}
+
+function atStart(admin: User): Attribution {
+  const actor = { id: admin.id, principal: Principal.USER };
+  return { actor, organizationId: admin.organizationId, sourceAddress: "", userAgent: "rollcall serve" };
 }
 
 function operatorToken({ adminToken, adminTokenFile }: Config): string | null {

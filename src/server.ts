@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import type { Config } from "./config.ts";
 import { openDataDir } from "./data-dir.ts";
@@ -14,6 +14,7 @@ import { scrapeEndpoint } from "./http/scrape.ts";
 import { createLog } from "./log.ts";
 import { RunnerRegistry } from "./registry/registry.ts";
 import { Upkeep } from "./registry/upkeep.ts";
+import { addressKey } from "./rpc/context.ts";
 import { runnerCodecs } from "./rpc/messages/runner.ts";
 import { createRpc } from "./rpc/routes.ts";
 import { runnerMetrics } from "./rpc/runner-metrics.ts";
@@ -44,7 +45,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const newId = overrides.newId ?? uuidv7Source(clock);
   const log = overrides.log ?? createLog(config.logLevel, false);
   const files = openDataDir(config.dataDir);
-  const store = openSqliteStore({ file: files.database, codecs: runnerCodecs, role: "server" });
+  const store = openSqliteStore({ file: files.database, codecs: runnerCodecs, role: "server", newId });
   try {
     const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
     const shutdown = new AbortController();
@@ -77,6 +78,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       handler: createHandler({
         routes: rpc.routes,
         ...rpc.options,
+        contextValues: (req) => createContextValues().set(addressKey, req.socket?.remoteAddress ?? ""),
         readMaxBytes: config.limits.messageBytes,
         shutdownSignal: shutdown.signal,
         cors: { origins: config.corsOrigins },

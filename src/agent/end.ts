@@ -37,15 +37,21 @@ const advice: Readonly<Record<EndKind, string>> = {
   WOUND_DOWN: "",
   STATE_UNUSABLE: "",
   STATE_IN_USE: "stop the other agent, or give this one a --state-dir of its own",
-  TOKEN_EXPIRED: "create a new token for the runner (CreateRunnerToken), put it into the token file, start again",
-  TOKEN_REVOKED: "create a new token for the runner (CreateRunnerToken), put it into the token file, start again",
-  TOKEN_UNKNOWN: "check --server; if it is right, create a new token for the runner and put it into the token file",
+  TOKEN_EXPIRED:
+    "create a new token for the runner (CreateRunnerToken), put it into the token file, start again",
+  TOKEN_REVOKED:
+    "create a new token for the runner (CreateRunnerToken), put it into the token file, start again",
+  TOKEN_UNKNOWN:
+    "check --server; if it is right, create a new token for the runner and put it into the token file",
   WRONG_RUNNER: "the state folder mixes two runners: give each agent a --state-dir of its own",
   RUNNER_DELETED: "register a new runner if this machine is to serve again",
-  SUPERSEDED: "another process runs as this runner; if that is not wanted, stop one of the two before starting again",
+  SUPERSEDED:
+    "another process runs as this runner; if that is not wanted, stop one of the two before starting again",
   EXCHANGE_TOKEN_UNKNOWN: "check --server and that the token file holds the runner's exchange token, in full",
-  EXCHANGE_TOKEN_USED: "it works once: create a new token for the runner (CreateRunnerToken) and put it into the token file",
-  EXCHANGE_TOKEN_EXPIRED: "create a new token for the runner (CreateRunnerToken) and put it into the token file",
+  EXCHANGE_TOKEN_USED:
+    "it works once: create a new token for the runner (CreateRunnerToken) and put it into the token file",
+  EXCHANGE_TOKEN_EXPIRED:
+    "create a new token for the runner (CreateRunnerToken) and put it into the token file",
   REFUSED: "check --server and the versions of server and agent",
 };
 

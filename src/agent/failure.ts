@@ -41,14 +41,16 @@ export function readFailure(error: unknown): Failure {
 
 function retryAfterMs(failed: ConnectError): number {
   const delay = failed.findDetails(RetryInfoSchema)[0]?.retryDelay;
-  const ms = delay === undefined ? Number(failed.metadata.get("retry-after") ?? 0) * 1_000 : durationMs(delay);
+  const ms =
+    delay === undefined ? Number(failed.metadata.get("retry-after") ?? 0) * 1_000 : durationMs(delay);
   return Number.isFinite(ms) && ms > 0 ? ms : 0;
 }
 
 /** TLS and socket errors name their trouble only in the cause. */
 function causeOf(failed: ConnectError): string {
   const { cause } = failed;
-  if (!(cause instanceof Error) || cause.message === "" || failed.rawMessage.includes(cause.message)) return "";
+  if (!(cause instanceof Error) || cause.message === "" || failed.rawMessage.includes(cause.message))
+    return "";
   return ` (${cause.message})`;
 }
 

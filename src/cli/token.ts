@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { databaseFile } from "../data-dir.ts";
+import type { Attribution } from "../domain/access/attribution.ts";
 import { Principal } from "../domain/access/principal.ts";
 import { systemClock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
@@ -48,7 +49,7 @@ export function tokenCommand(terminal: Terminal): Command {
             principal: Principal.USER,
             description: options.description,
             readOnly: options.readOnly === true,
-            creator: { id: admin.id, principal: Principal.USER },
+            by: onThisMachine(admin),
             createdAt: now,
             expiresAt: options.days === undefined ? null : now + wholeDays(options.days) * dayMs,
           });
@@ -76,7 +77,7 @@ export function tokenCommand(terminal: Terminal): Command {
       .action((id: string, options: TokenOptions) =>
         withAdmin(options, terminal, async (store, admin) => {
           const revoked = await store.tokens.revokeAccessToken(
-            admin.organizationId,
+            onThisMachine(admin),
             id.toLowerCase(),
             systemClock.now(),
           );
@@ -98,7 +99,12 @@ async function withAdmin(
   work: (store: Store, admin: User) => Promise<void>,
 ): Promise<void> {
   const { dataDir } = readConfig({ dataDir: options.dataDir as string | undefined }, terminal);
-  const store = openSqliteStore({ file: databaseFile(dataDir), codecs: runnerCodecs, role: "tool" });
+  const store = openSqliteStore({
+    file: databaseFile(dataDir),
+    codecs: runnerCodecs,
+    role: "tool",
+    newId: uuidv7Source(systemClock),
+  });
   try {
     const first = await store.accounts.first();
     if (first === null)
@@ -107,6 +113,12 @@ async function withAdmin(
   } finally {
     await store.close();
   }
+}
+
+/** Whoever can write to the database acts as its admin; the audit log says how. */
+function onThisMachine(admin: User): Attribution {
+  const actor = { id: admin.id, principal: Principal.USER };
+  return { actor, organizationId: admin.organizationId, sourceAddress: "", userAgent: "rollcall token" };
 }
 
 function wholeDays(text: string): number {

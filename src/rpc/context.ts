@@ -5,6 +5,26 @@ import { DomainError } from "../domain/errors.ts";
 /** Set by the gate on every call that came with a valid token. */
 export const callerKey = createContextKey<Caller | null>(null, { description: "who is calling" });
 
+/** Address of the client's end of the connection. */
+export const addressKey = createContextKey("", { description: "where the call comes from" });
+
+/** From where and with what a call was made, as far as the client and its socket say. */
+export interface Client {
+  readonly sourceAddress: string;
+  readonly userAgent: string;
+}
+
+/** Longest user agent that is kept, in characters. */
+const userAgentLength = 256;
+
+export function clientOf({
+  values,
+  requestHeader,
+}: Pick<HandlerContext, "values" | "requestHeader">): Client {
+  const userAgent = (requestHeader.get("user-agent") ?? "").slice(0, userAgentLength);
+  return { sourceAddress: values.get(addressKey), userAgent };
+}
+
 /** The caller of a method that is closed to anonymous callers. */
 export function callerOf(context: Pick<HandlerContext, "values">): Caller {
   const caller = context.values.get(callerKey);

@@ -13,7 +13,7 @@ import { DomainError } from "../domain/errors.ts";
 import { usableToken } from "../domain/tokens/access-token.ts";
 import { hashToken } from "../domain/tokens/token.ts";
 import type { TokenStore } from "../store/store.ts";
-import { bearer, callerKey } from "./context.ts";
+import { bearer, type Client, callerKey, clientOf } from "./context.ts";
 import { type InternalErrorLog, toConnectError } from "./errors.ts";
 
 /** Everything else needs a token. A runner that bootstraps has none yet, and probes and tools have no account. */
@@ -43,7 +43,11 @@ export function authenticationGate(deps: GateDeps): (context: HandlerContext) =>
     const { method, requestHeader, values } = context;
     try {
       if (!openMethods.has(method)) {
-        const caller = await authenticate(deps.tokens, deps.clock, requestHeader.get("authorization"));
+        const authorization = requestHeader.get("authorization");
+        const caller = {
+          ...(await authenticate(deps.tokens, deps.clock, authorization)),
+          ...clientOf(context),
+        };
         if (caller.readOnly && !isReadOnly(method)) throw readOnlyToken();
         values.set(callerKey, caller);
       }
@@ -70,7 +74,7 @@ export async function authenticate(
   tokens: TokenStore,
   clock: Clock,
   authorization: string | null,
-): Promise<Caller> {
+): Promise<Omit<Caller, keyof Client>> {
   const hash = hashToken(bearer(authorization));
   const token = usableToken(await tokens.findAccessToken(hash), clock.now());
   const { subjectId: id, principal, organizationId, readOnly, id: tokenId } = token;

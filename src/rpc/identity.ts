@@ -4,7 +4,7 @@ import type { Clock } from "../domain/clock.ts";
 import type { IdSource } from "../domain/ids.ts";
 import { hashToken, mintToken } from "../domain/tokens/token.ts";
 import type { Store } from "../store/store.ts";
-import { callerOf } from "./context.ts";
+import { callerOf, clientOf } from "./context.ts";
 import { idempotencyKeyHash } from "./idempotency-key.ts";
 
 /** What `organization_tier` says: this server has no tiers, and nothing is held back. */
@@ -31,6 +31,7 @@ export function identityService(deps: IdentityServiceDeps): Partial<ServiceImpl<
         hash: hashToken(request.exchangeToken),
         idempotencyHash: idempotencyKeyHash(context.requestHeader),
         access: { id: newId(), hash: access.hash },
+        from: clientOf(context),
         now: clock.now(),
       });
       return { accessToken: access.secret };

@@ -71,7 +71,7 @@ export function runnerService(deps: RunnerServiceDeps): Partial<ServiceImpl<type
   return {
     async createRunner(request, context) {
       const caller = callerOf(context);
-      authorizeRunnerCreation(caller);
+      const grant = authorizeRunnerCreation(caller);
       const runner = draftRunner(runnerRequest(request), {
         id: newId(),
         organizationId: caller.organizationId,
@@ -85,7 +85,7 @@ export function runnerService(deps: RunnerServiceDeps): Partial<ServiceImpl<type
         exchangeToken: token.secret,
       });
       const call = idempotentCreate(request, response, caller, context);
-      const { replay } = await store.runners.create(runner, token.stored, call);
+      const { replay } = await store.runners.create(grant, runner, token.stored, call);
       return replay === null ? response : fromBinary(CreateRunnerResponseSchema, secrets.open(replay));
     },
 

@@ -1,5 +1,5 @@
-import type { Subject } from "../domain/access/principal.ts";
-import type { Authorized, RunnerScope } from "../domain/access/runners.ts";
+import type { Attribution } from "../domain/access/attribution.ts";
+import type { Authorized, RunnerCreation, RunnerScope } from "../domain/access/runners.ts";
 import type { DurableChange } from "../domain/leases/events.ts";
 import type { LeaseFacts } from "../domain/leases/lease.ts";
 import type { Page } from "../domain/paging/cursor.ts";
@@ -66,6 +66,7 @@ export interface RunnerStore {
    * to the answer kept for the first call.
    */
   create(
+    grant: RunnerCreation,
     runner: Runner,
     token: NewExchangeToken,
     call?: IdempotentCall,
@@ -117,7 +118,8 @@ export interface LeaseStore {
 
 export interface NewAccessToken extends Omit<AccessToken, "lastUsedAt" | "revokedAt" | "revokedFor"> {
   readonly hash: Uint8Array;
-  readonly creator: Subject;
+  /** Who mints it. */
+  readonly by: Attribution;
 }
 
 export interface TokenStore {
@@ -138,14 +140,15 @@ export interface TokenStore {
   runnersRevokedSince(since: number): Promise<readonly { runnerId: string; cutOff: boolean }[]>;
   /** Changes whenever another process wrote to the store, such as `rollcall token revoke`. */
   outsideChanges(): number;
-  /** False when there is no such live token. */
-  revokeAccessToken(organizationId: string, id: string, now: number): Promise<boolean>;
+  /** False when there is no such live token in the organisation of `by`. */
+  revokeAccessToken(by: Attribution, id: string, now: number): Promise<boolean>;
 }
 
 export interface ExchangeClaim {
   readonly hash: Uint8Array;
   readonly idempotencyHash: Uint8Array | null;
   readonly access: { readonly id: string; readonly hash: Uint8Array };
+  readonly from: Pick<Attribution, "sourceAddress" | "userAgent">;
   readonly now: number;
 }
 

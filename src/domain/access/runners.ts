@@ -1,7 +1,9 @@
 import { DomainError } from "../errors.ts";
 import { RunnerKind } from "../runners/enums.ts";
 import type { Runner } from "../runners/runner.ts";
-import { type Caller, isRunner } from "./caller.ts";
+import type { Attribution } from "./attribution.ts";
+import { attributionOf, type Caller, isRunner } from "./caller.ts";
+import { Principal } from "./principal.ts";
 
 /** What can be done to one runner. */
 export type RunnerAction = "read" | "update" | "delete" | "mintToken";
@@ -9,7 +11,17 @@ export type RunnerAction = "read" | "update" | "delete" | "mintToken";
 declare const granted: unique symbol;
 
 /** A runner together with the proof that a caller may do `Action` to it. Only {@link authorizeRunner} makes one. */
-export type Authorized<Action extends RunnerAction> = Runner & { readonly [granted]: Action };
+export type Authorized<Action extends RunnerAction> = Runner & {
+  readonly [granted]: Action;
+  /** Who does it. */
+  readonly by: Attribution;
+};
+
+/** The proof that a caller may register runners. Only {@link authorizeRunnerCreation} makes one. */
+export interface RunnerCreation {
+  readonly [granted]: "create";
+  readonly by: Attribution;
+}
 
 /** Which runners a caller sees. Every list takes one. */
 export interface RunnerScope {
@@ -47,7 +59,7 @@ export function authorizeRunner<Action extends RunnerAction>(
       });
     }
   }
-  return runner as Authorized<Action>;
+  return { ...runner, by: attributionOf(caller) } as Authorized<Action>;
 }
 
 /**
@@ -56,16 +68,30 @@ export function authorizeRunner<Action extends RunnerAction>(
  */
 export function deletionAskedFor(runner: Runner): Authorized<"delete"> {
   if (runner.deletionRequestedAt === null) throw new Error("nobody asked for the deletion of this runner");
-  return runner as Authorized<"delete">;
+  // Who asked is in the audit log; that it is over comes from the runner, or from its silence.
+  return { ...runner, by: ownAttribution(runner) } as Authorized<"delete">;
 }
 
-/** @throws DomainError `permission_denied` when the caller may not register runners. */
-export function authorizeRunnerCreation(caller: Caller): void {
+/** What a runner does on its own account, outside of any call. */
+export function ownAttribution(runner: {
+  readonly id: string;
+  readonly organizationId: string;
+}): Attribution {
+  const actor = { id: runner.id, principal: Principal.RUNNER };
+  return { actor, organizationId: runner.organizationId, sourceAddress: "", userAgent: "" };
+}
+
+/**
+ * Who registers a runner, with the proof that it may.
+ * @throws DomainError `permission_denied` when the caller may not register runners.
+ */
+export function authorizeRunnerCreation(caller: Caller): RunnerCreation {
   if (isRunner(caller)) {
     throw new DomainError("permission_denied", "a runner's token cannot register runners", {
       reason: "RUNNER_TOKEN",
     });
   }
+  return { by: attributionOf(caller) } as RunnerCreation;
 }
 
 /** The runners that a list may show the caller. */

@@ -1,14 +1,21 @@
 import { and, eq, isNotNull, lt, ne, sql } from "drizzle-orm";
+import { ResourceOperation, ResourceType } from "../../domain/access/resources.ts";
 import { LeaseState, type ReportedPhase } from "../../domain/leases/lease.ts";
 import type { RunnerProvider } from "../../domain/runners/enums.ts";
 import { applyReportChange } from "../../domain/runners/report.ts";
 import type { LeaseStore, RunnerCodecs } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
+import type { Journal } from "./journal.ts";
 import type { Connection } from "./open.ts";
 import { runnerRows } from "./runner-rows.ts";
 import { runners } from "./schema.ts";
 
-export function leaseStore(connection: Connection, commits: CommitQueue, codecs: RunnerCodecs): LeaseStore {
+export function leaseStore(
+  connection: Connection,
+  commits: CommitQueue,
+  log: Journal,
+  codecs: RunnerCodecs,
+): LeaseStore {
   const { fromRow } = runnerRows(codecs);
   const isTheRunner = and(
     eq(runners.id, sql.placeholder("runnerId")),
@@ -29,7 +36,7 @@ export function leaseStore(connection: Connection, commits: CommitQueue, codecs:
     .where(isTheRunner)
     .prepare();
   const selectReport = connection
-    .select({ report: runners.report })
+    .select({ report: runners.report, creatorId: runners.creatorId })
     .from(runners)
     .where(isTheRunner)
     .prepare();
@@ -46,13 +53,22 @@ export function leaseStore(connection: Connection, commits: CommitQueue, codecs:
   return {
     record: ({ report, signOffReason = "", ...change }) =>
       commits.run(() => {
+        const row = selectReport.get({ ...change });
+        if (row === undefined) return false;
         if (report !== undefined) {
-          const row = selectReport.get({ ...change });
-          if (row === undefined) return false;
           const changed = codecs.report.encode(applyReportChange(codecs.report.decode(row.report), report));
           saveReport.run({ ...change, report: Buffer.from(changed) });
         }
-        return record.run({ ...change, signOffReason }).changes > 0;
+        record.run({ ...change, signOffReason });
+        log.event({
+          organizationId: change.organizationId,
+          operation: ResourceOperation.UPDATE_STATUS,
+          resourceType: ResourceType.RUNNER,
+          resourceId: change.runnerId,
+          creatorId: row.creatorId,
+          now: change.now,
+        });
+        return true;
       }),
     saveLastSeen: (batch) =>
       commits.run(() => {

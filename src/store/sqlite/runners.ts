@@ -1,18 +1,27 @@
 import { and, desc, eq, isNull, sql } from "drizzle-orm";
+import type { Attribution } from "../../domain/access/attribution.ts";
+import { AuditKind, ResourceOperation, ResourceType } from "../../domain/access/resources.ts";
 import { DomainError } from "../../domain/errors.ts";
+import type { Runner } from "../../domain/runners/runner.ts";
 import { applyRunnerChange } from "../../domain/runners/update.ts";
 import type { RunnerCodecs, RunnerStore } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import { isUniqueViolation } from "./failures.ts";
 import { idempotency } from "./idempotency.ts";
+import type { Journal } from "./journal.ts";
 import type { Connection } from "./open.ts";
 import { runnerListing } from "./runner-list.ts";
 import { runnerRows } from "./runner-rows.ts";
-import { accessTokens, exchangeTokens, runnerManagers, runners } from "./schema.ts";
+import { accessTokens, exchangeTokens, roleAssignments, runnerManagers, runners } from "./schema.ts";
 import { columnPlaceholders } from "./statements.ts";
 import { exchangeTokenRow } from "./token-rows.ts";
 
-export function runnerStore(connection: Connection, commits: CommitQueue, codecs: RunnerCodecs): RunnerStore {
+export function runnerStore(
+  connection: Connection,
+  commits: CommitQueue,
+  log: Journal,
+  codecs: RunnerCodecs,
+): RunnerStore {
   const { toRow, fromRow } = runnerRows(codecs);
   const calls = idempotency(connection);
   const listRows = runnerListing(connection);
@@ -80,8 +89,33 @@ export function runnerStore(connection: Connection, commits: CommitQueue, codecs
     .limit(1)
     .prepare();
 
+  const unshare = connection
+    .delete(roleAssignments)
+    .where(
+      and(
+        eq(roleAssignments.organizationId, sql.placeholder("organizationId")),
+        eq(roleAssignments.resourceType, ResourceType.RUNNER),
+        eq(roleAssignments.resourceId, sql.placeholder("id")),
+      ),
+    )
+    .prepare();
+
+  function written(
+    runner: Runner,
+    by: Attribution,
+    action: string,
+    operation: ResourceOperation,
+    now: number,
+  ) {
+    const subject = { subjectType: ResourceType.RUNNER, subjectId: runner.id };
+    log.audit({ by, now, action, ...subject, kind: AuditKind.RESOURCE_CHANGE });
+    const { id: resourceId, organizationId, creator } = runner;
+    const resource = { resourceType: ResourceType.RUNNER, resourceId, organizationId, creatorId: creator.id };
+    log.event({ ...resource, operation, now });
+  }
+
   return {
-    create: (runner, token, call) =>
+    create: (grant, runner, token, call) =>
       commits.run(() => {
         if (call) {
           const answer = calls.find(runner.organizationId, call, runner.createdAt);
@@ -102,6 +136,7 @@ export function runnerStore(connection: Connection, commits: CommitQueue, codecs
         }
         insertToken.run(exchangeTokenRow(token, runner));
         if (call) calls.keep(runner.organizationId, call);
+        written(runner, grant.by, "runner.create", ResourceOperation.CREATE, runner.createdAt);
         return { replay: null };
       }),
     async get(organizationId, id) {
@@ -121,14 +156,25 @@ export function runnerStore(connection: Connection, commits: CommitQueue, codecs
         if (row === undefined) return null;
         const changed = applyRunnerChange(fromRow(row), wanted, now);
         change.run(toRow(changed));
+        written(changed, authorized.by, "runner.update", ResourceOperation.UPDATE, now);
         return changed;
       }),
     requestDeletion: (authorized, now) =>
-      commits.run(() => markDeleting.run({ ...authorized, now }).changes > 0),
+      commits.run(() => {
+        const marked = markDeleting.run({ ...authorized, now }).changes > 0;
+        if (marked) {
+          written(authorized, authorized.by, "runner.request_deletion", ResourceOperation.UPDATE_STATUS, now);
+        }
+        return marked;
+      }),
     remove: (authorized, now) =>
       commits.run(() => {
         const gone = remove.run({ ...authorized }).changes === 0;
-        if (!gone) endTokens.run({ ...authorized, now });
+        if (!gone) {
+          endTokens.run({ ...authorized, now });
+          written(authorized, authorized.by, "runner.delete", ResourceOperation.DELETE, now);
+          unshare.run({ ...authorized });
+        }
         return !gone;
       }),
   };

@@ -21,9 +21,156 @@ export const users = sqliteTable(
     organizationId: organizationId(),
     name: text("name").notNull(),
     email: text("email").notNull(),
+    avatarUrl: text("avatar_url").notNull().default(""),
+    // gitpod.v1.UserStatus: 1 active, 2 suspended, 3 left.
+    status: integer("status").notNull().default(1),
     createdAt: integer("created_at").notNull(),
   },
   (t) => [uniqueIndex("users_email").on(t.organizationId, t.email)],
+);
+
+export const groups = sqliteTable(
+  "groups",
+  {
+    id: text("id").primaryKey(),
+    organizationId: organizationId(),
+    name: text("name").notNull(),
+    description: text("description").notNull(),
+    systemManaged: integer("system_managed", { mode: "boolean" }).notNull(),
+    // Made to share one resource with one principal; hidden from lists that do not ask for such groups.
+    directShare: integer("direct_share", { mode: "boolean" }).notNull(),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (t) => [
+    uniqueIndex("groups_name").on(t.organizationId, t.name),
+    index("groups_by_id").on(t.organizationId, t.id),
+  ],
+);
+
+export const groupMemberships = sqliteTable(
+  "group_memberships",
+  {
+    id: text("id").primaryKey(),
+    organizationId: organizationId(),
+    groupId: text("group_id")
+      .notNull()
+      .references(() => groups.id, { onDelete: "cascade" }),
+    subjectId: text("subject_id").notNull(),
+    subjectPrincipal: integer("subject_principal").notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [
+    uniqueIndex("group_memberships_member").on(t.groupId, t.subjectId),
+    index("group_memberships_by_subject").on(t.organizationId, t.subjectId),
+  ],
+);
+
+// Runner policies are the rows with resource_type RUNNER: one table, two views.
+export const roleAssignments = sqliteTable(
+  "role_assignments",
+  {
+    id: text("id").primaryKey(),
+    organizationId: organizationId(),
+    groupId: text("group_id")
+      .notNull()
+      .references(() => groups.id, { onDelete: "cascade" }),
+    resourceType: integer("resource_type").notNull(),
+    resourceId: text("resource_id").notNull(),
+    role: integer("role").notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [
+    uniqueIndex("role_assignments_role").on(t.groupId, t.resourceType, t.resourceId, t.role),
+    index("role_assignments_by_resource").on(t.organizationId, t.resourceType, t.resourceId),
+    index("role_assignments_by_id").on(t.organizationId, t.id),
+  ],
+);
+
+export const serviceAccounts = sqliteTable(
+  "service_accounts",
+  {
+    id: text("id").primaryKey(),
+    organizationId: organizationId(),
+    name: text("name").notNull(),
+    description: text("description").notNull(),
+    creatorId: text("creator_id").notNull(),
+    creatorPrincipal: integer("creator_principal").notNull(),
+    createdAt: integer("created_at").notNull(),
+    validUntil: integer("valid_until").notNull(),
+    suspended: integer("suspended", { mode: "boolean" }).notNull(),
+    systemManaged: integer("system_managed", { mode: "boolean" }).notNull(),
+  },
+  (t) => [
+    uniqueIndex("service_accounts_name").on(t.organizationId, t.name),
+    index("service_accounts_by_id").on(t.organizationId, t.id),
+  ],
+);
+
+export const gateways = sqliteTable(
+  "gateways",
+  {
+    id: text("id").primaryKey(),
+    organizationId: organizationId(),
+    name: text("name").notNull(),
+    url: text("url").notNull(),
+    region: text("region").notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [
+    uniqueIndex("gateways_name").on(t.organizationId, t.name),
+    index("gateways_by_id").on(t.organizationId, t.id),
+  ],
+);
+
+// The server's own keys: they sign for every organisation.
+export const signingKeys = sqliteTable("signing_keys", {
+  id: text("id").primaryKey(),
+  publicJwk: text("public_jwk").notNull(),
+  // Encrypted under the server key.
+  privateKey: blob("private_key", { mode: "buffer" }).notNull(),
+  createdAt: integer("created_at").notNull(),
+  // No new signatures from then on; published until all it signed has expired.
+  retiredAt: integer("retired_at"),
+});
+
+export const auditLog = sqliteTable(
+  "audit_log",
+  {
+    id: text("id").primaryKey(),
+    organizationId: organizationId(),
+    actorId: text("actor_id").notNull(),
+    actorPrincipal: integer("actor_principal").notNull(),
+    subjectId: text("subject_id").notNull(),
+    subjectType: integer("subject_type").notNull(),
+    action: text("action").notNull(),
+    kind: integer("kind").notNull(),
+    createdAt: integer("created_at").notNull(),
+    sourceAddress: text("source_address").notNull(),
+    userAgent: text("user_agent").notNull(),
+  },
+  (t) => [
+    index("audit_log_by_time").on(t.organizationId, t.createdAt, t.id),
+    index("audit_log_by_actor").on(t.organizationId, t.actorId, t.createdAt, t.id),
+    index("audit_log_by_subject").on(t.organizationId, t.subjectId, t.createdAt, t.id),
+  ],
+);
+
+// What watchers are told, kept for a while so that a watch can resume after a break.
+export const events = sqliteTable(
+  "events",
+  {
+    sequence: integer("sequence").primaryKey({ autoIncrement: true }),
+    organizationId: organizationId(),
+    operation: integer("operation").notNull(),
+    resourceType: integer("resource_type").notNull(),
+    resourceId: text("resource_id").notNull(),
+    creatorId: text("creator_id").notNull(),
+    // JSON list of the groups that the resource was shared with: it decides who may know, even after a deletion.
+    audience: text("audience").notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [index("events_by_organization").on(t.organizationId, t.sequence)],
 );
 
 export const runnerManagers = sqliteTable("runner_managers", {

@@ -1,6 +1,8 @@
+import type { IdSource } from "../../domain/ids.ts";
 import type { RunnerCodecs, Store } from "../store.ts";
 import { accountStore } from "./accounts.ts";
 import { CommitQueue } from "./commit-queue.ts";
+import { journal } from "./journal.ts";
 import { leaseStore } from "./leases.ts";
 import { lockDatabase } from "./lock.ts";
 import { openConnection } from "./open.ts";
@@ -11,6 +13,8 @@ export interface SqliteStoreOptions {
   /** Path of the database file, or `:memory:`. */
   readonly file: string;
   readonly codecs: RunnerCodecs;
+  /** Makes the ids of what the store writes down by itself. */
+  readonly newId: IdSource;
   /** `"server"` is alone on the file and migrates it; `"tool"` works on a current file beside the server. */
   readonly role: "server" | "tool";
 }
@@ -26,10 +30,11 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
     const connection = openConnection(options.file, options.role === "server" ? "create" : "existing");
     const client = connection.$client;
     const commits = new CommitQueue(client);
+    const log = journal(connection, options.newId);
     return {
-      runners: runnerStore(connection, commits, options.codecs),
-      leases: leaseStore(connection, commits, options.codecs),
-      tokens: tokenStore(connection, commits),
+      runners: runnerStore(connection, commits, log, options.codecs),
+      leases: leaseStore(connection, commits, log, options.codecs),
+      tokens: tokenStore(connection, commits, log),
       accounts: accountStore(connection, commits, options.codecs),
       async healthy() {
         return client.open && client.prepare("SELECT 1").pluck().get() === 1;

@@ -4,16 +4,12 @@ import type { NewAccessToken, NewExchangeToken } from "../store.ts";
 import type { accessTokens, exchangeTokens } from "./schema.ts";
 
 /** The row of a fresh access token. */
-export function accessTokenRow({
-  creator,
-  hash,
-  ...token
-}: NewAccessToken): typeof accessTokens.$inferSelect {
+export function accessTokenRow({ by, hash, ...token }: NewAccessToken): typeof accessTokens.$inferSelect {
   return {
     ...token,
     hash: Buffer.from(hash),
-    creatorId: creator.id,
-    creatorPrincipal: creator.principal,
+    creatorId: by.actor.id,
+    creatorPrincipal: by.actor.principal,
     lastUsedAt: null,
     revokedAt: null,
     revokedFor: null,

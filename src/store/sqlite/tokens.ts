@@ -1,14 +1,17 @@
 import { and, desc, eq, gte, isNull, ne, sql } from "drizzle-orm";
 import { Principal } from "../../domain/access/principal.ts";
+import { AuditKind, ResourceType } from "../../domain/access/resources.ts";
+import { ownAttribution } from "../../domain/access/runners.ts";
 import { decideExchange } from "../../domain/tokens/exchange.ts";
 import type { TokenStore } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
+import type { Journal } from "./journal.ts";
 import type { Connection } from "./open.ts";
 import { accessTokens, exchangeTokens, runners } from "./schema.ts";
 import { columnPlaceholders } from "./statements.ts";
 import { accessTokenFromRow, accessTokenRow, exchangeTokenRow } from "./token-rows.ts";
 
-export function tokenStore(connection: Connection, commits: CommitQueue): TokenStore {
+export function tokenStore(connection: Connection, commits: CommitQueue, log: Journal): TokenStore {
   const selectAccess = connection
     .select()
     .from(accessTokens)
@@ -87,14 +90,22 @@ export function tokenStore(connection: Connection, commits: CommitQueue): TokenS
         const { id: runnerId, organizationId } = runner;
         if (selectRunner.get({ runnerId, organizationId }) === undefined) return false;
         insertExchange.run(exchangeTokenRow(token, runner));
+        log.audit({
+          by: runner.by,
+          now: token.createdAt,
+          action: "runner.create_exchange_token",
+          subjectType: ResourceType.RUNNER,
+          subjectId: runnerId,
+          kind: AuditKind.CREDENTIAL_ACCESS,
+        });
         return true;
       }),
-    exchange: ({ hash, idempotencyHash, access, now }) =>
+    exchange: ({ hash, idempotencyHash, access, from, now }) =>
       commits.run(() => {
         const decision = decideExchange(selectExchange.get({ hash }) ?? null, idempotencyHash, now);
         const { organizationId, runnerId, usedAt } = decision.token;
         if (decision.replaces !== null) revoke.run({ id: decision.replaces, organizationId, now });
-        const runner = { id: runnerId, principal: Principal.RUNNER };
+        const by = { ...ownAttribution({ id: runnerId, organizationId }), ...from };
         const token = {
           ...access,
           organizationId,
@@ -102,17 +113,33 @@ export function tokenStore(connection: Connection, commits: CommitQueue): TokenS
           principal: Principal.RUNNER,
           description: "",
           readOnly: false,
-          creator: runner,
+          by,
           createdAt: now,
           expiresAt: null,
         };
         insertAccess.run(accessTokenRow(token));
         useExchange.run({ hash, usedAt: usedAt ?? now, idempotencyHash, accessTokenId: access.id });
+        log.audit({
+          by,
+          now,
+          action: "runner.exchange_token",
+          subjectType: ResourceType.RUNNER,
+          subjectId: runnerId,
+          kind: AuditKind.CREDENTIAL_ACCESS,
+        });
         return decision.token;
       }),
     addAccessToken: (token) =>
       commits.run(() => {
         insertAccess.run(accessTokenRow(token));
+        log.audit({
+          by: token.by,
+          now: token.createdAt,
+          action: "access_token.create",
+          subjectType: tokenResource(token.principal),
+          subjectId: token.id,
+          kind: AuditKind.CREDENTIAL_ACCESS,
+        });
       }),
     async listAccessTokens(organizationId, subjectId) {
       const rows =
@@ -133,7 +160,32 @@ export function tokenStore(connection: Connection, commits: CommitQueue): TokenS
       return rows.map(({ runnerId, live }) => ({ runnerId, cutOff: live === 0 }));
     },
     outsideChanges: () => Number(connection.$client.pragma("data_version", { simple: true })),
-    revokeAccessToken: (organizationId, id, now) =>
-      commits.run(() => revoke.run({ id, organizationId, now }).changes > 0),
+    revokeAccessToken: (by, id, now) =>
+      commits.run(() => {
+        const revoked = revoke.run({ id, organizationId: by.organizationId, now }).changes > 0;
+        if (revoked) {
+          log.audit({
+            by,
+            now,
+            action: "access_token.revoke",
+            subjectType: ResourceType.PERSONAL_ACCESS_TOKEN,
+            subjectId: id,
+            kind: AuditKind.CREDENTIAL_ACCESS,
+          });
+        }
+        return revoked;
+      }),
   };
+}
+
+/** What kind of resource a token of this principal is. */
+function tokenResource(principal: Principal): ResourceType {
+  switch (principal) {
+    case Principal.USER:
+      return ResourceType.PERSONAL_ACCESS_TOKEN;
+    case Principal.SERVICE_ACCOUNT:
+      return ResourceType.SERVICE_ACCOUNT_TOKEN;
+    default:
+      return ResourceType.RUNNER;
+  }
 }

@@ -1,0 +1,34 @@
+// The domain imports no generated code, so it names the enum numbers of the contract itself;
+// test/domain/enums.test.ts holds them against the generated ones.
+
+/** `gitpod.v1.ResourceType`, as far as this server has such things. */
+export const ResourceType = {
+  UNSPECIFIED: 0,
+  RUNNER: 2,
+  ORGANIZATION: 7,
+  USER: 8,
+  GROUP: 12,
+  PERSONAL_ACCESS_TOKEN: 13,
+  SERVICE_ACCOUNT: 15,
+  ROLE_ASSIGNMENT_CHANGED: 40,
+  GROUP_MEMBERSHIP_CHANGED: 41,
+  SERVICE_ACCOUNT_TOKEN: 46,
+  ROLE_ASSIGNMENT: 47,
+} as const;
+export type ResourceType = (typeof ResourceType)[keyof typeof ResourceType];
+
+/** `gitpod.v1.ResourceOperation`. */
+export const ResourceOperation = {
+  CREATE: 1,
+  UPDATE: 2,
+  DELETE: 3,
+  UPDATE_STATUS: 4,
+} as const;
+export type ResourceOperation = (typeof ResourceOperation)[keyof typeof ResourceOperation];
+
+/** `gitpod.v1.AuditLogEntryKind`, as far as this server writes them. */
+export const AuditKind = {
+  RESOURCE_CHANGE: 3,
+  CREDENTIAL_ACCESS: 4,
+} as const;
+export type AuditKind = (typeof AuditKind)[keyof typeof AuditKind];

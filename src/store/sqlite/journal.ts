@@ -1,0 +1,71 @@
+import { and, eq, sql } from "drizzle-orm";
+import type { Attribution } from "../../domain/access/attribution.ts";
+import type { AuditKind, ResourceOperation, ResourceType } from "../../domain/access/resources.ts";
+import type { IdSource } from "../../domain/ids.ts";
+import type { Connection } from "./open.ts";
+import { auditLog, events, roleAssignments } from "./schema.ts";
+import { columnPlaceholders } from "./statements.ts";
+
+/** One thing that somebody did. */
+export interface AuditEntry {
+  readonly by: Attribution;
+  /** What was done, as `thing.verb`, such as `runner.create`. */
+  readonly action: string;
+  readonly subjectType: ResourceType;
+  readonly subjectId: string;
+  readonly kind: AuditKind;
+  /** Wall-clock milliseconds. */
+  readonly now: number;
+}
+
+/** One thing that watchers are told. */
+export interface EventEntry {
+  readonly organizationId: string;
+  readonly operation: ResourceOperation;
+  readonly resourceType: ResourceType;
+  readonly resourceId: string;
+  /** Whoever made the resource: watchers filter by it. */
+  readonly creatorId: string;
+  readonly now: number;
+}
+
+/** Writes down what a change did, inside the transaction of the change: neither exists without the other. */
+export interface Journal {
+  audit(entry: AuditEntry): void;
+  event(entry: EventEntry): void;
+}
+
+export function journal(connection: Connection, newId: IdSource): Journal {
+  const insertAudit = connection.insert(auditLog).values(columnPlaceholders(auditLog)).prepare();
+  const { sequence: _, ...eventColumns } = columnPlaceholders(events);
+  const insertEvent = connection.insert(events).values(eventColumns).prepare();
+  const sharedWith = connection
+    .selectDistinct({ groupId: roleAssignments.groupId })
+    .from(roleAssignments)
+    .where(
+      and(
+        eq(roleAssignments.organizationId, sql.placeholder("organizationId")),
+        eq(roleAssignments.resourceType, sql.placeholder("resourceType")),
+        eq(roleAssignments.resourceId, sql.placeholder("resourceId")),
+      ),
+    )
+    .prepare();
+  return {
+    audit({ by, now, ...entry }) {
+      insertAudit.run({
+        ...entry,
+        id: newId(),
+        organizationId: by.organizationId,
+        actorId: by.actor.id,
+        actorPrincipal: by.actor.principal,
+        sourceAddress: by.sourceAddress,
+        userAgent: by.userAgent,
+        createdAt: now,
+      });
+    },
+    event({ now, ...entry }) {
+      const audience = JSON.stringify(sharedWith.all({ ...entry }).map(({ groupId }) => groupId));
+      insertEvent.run({ ...entry, audience, createdAt: now });
+    },
+  };
+}
