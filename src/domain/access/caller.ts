@@ -18,6 +18,6 @@ export function attributionOf(caller: Caller): Attribution {
 }
 
 /** Whether the caller is a runner; a runner may act on nothing but itself. */
-export function isRunner(caller: Caller): boolean {
+export function isRunner(caller: Pick<Caller, "principal">): boolean {
   return caller.principal === Principal.RUNNER;
 }
