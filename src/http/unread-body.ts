@@ -1,24 +1,27 @@
 import http2 from "node:http2";
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
+import { lingerMs } from "./raw-answer.ts";
 
 /**
- * Deals with the rest of a request that was answered before it was read, as when it is too large. Over HTTP/1.1
- * the rest is read and dropped, or the client could neither finish sending nor use the connection again; the
- * request's time limit ends that. Over HTTP/2 the stream is reset with NO_ERROR, which tells the client to stop
- * (RFC 9113, section 8.1), or the stream would stay open for as long as the client likes.
+ * Deals with the rest of a request that was answered before it was read, as when it is too large. It is read and
+ * dropped for a while: a client that is still sending often looks at the answer only after that, and takes a
+ * reset for a failure of its own. HTTP/1.1 ends this with the request's time limit, HTTP/2 after a moment with
+ * NO_ERROR, which tells the client to stop (RFC 9113, section 8.1).
  */
 export function dropUnreadBody(req: NodeServerRequest, res: NodeServerResponse): void {
-  res.once("finish", () => {
-    if (req.complete) return;
-    if (!("stream" in req)) {
-      req.resume();
-      return;
-    }
-    // Trailers are written after "finish", in the same turn.
-    const { stream } = req;
-    setImmediate(() => {
-      if (!stream.closed) stream.close(http2.constants.NGHTTP2_NO_ERROR);
+  if (!("stream" in req)) {
+    res.once("finish", () => {
+      if (!req.complete) req.resume();
     });
+    return;
+  }
+  const { stream } = req;
+  // The response of HTTP/2 "finishes" when the stream closes, which is what must be brought about here.
+  stream.once("finish", () => {
+    if (req.complete) return;
+    req.resume();
+    const timer = setTimeout(() => stream.close(http2.constants.NGHTTP2_NO_ERROR), lingerMs);
+    stream.once("close", () => clearTimeout(timer));
   });
 }
 

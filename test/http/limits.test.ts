@@ -53,10 +53,12 @@ describe("a message over the limit", () => {
     stream.on("error", () => {});
     // A gRPC frame that announces 1 MiB, and never ends.
     stream.write(Buffer.from([0, 0, 16, 0, 0]));
+    stream.resume();
+    const closed = once(stream, "close");
     const [trailers] = await once(stream, "trailers");
     expect(trailers["grpc-status"]).toBe(String(Code.ResourceExhausted));
-    stream.resume();
-    await once(stream, "close");
+    await closed;
+    expect(stream.rstCode).toBe(http2.constants.NGHTTP2_NO_ERROR);
     session.close();
     await server.connections(0);
   });

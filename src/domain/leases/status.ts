@@ -1,6 +1,6 @@
 import { RunnerPhase } from "../runners/enums.ts";
 import type { LeaseView } from "./events.ts";
-import { LeaseState } from "./lease.ts";
+import { type LeaseFacts, LeaseState } from "./lease.ts";
 
 /** What the record says of a runner; times are wall-clock ms. */
 export interface StatusFacts {
@@ -23,11 +23,18 @@ export interface StatusFacts {
   } | null;
 }
 
-/** The runner's lease from the engine, or as it was stored when the engine does not hold the runner. */
+/** The runner's lease: the engine's view, or storedStanding() when the engine does not hold the runner. */
 export type LeaseStanding = Pick<
   LeaseView,
   "state" | "generation" | "phase" | "sinceMs" | "lastSeenMs" | "incident"
 >;
+
+/** What the store alone knows of a lease. Only the engine can tell that one is live, so a stored LIVE is a lapse. */
+export function storedStanding(facts: LeaseFacts): LeaseStanding {
+  const { generation, phase, sinceMs, lastSeenMs } = facts;
+  const state = facts.state === LeaseState.LIVE ? LeaseState.LAPSED : facts.state;
+  return { state, generation, phase, sinceMs, lastSeenMs, incident: null };
+}
 
 /** `RunnerStatus.phase` and `.message`, with the wall-clock ms since when it has been so. */
 export interface DerivedStatus {

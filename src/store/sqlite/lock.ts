@@ -1,3 +1,4 @@
+import { existsSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
 
 /** Another server holds the database. */
@@ -12,7 +13,10 @@ export class DatabaseInUseError extends Error {
  * @throws DatabaseInUseError when another process, or another server in this one, holds it.
  */
 export function lockDatabase(file: string): { release(): void } {
-  const lock = new Database(`${file}.lock`, { timeout: 0 });
+  const lockFile = `${file}.lock`;
+  // SQLite would let everybody read it, and who can read it can hold a lock that keeps the server from starting.
+  if (!existsSync(lockFile)) writeFileSync(lockFile, "", { mode: 0o600 });
+  const lock = new Database(lockFile, { timeout: 0 });
   try {
     lock.exec("BEGIN EXCLUSIVE");
   } catch (error) {

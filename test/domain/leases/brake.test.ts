@@ -31,6 +31,14 @@ describe("the brake", () => {
     );
   });
 
+  test.each([
+    [20, 7, 1],
+    [20, 6, 0],
+    [19, 19, 0],
+  ])("of %d live runners, %d silent ones make %d incidents", (total, silent, incidents) => {
+    expect(silence(total, silent).incidents).toHaveLength(incidents);
+  });
+
   test("counts lapses spread over the window, and names those that came before it tripped", () => {
     const bench = new Bench();
     for (let n = 0; n < 100; n++) {

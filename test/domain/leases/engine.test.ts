@@ -32,11 +32,22 @@ describe("a lease", () => {
     bench.run(1);
     expect(bench.live(1)).toBe(false);
     expect(bench.kinds(1)).toEqual(["opened", "lapsed"]);
+    expect(bench.engine.view(id(1))?.sinceMs).toBe(WALL_START + LEASE);
     expect(bench.transitions[1]).toMatchObject({
       atMs: WALL_START + LEASE,
       lastSeenMs: WALL_START,
       incident: null,
     });
+  });
+
+  test("goes on when the runner is heard after the deadline, but before a tick has found it", () => {
+    const bench = new Bench();
+    bench.open(1);
+    bench.run(LEASE - 100);
+    bench.clock.pass(200);
+    bench.renew(1, 1);
+    bench.engine.tick();
+    expect(bench.kinds(1)).toEqual(["opened"]);
   });
 
   test("is never shown live after its deadline, even before a tick has found it", () => {

@@ -61,6 +61,19 @@ describe("a stall of the server", () => {
     expect(awake).toBeLessThanOrEqual(stall.maxPostponements * stall.marginMs);
   });
 
+  test("again and again costs nobody the lease who renews in between", () => {
+    const bench = new Bench();
+    bench.open(1);
+    for (let i = 0; i < 3 * stall.maxPostponements; i++) {
+      bench.run(30 * SECOND);
+      bench.clock.pass(60 * SECOND);
+      bench.engine.tick();
+      bench.run(5 * SECOND);
+      bench.renew(1, 1);
+    }
+    expect(bench.kinds(1)).toEqual(["opened"]);
+  });
+
   test("is not seen where the timer was merely a bit late", () => {
     const bench = new Bench();
     bench.open(1);

@@ -49,3 +49,16 @@ test("the heap agrees with a list that is searched", () => {
     }),
   );
 });
+
+test("taking one out of the middle may move another one up", () => {
+  const heap = new DeadlineHeap<Item>();
+  // Already a heap, as it lies: the last one, 4, fills the place of 13, below 10 and 11.
+  const names = [1, 10, 2, 11, 12, 20, 3, 13, 14, 15, 16, 21, 22, 23, 4];
+  const items = names.map((name) => ({ name, deadline: 0, heapIndex: -1 }));
+  for (const item of items) heap.set(item, item.name);
+  const thirteen = items[7];
+  if (thirteen !== undefined) heap.remove(thirteen);
+  const order: number[] = [];
+  for (let item = heap.popDue(99); item !== undefined; item = heap.popDue(99)) order.push(item.name);
+  expect(order).toEqual(names.filter((name) => name !== 13).sort((a, b) => a - b));
+});

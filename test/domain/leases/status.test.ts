@@ -1,7 +1,13 @@
 import { describe, expect, test } from "@jest/globals";
 import { LeaseState } from "../../../src/domain/leases/lease.ts";
-import { deriveStatus, type LeaseStanding, type StatusFacts } from "../../../src/domain/leases/status.ts";
+import {
+  deriveStatus,
+  type LeaseStanding,
+  type StatusFacts,
+  storedStanding,
+} from "../../../src/domain/leases/status.ts";
 import { RunnerPhase, RunnerProvider } from "../../../src/domain/runners/enums.ts";
+import { liveFacts } from "./fixture.ts";
 
 const T0 = Date.UTC(2026, 10, 23, 12);
 const MINUTE = 60_000;
@@ -119,4 +125,8 @@ describe("a runner that has renewed", () => {
     expect(status).toMatchObject({ phase, sinceMs: T0 + sinceMinute * MINUTE });
     expect(status.message).toMatch(message);
   });
+});
+
+test("a runner that only the store calls live is not shown alive", () => {
+  expect(at({}, storedStanding(liveFacts(1))).phase).toBe(RunnerPhase.INACTIVE);
 });

@@ -1,0 +1,64 @@
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { Principal } from "../../src/domain/access/principal.ts";
+import { mintToken, type TokenKind } from "../../src/domain/tokens/token.ts";
+import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
+import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import type { NewAccessToken, Store } from "../../src/store/store.ts";
+import { foundingOf, newId } from "./records.ts";
+
+/** Opens the store beside a running server, as `rollcall token` does, for what no procedure offers yet. */
+export async function besideServer<T>(dataDir: string, work: (store: Store) => Promise<T>): Promise<T> {
+  const store = openSqliteStore({ file: join(dataDir, "rollcall.db"), codecs: runnerCodecs, role: "tool" });
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Makes another organisation with an admin of its own; resolves to ids and the admin's token. */
+export async function addOrganization(dataDir: string) {
+  const { secret, hash } = mintToken("personal");
+  const founding = foundingOf(hash);
+  await besideServer(dataDir, (store) => store.accounts.found(founding));
+  return { id: founding.organization.id, adminId: founding.admin.id, token: secret };
+}
+
+/** Adds a token for a subject; resolves to its secret. */
+export async function addToken(
+  dataDir: string,
+  token: Pick<NewAccessToken, "organizationId" | "subjectId"> & Partial<NewAccessToken>,
+  kind: TokenKind = "personal",
+): Promise<{ id: string; secret: string }> {
+  const { secret, hash } = mintToken(kind);
+  const id = newId();
+  await besideServer(dataDir, (store) =>
+    store.tokens.addAccessToken({
+      id,
+      hash,
+      principal: Principal.USER,
+      description: "test",
+      readOnly: false,
+      creator: { id: token.subjectId, principal: Principal.USER },
+      createdAt: 0,
+      expiresAt: null,
+      ...token,
+    }),
+  );
+  return { id, secret };
+}
+
+/** A runner manager, which nothing in the server makes yet; resolves to its id. */
+export function addRunnerManager(file: string, organizationId: string): string {
+  const database = new Database(file, { timeout: 5000 });
+  try {
+    const id = newId();
+    database
+      .prepare("INSERT INTO runner_managers (id, organization_id, name, created_at) VALUES (?, ?, ?, ?)")
+      .run(id, organizationId, "manager", 0);
+    return id;
+  } finally {
+    database.close();
+  }
+}
