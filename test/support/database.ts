@@ -5,11 +5,16 @@ import { mintToken, type TokenKind } from "../../src/domain/tokens/token.ts";
 import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 import type { NewAccessToken, Store } from "../../src/store/store.ts";
-import { foundingOf, newId } from "./records.ts";
+import { byUser, foundingOf, newId } from "./records.ts";
 
 /** Opens the store beside a running server, as `rollcall token` does, for what no procedure offers yet. */
 export async function besideServer<T>(dataDir: string, work: (store: Store) => Promise<T>): Promise<T> {
-  const store = openSqliteStore({ file: join(dataDir, "rollcall.db"), codecs: runnerCodecs, role: "tool" });
+  const store = openSqliteStore({
+    file: join(dataDir, "rollcall.db"),
+    codecs: runnerCodecs,
+    role: "tool",
+    newId,
+  });
   try {
     return await work(store);
   } finally {
@@ -40,7 +45,7 @@ export async function addToken(
       principal: Principal.USER,
       description: "test",
       readOnly: false,
-      creator: { id: token.subjectId, principal: Principal.USER },
+      by: byUser(token.subjectId, token.organizationId),
       createdAt: 0,
       expiresAt: null,
       ...token,

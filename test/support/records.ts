@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Attribution } from "../../src/domain/access/attribution.ts";
 import { Principal } from "../../src/domain/access/principal.ts";
 import type { Authorized, RunnerAction } from "../../src/domain/access/runners.ts";
 import { systemClock } from "../../src/domain/clock.ts";
@@ -40,9 +41,14 @@ export function runnerOf(
   return { ...runner, ...record };
 }
 
+/** A user who acts, for what is written down. */
+export function byUser(id: string, organizationId: string): Attribution {
+  return { actor: { id, principal: Principal.USER }, organizationId, sourceAddress: "", userAgent: "test" };
+}
+
 /** Stands for an access check that was passed, in tests of what comes behind it. */
 export function allowed<Action extends RunnerAction>(runner: Runner): Authorized<Action> {
-  return runner as Authorized<Action>;
+  return { ...runner, by: byUser(runner.creator.id, runner.organizationId) } as Authorized<Action>;
 }
 
 export function exchangeTokenOf(token: Partial<NewExchangeToken> = {}): NewExchangeToken {
@@ -71,7 +77,7 @@ export function foundingOf(tokenHash: Uint8Array = randomBytes(32)): Founding {
       principal: Principal.USER,
       description: "first",
       readOnly: false,
-      creator,
+      by: byUser(admin.id, organization.id),
       createdAt: someTime,
       expiresAt: null,
     },
