@@ -9,6 +9,7 @@ import type { BootstrapToken, Runner, RunnerSpec } from "../domain/runners/runne
 import type { RunnerChange } from "../domain/runners/update.ts";
 import type { AccessToken } from "../domain/tokens/access-token.ts";
 import type { ExchangeToken } from "../domain/tokens/exchange.ts";
+import type { AuditStore, EventStore } from "./event-store.ts";
 
 /**
  * What the server keeps. Each method is one atomic intention: when its promise resolves, the change is on disk
@@ -22,6 +23,8 @@ export interface Store {
   readonly leases: LeaseStore;
   readonly tokens: TokenStore;
   readonly accounts: AccountStore;
+  readonly events: EventStore;
+  readonly audit: AuditStore;
   /** Whether the store can still answer. */
   healthy(): Promise<boolean>;
   /** Finishes what was accepted, then releases the file. Later calls reject. */

@@ -16,6 +16,7 @@ interface Job {
 export class CommitQueue {
   readonly #database: Database;
   readonly #limit: number;
+  readonly #listeners = new Set<() => void>();
   #waiting: Job[] = [];
   #scheduled = false;
   #closed = false;
@@ -36,6 +37,12 @@ export class CommitQueue {
       this.#waiting.push({ work, resolve, reject });
       this.#schedule();
     });
+  }
+
+  /** Calls back after every commit, until the returned function is called. */
+  onCommit(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** Commits what is waiting and accepts nothing more. */
@@ -69,6 +76,7 @@ export class CommitQueue {
       return;
     }
     for (const done of settle) done();
+    for (const listener of this.#listeners) listener();
   }
 
   /** @returns what to do once the commit is durable. */

@@ -33,7 +33,17 @@ export interface EventEntry {
 export interface Journal {
   audit(entry: AuditEntry): void;
   event(entry: EventEntry): void;
+  /** How many events were written, and how often something may have changed who may do what. */
+  changes(): { readonly events: number; readonly access: number };
 }
+
+/** The actions that change nobody's permissions; all others are taken to, so that none is forgotten. */
+const harmless: ReadonlySet<string> = new Set([
+  "runner.create",
+  "runner.update",
+  "runner.request_deletion",
+  "runner.create_exchange_token",
+]);
 
 export function journal(connection: Connection, newId: IdSource): Journal {
   const insertAudit = connection.insert(auditLog).values(columnPlaceholders(auditLog)).prepare();
@@ -50,8 +60,12 @@ export function journal(connection: Connection, newId: IdSource): Journal {
       ),
     )
     .prepare();
+  let writtenEvents = 0;
+  let accessChanges = 0;
   return {
+    changes: () => ({ events: writtenEvents, access: accessChanges }),
     audit({ by, now, ...entry }) {
+      if (!harmless.has(entry.action)) accessChanges += 1;
       insertAudit.run({
         ...entry,
         id: newId(),
@@ -64,6 +78,7 @@ export function journal(connection: Connection, newId: IdSource): Journal {
       });
     },
     event({ now, ...entry }) {
+      writtenEvents += 1;
       const audience = JSON.stringify(sharedWith.all({ ...entry }).map(({ groupId }) => groupId));
       insertEvent.run({ ...entry, audience, createdAt: now });
     },

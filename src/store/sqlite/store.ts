@@ -1,7 +1,9 @@
 import type { IdSource } from "../../domain/ids.ts";
 import type { RunnerCodecs, Store } from "../store.ts";
 import { accountStore } from "./accounts.ts";
+import { auditStore } from "./audit.ts";
 import { CommitQueue } from "./commit-queue.ts";
+import { eventStore } from "./events.ts";
 import { journal } from "./journal.ts";
 import { leaseStore } from "./leases.ts";
 import { lockDatabase } from "./lock.ts";
@@ -36,6 +38,8 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
       leases: leaseStore(connection, commits, log, options.codecs),
       tokens: tokenStore(connection, commits, log),
       accounts: accountStore(connection, commits, options.codecs),
+      events: eventStore(connection, commits, log),
+      audit: auditStore(connection, commits),
       async healthy() {
         return client.open && client.prepare("SELECT 1").pluck().get() === 1;
       },

@@ -1,0 +1,62 @@
+import { Principal, type Subject } from "../access/principal.ts";
+import { ResourceType } from "../access/resources.ts";
+import { DomainError } from "../errors.ts";
+import type { EventRecord } from "./event.ts";
+
+/** What decides which events and records somebody may see. */
+export interface Viewer extends Subject {
+  readonly organizationId: string;
+  /** Organisation admin. */
+  readonly admin: boolean;
+  /** Admin of every runner of the organisation. */
+  readonly runnersAdmin: boolean;
+  /** Admin of every group of the organisation. */
+  readonly groupsAdmin: boolean;
+  readonly auditReader: boolean;
+  /** The groups that the viewer is a member of, sorted. */
+  readonly groupIds: readonly string[];
+}
+
+/** Whether two answers to the question who somebody is lead to the same events. */
+export function sameView(a: Viewer, b: Viewer): boolean {
+  return JSON.stringify(viewKey(a)) === JSON.stringify(viewKey(b));
+}
+
+function viewKey({ id, organizationId, admin, runnersAdmin, groupsAdmin, groupIds }: Viewer) {
+  return [id, organizationId, admin, runnersAdmin, groupsAdmin, groupIds];
+}
+
+/** The rule of who is told of a change. It reads nothing but its arguments: a resumed watch asks it again. */
+export function mayKnow(viewer: Viewer, event: EventRecord): boolean {
+  const itself = event.resourceId === viewer.id;
+  // A runner's token acts on the runner alone, whatever groups anybody put the runner into.
+  if (viewer.principal === Principal.RUNNER) return itself && event.resourceType === ResourceType.RUNNER;
+  if (viewer.admin) return true;
+  const own = event.creatorId === viewer.id;
+  const shared = () => event.audience.some((groupId) => viewer.groupIds.includes(groupId));
+  switch (event.resourceType) {
+    case ResourceType.RUNNER:
+      return own || viewer.runnersAdmin || shared();
+    case ResourceType.GROUP:
+    case ResourceType.GROUP_MEMBERSHIP_CHANGED:
+    case ResourceType.ROLE_ASSIGNMENT:
+    case ResourceType.ROLE_ASSIGNMENT_CHANGED:
+      return own || viewer.groupsAdmin || viewer.groupIds.includes(event.resourceId) || shared();
+    case ResourceType.ORGANIZATION:
+    case ResourceType.USER:
+      return true;
+    default:
+      // Tokens, service accounts, and whatever is added later: hidden from everybody but owner and admins.
+      return own || itself;
+  }
+}
+
+/** @throws DomainError `permission_denied` for those who may not read what everybody did */
+export function requireAuditReader(viewer: Viewer): void {
+  if (viewer.admin || viewer.auditReader) return;
+  throw new DomainError(
+    "permission_denied",
+    "only organisation admins and audit log readers can read the audit log",
+    { reason: "NOT_AN_AUDIT_LOG_READER" },
+  );
+}

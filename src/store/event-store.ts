@@ -1,0 +1,40 @@
+import type { Subject } from "../domain/access/principal.ts";
+import type { AuditFilter, AuditOrder, AuditRecord } from "../domain/audit/entry.ts";
+import type { AuditPage } from "../domain/audit/page.ts";
+import type { EventRecord } from "../domain/events/event.ts";
+import type { Viewer } from "../domain/events/viewer.ts";
+import type { Rows } from "./store.ts";
+
+/** What changed, kept for a while, in the order of the commits. */
+export interface EventStore {
+  /** Sequence of the newest event that ever was, of any organisation; 0 before the first. */
+  newest(): Promise<number>;
+  /** The events of an organisation after a sequence, oldest first. */
+  read(organizationId: string, after: number, limit: number): Promise<readonly EventRecord[]>;
+  /** Everything up to this sequence may have been removed. */
+  removedThrough(): Promise<number>;
+  /** Removes up to `limit` of the oldest events, as far as they happened before a time. @returns how many */
+  removeBefore(time: number, limit: number): Promise<number>;
+  /**
+   * Counts of this process: events that were written, and changes to who may do what. They may grow too often,
+   * never too seldom. What other processes did shows in `TokenStore.outsideChanges`.
+   */
+  changes(): { readonly events: number; readonly access: number };
+  /** Calls back after every commit, until the returned function is called. */
+  onCommit(listener: () => void): () => void;
+  /** What decides which events and audit entries a subject may see. */
+  viewer(who: Subject & { readonly organizationId: string }): Promise<Viewer>;
+}
+
+/** Who did what. Entries are written by the methods that do it, and never altered. */
+export interface AuditStore {
+  list(
+    organizationId: string,
+    filter: AuditFilter,
+    order: AuditOrder,
+    page: AuditPage,
+  ): Promise<Rows<AuditRecord>>;
+  get(organizationId: string, id: string): Promise<AuditRecord | null>;
+  /** Removes up to `limit` entries from before a time, oldest first. @returns how many */
+  removeBefore(time: number, limit: number): Promise<number>;
+}
