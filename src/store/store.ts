@@ -7,7 +7,7 @@ import type { RunnerKind, RunnerProvider } from "../domain/runners/enums.ts";
 import type { RunnerReport, RunnerReportChange } from "../domain/runners/report.ts";
 import type { BootstrapToken, Runner, RunnerSpec } from "../domain/runners/runner.ts";
 import type { RunnerChange } from "../domain/runners/update.ts";
-import type { AccessToken } from "../domain/tokens/access-token.ts";
+import type { AccessToken, PresentedToken } from "../domain/tokens/access-token.ts";
 import type { ExchangeToken } from "../domain/tokens/exchange.ts";
 import type { AuditStore, EventStore } from "./event-store.ts";
 
@@ -126,7 +126,8 @@ export interface NewAccessToken extends Omit<AccessToken, "lastUsedAt" | "revoke
 }
 
 export interface TokenStore {
-  findAccessToken(hash: Uint8Array): Promise<AccessToken | null>;
+  /** With the state of its holder, so that suspending somebody ends all tokens at once. */
+  findAccessToken(hash: Uint8Array): Promise<PresentedToken | null>;
   /** An exchange token for a runner; earlier ones stay valid. False when the runner is gone. */
   addExchangeToken(runner: Authorized<"mintToken">, token: NewExchangeToken): Promise<boolean>;
   /**

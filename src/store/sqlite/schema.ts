@@ -26,7 +26,10 @@ export const users = sqliteTable(
     status: integer("status").notNull().default(1),
     createdAt: integer("created_at").notNull(),
   },
-  (t) => [uniqueIndex("users_email").on(t.organizationId, t.email)],
+  (t) => [
+    uniqueIndex("users_email").on(t.organizationId, t.email),
+    index("users_by_id").on(t.organizationId, t.id),
+  ],
 );
 
 export const groups = sqliteTable(
@@ -130,6 +133,8 @@ export const signingKeys = sqliteTable("signing_keys", {
   // Encrypted under the server key.
   privateKey: blob("private_key", { mode: "buffer" }).notNull(),
   createdAt: integer("created_at").notNull(),
+  // Published from the start, so that verifiers know it before the first signature.
+  activeFrom: integer("active_from").notNull().default(0),
   // No new signatures from then on; published until all it signed has expired.
   retiredAt: integer("retired_at"),
 });
@@ -173,12 +178,16 @@ export const events = sqliteTable(
   (t) => [index("events_by_organization").on(t.organizationId, t.sequence)],
 );
 
-export const runnerManagers = sqliteTable("runner_managers", {
-  id: text("id").primaryKey(),
-  organizationId: organizationId(),
-  name: text("name").notNull(),
-  createdAt: integer("created_at").notNull(),
-});
+export const runnerManagers = sqliteTable(
+  "runner_managers",
+  {
+    id: text("id").primaryKey(),
+    organizationId: organizationId(),
+    name: text("name").notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [index("runner_managers_by_id").on(t.organizationId, t.id)],
+);
 
 export const runners = sqliteTable(
   "runners",
@@ -241,11 +250,13 @@ export const accessTokens = sqliteTable(
     expiresAt: integer("expires_at"),
     lastUsedAt: integer("last_used_at"),
     revokedAt: integer("revoked_at"),
-    revokedFor: text("revoked_for", { enum: ["TOKEN_REVOKED", "RUNNER_DELETED"] }),
+    revokedFor: text("revoked_for", { enum: ["TOKEN_REVOKED", "RUNNER_DELETED", "SERVICE_ACCOUNT_DELETED"] }),
   },
   (t) => [
     uniqueIndex("access_tokens_hash").on(t.hash),
     index("access_tokens_by_subject").on(t.organizationId, t.subjectId, t.id),
+    // Those of an organisation's people, or programs, without walking past the tokens of its runners.
+    index("access_tokens_by_principal").on(t.organizationId, t.principal, t.id),
     index("access_tokens_revoked").on(t.revokedAt).where(sql`revoked_at IS NOT NULL`),
   ],
 );

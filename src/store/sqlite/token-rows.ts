@@ -1,7 +1,9 @@
-import type { Principal } from "../../domain/access/principal.ts";
-import type { AccessToken } from "../../domain/tokens/access-token.ts";
+import { Principal } from "../../domain/access/principal.ts";
+import type { AccessToken, Holder, PresentedToken } from "../../domain/tokens/access-token.ts";
+import type { UserStatus } from "../../domain/users/user.ts";
+import type { HeldToken } from "../credential-store.ts";
 import type { NewAccessToken, NewExchangeToken } from "../store.ts";
-import type { accessTokens, exchangeTokens } from "./schema.ts";
+import { accessTokens, type exchangeTokens, serviceAccounts, users } from "./schema.ts";
 
 /** The row of a fresh access token. */
 export function accessTokenRow({ by, hash, ...token }: NewAccessToken): typeof accessTokens.$inferSelect {
@@ -19,6 +21,38 @@ export function accessTokenRow({ by, hash, ...token }: NewAccessToken): typeof a
 export function accessTokenFromRow(row: typeof accessTokens.$inferSelect): AccessToken {
   const { hash: _, creatorId: _id, creatorPrincipal: _principal, ...token } = row;
   return { ...token, principal: token.principal as Principal };
+}
+
+/** A token as its holder sees it. */
+export function heldToken(row: typeof accessTokens.$inferSelect): HeldToken {
+  const creator = { id: row.creatorId, principal: row.creatorPrincipal as Principal };
+  return { ...accessTokenFromRow(row), creator };
+}
+
+/** What is read of a token that somebody sends: with outer joins of `users` and `service_accounts`. */
+export const presentedColumns = {
+  token: accessTokens,
+  userStatus: users.status,
+  suspended: serviceAccounts.suspended,
+  validUntil: serviceAccounts.validUntil,
+} as const;
+
+interface PresentedRow {
+  readonly token: typeof accessTokens.$inferSelect;
+  readonly userStatus: number | null;
+  readonly suspended: boolean | null;
+  readonly validUntil: number | null;
+}
+
+export function presentedToken(row: PresentedRow): PresentedToken {
+  return { ...accessTokenFromRow(row.token), holder: holderOf(row) };
+}
+
+function holderOf({ token, userStatus, suspended, validUntil }: PresentedRow): Holder {
+  if (token.principal === Principal.RUNNER) return { kind: "runner" };
+  if (userStatus !== null) return { kind: "user", status: userStatus as UserStatus };
+  if (suspended !== null && validUntil !== null) return { kind: "service account", suspended, validUntil };
+  return { kind: "nobody" };
 }
 
 /** The row of a fresh exchange token. */

@@ -7,15 +7,42 @@ import type { TokenStore } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { Journal } from "./journal.ts";
 import type { Connection } from "./open.ts";
-import { accessTokens, exchangeTokens, runners } from "./schema.ts";
+import { accessTokens, exchangeTokens, runners, serviceAccounts, users } from "./schema.ts";
 import { columnPlaceholders } from "./statements.ts";
-import { accessTokenFromRow, accessTokenRow, exchangeTokenRow } from "./token-rows.ts";
+import { tokenJournal } from "./token-journal.ts";
+import {
+  accessTokenFromRow,
+  accessTokenRow,
+  exchangeTokenRow,
+  presentedColumns,
+  presentedToken,
+} from "./token-rows.ts";
 
 export function tokenStore(connection: Connection, commits: CommitQueue, log: Journal): TokenStore {
+  const written = tokenJournal(log);
   const selectAccess = connection
+    .select(presentedColumns)
+    .from(accessTokens)
+    .leftJoin(users, and(eq(accessTokens.principal, Principal.USER), eq(users.id, accessTokens.subjectId)))
+    .leftJoin(
+      serviceAccounts,
+      and(
+        eq(accessTokens.principal, Principal.SERVICE_ACCOUNT),
+        eq(serviceAccounts.id, accessTokens.subjectId),
+      ),
+    )
+    .where(eq(accessTokens.hash, sql.placeholder("hash")))
+    .prepare();
+  const selectLive = connection
     .select()
     .from(accessTokens)
-    .where(eq(accessTokens.hash, sql.placeholder("hash")))
+    .where(
+      and(
+        eq(accessTokens.id, sql.placeholder("id")),
+        eq(accessTokens.organizationId, sql.placeholder("organizationId")),
+        isNull(accessTokens.revokedAt),
+      ),
+    )
     .prepare();
   const selectExchange = connection
     .select()
@@ -83,7 +110,7 @@ export function tokenStore(connection: Connection, commits: CommitQueue, log: Jo
   return {
     async findAccessToken(hash) {
       const row = selectAccess.get({ hash });
-      return row ? accessTokenFromRow(row) : null;
+      return row ? presentedToken(row) : null;
     },
     addExchangeToken: (runner, token) =>
       commits.run(() => {
@@ -132,14 +159,7 @@ export function tokenStore(connection: Connection, commits: CommitQueue, log: Jo
     addAccessToken: (token) =>
       commits.run(() => {
         insertAccess.run(accessTokenRow(token));
-        log.audit({
-          by: token.by,
-          now: token.createdAt,
-          action: "access_token.create",
-          subjectType: tokenResource(token.principal),
-          subjectId: token.id,
-          kind: AuditKind.CREDENTIAL_ACCESS,
-        });
+        written.minted(token.by, token, token.createdAt);
       }),
     async listAccessTokens(organizationId, subjectId) {
       const rows =
@@ -162,30 +182,11 @@ export function tokenStore(connection: Connection, commits: CommitQueue, log: Jo
     outsideChanges: () => Number(connection.$client.pragma("data_version", { simple: true })),
     revokeAccessToken: (by, id, now) =>
       commits.run(() => {
-        const revoked = revoke.run({ id, organizationId: by.organizationId, now }).changes > 0;
-        if (revoked) {
-          log.audit({
-            by,
-            now,
-            action: "access_token.revoke",
-            subjectType: ResourceType.PERSONAL_ACCESS_TOKEN,
-            subjectId: id,
-            kind: AuditKind.CREDENTIAL_ACCESS,
-          });
-        }
-        return revoked;
+        const token = selectLive.get({ id, organizationId: by.organizationId });
+        if (token === undefined) return false;
+        revoke.run({ ...token, now });
+        written.revoked(by, accessTokenFromRow(token), now);
+        return true;
       }),
   };
-}
-
-/** What kind of resource a token of this principal is. */
-function tokenResource(principal: Principal): ResourceType {
-  switch (principal) {
-    case Principal.USER:
-      return ResourceType.PERSONAL_ACCESS_TOKEN;
-    case Principal.SERVICE_ACCOUNT:
-      return ResourceType.SERVICE_ACCOUNT_TOKEN;
-    default:
-      return ResourceType.RUNNER;
-  }
 }

@@ -1,0 +1,74 @@
+import type { Subject } from "../access/principal.ts";
+import { DomainError, invalidField } from "../errors.ts";
+
+/** A member of an organisation that is a program. Times are wall-clock milliseconds. */
+export interface ServiceAccount {
+  readonly id: string;
+  readonly organizationId: string;
+  /** Unique in the organisation. */
+  readonly name: string;
+  readonly description: string;
+  readonly creator: Subject;
+  readonly createdAt: number;
+  /** From then on its tokens are refused, whatever they say themselves. */
+  readonly validUntil: number;
+  /** While set, its tokens are refused. */
+  readonly suspended: boolean;
+  /** Made by the server, and not to be changed or deleted. */
+  readonly systemManaged: boolean;
+}
+
+/** What a caller may change; an absent key leaves the field as it is. */
+export interface ServiceAccountChange {
+  readonly name?: string;
+  readonly description?: string;
+}
+
+export interface ServiceAccountFilter {
+  readonly includeSuspended: boolean;
+  /** Empty: every one. */
+  readonly ids: readonly string[];
+  /** Part of the name, in any case; empty: every one. */
+  readonly search: string;
+}
+
+/** The longest that a token of a service account can be asked for: the contract's 80 years, in milliseconds. */
+const tokenMaxMs = 2_524_608_000_000;
+
+/**
+ * A service account as it is made.
+ * @throws DomainError `invalid` when it would never be valid.
+ */
+export function draftServiceAccount(
+  request: { readonly name: string; readonly description: string; readonly validUntil: number },
+  made: Pick<ServiceAccount, "id" | "organizationId" | "creator"> & { readonly now: number },
+): ServiceAccount {
+  const { now, ...rest } = made;
+  if (request.validUntil <= now) {
+    throw invalidField("valid_until", "service_account.valid_until.future", "must be in the future");
+  }
+  return { ...request, ...rest, createdAt: now, suspended: false, systemManaged: false };
+}
+
+/**
+ * When a new token of the account expires, in wall-clock milliseconds: never after the account itself.
+ * @param validForMs 0 means as long as the account is valid.
+ */
+export function serviceAccountTokenExpiry(
+  account: Pick<ServiceAccount, "validUntil">,
+  validForMs: number,
+  now: number,
+): number {
+  if (validForMs <= 0) return account.validUntil;
+  return Math.min(account.validUntil, now + Math.min(validForMs, tokenMaxMs));
+}
+
+/** The error for an account that does not exist, or that the caller may not know of. */
+export function serviceAccountNotFound(): DomainError {
+  return new DomainError("not_found", "service account not found", { reason: "SERVICE_ACCOUNT_NOT_FOUND" });
+}
+
+/** The error for a token that does not exist, or that the caller may not know of. */
+export function tokenNotFound(): DomainError {
+  return new DomainError("not_found", "token not found", { reason: "TOKEN_NOT_FOUND" });
+}

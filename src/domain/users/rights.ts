@@ -1,0 +1,57 @@
+import type { Attribution } from "../access/attribution.ts";
+import { attributionOf, type Caller, refuseRunner, roleMissing } from "../access/caller.ts";
+import { DomainError } from "../errors.ts";
+import type { User } from "./user.ts";
+
+declare const granted: unique symbol;
+
+/** The proof that a caller administers its organisation. Only {@link requireOrgAdmin} makes one. */
+export interface OrgAdminGrant {
+  readonly [granted]: "org admin";
+  readonly by: Attribution;
+}
+
+/** The proof that a caller operates the server. Only {@link requireOperator} makes one. */
+export interface OperatorGrant {
+  readonly [granted]: "operator";
+  readonly by: Attribution;
+}
+
+/** @throws DomainError `permission_denied` when the caller does not administer its organisation. */
+export function requireOrgAdmin(caller: Caller): OrgAdminGrant {
+  refuseRunner(caller);
+  if (!caller.authority.orgAdmin) throw roleMissing("an admin of the organisation");
+  return { by: attributionOf(caller) } as OrgAdminGrant;
+}
+
+/**
+ * The proof that the caller operates the server: it is an admin of the organisation that the first start made.
+ * @throws DomainError `permission_denied`
+ */
+export function requireOperator(caller: Caller, firstOrganizationId: string): OperatorGrant {
+  refuseRunner(caller);
+  if (caller.organizationId !== firstOrganizationId || !caller.authority.orgAdmin) {
+    throw new DomainError("permission_denied", "this takes an operator of the server", {
+      reason: "OPERATOR_REQUIRED",
+    });
+  }
+  return { by: attributionOf(caller) } as OperatorGrant;
+}
+
+/** The error for a user that does not exist, or that the caller may not know of. */
+export function userNotFound(): DomainError {
+  return new DomainError("not_found", "user not found", { reason: "USER_NOT_FOUND" });
+}
+
+/**
+ * The user, when the caller may know of it: itself, and as a member everybody of the organisation.
+ * @param user as stored, or null when there is none.
+ * @throws DomainError `not_found`, `permission_denied` for runners
+ */
+export function visibleUser(caller: Caller, user: User | null): User {
+  refuseRunner(caller);
+  const { member } = caller.authority;
+  if (user === null || user.organizationId !== caller.organizationId) throw userNotFound();
+  if (user.id !== caller.id && !member) throw userNotFound();
+  return user;
+}

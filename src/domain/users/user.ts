@@ -1,0 +1,21 @@
+/** `gitpod.v1.UserStatus`, without the unspecified one, which nobody has. */
+export const UserStatus = {
+  ACTIVE: 1,
+  SUSPENDED: 2,
+  LEFT: 3,
+} as const;
+export type UserStatus = (typeof UserStatus)[keyof typeof UserStatus];
+
+/** A person in one organisation. */
+export interface User {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly name: string;
+  /** Unique in the organisation. */
+  readonly email: string;
+  /** May be empty. */
+  readonly avatarUrl: string;
+  readonly status: UserStatus;
+  /** Wall-clock milliseconds. */
+  readonly createdAt: number;
+}

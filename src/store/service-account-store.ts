@@ -1,0 +1,32 @@
+import type { Page } from "../domain/paging/cursor.ts";
+import type { AuthorizedServiceAccount } from "../domain/service-accounts/rights.ts";
+import type {
+  ServiceAccount,
+  ServiceAccountChange,
+  ServiceAccountFilter,
+} from "../domain/service-accounts/service-account.ts";
+import type { OperatorGrant, OrgAdminGrant } from "../domain/users/rights.ts";
+import type { Rows } from "./store.ts";
+
+/** Changes reject with `already_exists` for a name that another account of the organisation has. */
+export interface ServiceAccountStore {
+  get(organizationId: string, id: string): Promise<ServiceAccount | null>;
+  /** Newest first. */
+  list(organizationId: string, filter: ServiceAccountFilter, page: Page): Promise<Rows<ServiceAccount>>;
+  create(grant: OrgAdminGrant, account: ServiceAccount): Promise<void>;
+  /** Null when it is gone. */
+  update(
+    account: AuthorizedServiceAccount,
+    change: ServiceAccountChange,
+    now: number,
+  ): Promise<ServiceAccount | null>;
+  /** Removes the account from everywhere, and ends its tokens; false when it is gone already. */
+  remove(account: AuthorizedServiceAccount, now: number): Promise<boolean>;
+  /** Bars an account of any organisation, or lets it act again; null when there is none. */
+  setSuspended(
+    grant: OperatorGrant,
+    id: string,
+    suspended: boolean,
+    now: number,
+  ): Promise<ServiceAccount | null>;
+}

@@ -1,0 +1,22 @@
+import type { Page } from "../domain/paging/cursor.ts";
+import type { OperatorGrant } from "../domain/users/rights.ts";
+import type { User, UserStatus } from "../domain/users/user.ts";
+import type { Rows } from "./store.ts";
+
+export interface UserStore {
+  get(organizationId: string, id: string): Promise<User | null>;
+  /** A user of any organisation. */
+  find(grant: OperatorGrant, id: string): Promise<User | null>;
+  /** Newest first; null lists the users of every organisation. */
+  list(grant: OperatorGrant, organizationId: string | null, page: Page): Promise<Rows<User>>;
+  /**
+   * @throws DomainError `not_found` for an unknown organisation, `already_exists` for an email that another user
+   *   of the organisation has
+   */
+  create(grant: OperatorGrant, user: User): Promise<void>;
+  /**
+   * Suspends or resumes a user; null when there is none.
+   * @throws DomainError `failed_precondition` when the organisation would be left without an active admin
+   */
+  setStatus(grant: OperatorGrant, id: string, status: UserStatus, now: number): Promise<User | null>;
+}
