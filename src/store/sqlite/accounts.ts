@@ -1,5 +1,5 @@
 import { asc, eq } from "drizzle-orm";
-import type { AccountStore, RunnerCodecs } from "../store.ts";
+import type { AccountStore, Founding, RunnerCodecs } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { Connection } from "./open.ts";
 import { runnerRows } from "./runner-rows.ts";
@@ -11,7 +11,7 @@ export function accountStore(
   commits: CommitQueue,
   codecs: RunnerCodecs,
 ): AccountStore {
-  const { toRow } = runnerRows(codecs);
+  const insertFounding = foundingWriter(connection, codecs);
   return {
     async first() {
       const row = connection
@@ -23,12 +23,17 @@ export function accountStore(
         .get();
       return row ?? null;
     },
-    found: ({ organization, admin, token, localConfiguration }) =>
-      commits.run(() => {
-        connection.insert(organizations).values(organization).run();
-        connection.insert(users).values(admin).run();
-        connection.insert(accessTokens).values(accessTokenRow(token)).run();
-        connection.insert(runners).values(toRow(localConfiguration)).run();
-      }),
+    found: (founding) => commits.run(() => insertFounding(founding)),
+  };
+}
+
+/** Writes a whole new organisation; runs inside a transaction. The first start and operators make them alike. */
+export function foundingWriter(connection: Connection, codecs: RunnerCodecs): (founding: Founding) => void {
+  const { toRow } = runnerRows(codecs);
+  return ({ organization, admin, token, localConfiguration }) => {
+    connection.insert(organizations).values(organization).run();
+    connection.insert(users).values(admin).run();
+    connection.insert(accessTokens).values(accessTokenRow(token)).run();
+    connection.insert(runners).values(toRow(localConfiguration)).run();
   };
 }
