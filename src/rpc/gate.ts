@@ -7,12 +7,13 @@ import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.js";
+import { authorityOf, holdsRoles, noAuthority } from "../domain/access/authority.ts";
 import type { Caller } from "../domain/access/caller.ts";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
 import { usableToken } from "../domain/tokens/access-token.ts";
 import { hashToken } from "../domain/tokens/token.ts";
-import type { TokenStore } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { bearer, type Client, callerKey, clientOf } from "./context.ts";
 import { type InternalErrorLog, toConnectError } from "./errors.ts";
 
@@ -24,8 +25,11 @@ const openMethods: ReadonlySet<DescMethod> = new Set([
   ...ServerReflectionAlpha.methods,
 ]);
 
+/** Where callers are looked up. */
+export type CallerSource = Pick<Store, "tokens" | "access">;
+
 export interface GateDeps {
-  readonly tokens: TokenStore;
+  readonly store: CallerSource;
   readonly clock: Clock;
   readonly log: Logger;
   readonly logInternal: InternalErrorLog;
@@ -45,7 +49,7 @@ export function authenticationGate(deps: GateDeps): (context: HandlerContext) =>
       if (!openMethods.has(method)) {
         const authorization = requestHeader.get("authorization");
         const caller = {
-          ...(await authenticate(deps.tokens, deps.clock, authorization)),
+          ...(await authenticate(deps.store, deps.clock, authorization)),
           ...clientOf(context),
         };
         if (caller.readOnly && !isReadOnly(method)) throw readOnlyToken();
@@ -71,14 +75,18 @@ export function authenticationGate(deps: GateDeps): (context: HandlerContext) =>
 
 /** The caller that an Authorization header stands for. @throws DomainError `unauthenticated` */
 export async function authenticate(
-  tokens: TokenStore,
+  { tokens, access }: CallerSource,
   clock: Clock,
   authorization: string | null,
 ): Promise<Omit<Caller, keyof Client>> {
   const hash = hashToken(bearer(authorization));
   const token = usableToken(await tokens.findAccessToken(hash), clock.now());
   const { subjectId: id, principal, organizationId, readOnly, id: tokenId } = token;
-  return { id, principal, organizationId, readOnly, tokenId };
+  // Runners hold no roles, and there are many more of their calls.
+  const authority = holdsRoles(principal)
+    ? authorityOf(principal, await access.grantsOf(organizationId, id))
+    : noAuthority;
+  return { id, principal, organizationId, readOnly, tokenId, authority };
 }
 
 function isReadOnly(method: DescMethod): boolean {

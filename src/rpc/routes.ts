@@ -69,7 +69,7 @@ export function createRpc(deps: RpcDeps): Rpc {
     },
     options: {
       requestGate: authenticationGate({
-        tokens: deps.store.tokens,
+        store: deps.store,
         clock: deps.clock,
         log: deps.log,
         logInternal,

@@ -1,11 +1,13 @@
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
-import { isRunner } from "../domain/access/caller.ts";
+import { type Caller, isRunner } from "../domain/access/caller.ts";
+import type { Authorized } from "../domain/access/runners.ts";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
 import { exposition, type SampleGroup } from "../domain/metrics/exposition.ts";
 import type { RunnerRegistry } from "../registry/registry.ts";
 import type { Store } from "../store/store.ts";
 import { authenticate } from "./gate.ts";
+import { authorizedRunner } from "./runner-access.ts";
 
 interface Deps {
   readonly store: Store;
@@ -14,23 +16,32 @@ interface Deps {
 }
 
 /**
- * What the runners of the caller's organisation pushed, in the Prometheus text format with the runner's id, name
+ * What the runners that the caller sees pushed, in the Prometheus text format with the runner's id, name
  * and provider as labels; null when the caller may not read it.
  */
 export async function runnerMetrics(deps: Deps, authorization: string | null): Promise<string | null> {
   const { store, registry, clock } = deps;
-  const caller = await authenticate(store.tokens, clock, authorization).catch((error) => {
+  const caller = await authenticate(store, clock, authorization).catch((error) => {
     if (error instanceof DomainError) return null;
     throw error;
   });
   if (caller === null || isRunner(caller)) return null;
+  // Nothing that is decided here is written down with an address.
+  const reader = { ...caller, sourceAddress: "", userAgent: "" };
   const groups: SampleGroup[] = [];
   for (const [runnerId, samples] of registry.metrics.current(clock.monotonic())) {
-    const runner = await store.runners.get(caller.organizationId, runnerId);
+    const runner = await visibleRunner(store, reader, runnerId);
     if (runner === null) continue;
     const provider = RunnerProvider[runner.provider] ?? String(runner.provider);
     const labels = Object.entries({ runner_id: runner.id, runner_name: runner.name, provider });
     groups.push({ labels, samples });
   }
   return exposition(groups);
+}
+
+async function visibleRunner(store: Store, caller: Caller, id: string): Promise<Authorized<"read"> | null> {
+  return authorizedRunner(store, caller, "read", id).catch((error) => {
+    if (error instanceof DomainError) return null;
+    throw error;
+  });
 }

@@ -13,7 +13,6 @@ import {
 import type { Caller } from "../domain/access/caller.ts";
 import {
   type Authorized,
-  authorizeRunner,
   authorizeRunnerCreation,
   type RunnerAction,
   runnerNotFound,
@@ -36,6 +35,7 @@ import { answerKeptMs, idempotencyKeyHash, requestHash } from "./idempotency-key
 import { runnerMessage } from "./messages/runner.ts";
 import { runnerChange } from "./messages/runner-change.ts";
 import { sealForRunner } from "./messages/sealed.ts";
+import { authorizedRunner } from "./runner-access.ts";
 
 export interface RunnerServiceDeps {
   readonly store: Store;
@@ -50,12 +50,8 @@ export function runnerService(deps: RunnerServiceDeps): Partial<ServiceImpl<type
   const { store, registry, clock, newId, secrets } = deps;
   const sealForServer = (plaintext: string) => secrets.seal(Buffer.from(plaintext));
 
-  async function authorized<A extends RunnerAction>(
-    caller: Caller,
-    action: A,
-    id: string,
-  ): Promise<Authorized<A>> {
-    return authorizeRunner(caller, action, await store.runners.get(caller.organizationId, id.toLowerCase()));
+  function authorized<A extends RunnerAction>(caller: Caller, action: A, id: string): Promise<Authorized<A>> {
+    return authorizedRunner(store, caller, action, id);
   }
 
   async function observed(runner: Runner): Promise<RunnerMessage> {

@@ -9,6 +9,7 @@ import type { BootstrapToken, Runner, RunnerSpec } from "../domain/runners/runne
 import type { RunnerChange } from "../domain/runners/update.ts";
 import type { AccessToken, PresentedToken } from "../domain/tokens/access-token.ts";
 import type { ExchangeToken } from "../domain/tokens/exchange.ts";
+import type { AccessStore } from "./access-store.ts";
 import type { AuditStore, EventStore } from "./event-store.ts";
 
 /**
@@ -23,6 +24,7 @@ export interface Store {
   readonly leases: LeaseStore;
   readonly tokens: TokenStore;
   readonly accounts: AccountStore;
+  readonly access: AccessStore;
   readonly events: EventStore;
   readonly audit: AuditStore;
   /** Whether the store can still answer. */

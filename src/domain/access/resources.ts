@@ -32,3 +32,20 @@ export const AuditKind = {
   CREDENTIAL_ACCESS: 4,
 } as const;
 export type AuditKind = (typeof AuditKind)[keyof typeof AuditKind];
+
+/** Resource types of systems that share the contract: roles on them are kept and given back, without effect here. */
+export const ForeignResourceType = {
+  ENVIRONMENT: 1,
+  PROJECT: 3,
+  TASK: 4,
+  SERVICE: 6,
+  HOST_AUTHENTICATION_TOKEN: 11,
+  AGENT_EXECUTION: 19,
+  AGENT: 21,
+  ENVIRONMENT_SESSION: 22,
+  WORKFLOW: 33,
+  SNAPSHOT: 36,
+  WEBHOOK: 42,
+  WARM_POOL: 48,
+  SECURITY_POLICY: 50,
+} as const;

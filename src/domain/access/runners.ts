@@ -2,11 +2,12 @@ import { DomainError } from "../errors.ts";
 import { RunnerKind } from "../runners/enums.ts";
 import type { Runner } from "../runners/runner.ts";
 import type { Attribution } from "./attribution.ts";
-import { attributionOf, type Caller, isRunner } from "./caller.ts";
+import { attributionOf, type Caller, isRunner, refuseRunner, roleMissing } from "./caller.ts";
 import { Principal } from "./principal.ts";
+import { ResourceRole, type RunnerRole } from "./roles.ts";
 
-/** What can be done to one runner. */
-export type RunnerAction = "read" | "update" | "delete" | "mintToken";
+/** What can be done to one runner. All but reading it takes an admin of the runner. */
+export type RunnerAction = "read" | "update" | "delete" | "mintToken" | "readLogs" | "share";
 
 declare const granted: unique symbol;
 
@@ -28,6 +29,8 @@ export interface RunnerScope {
   readonly organizationId: string;
   /** Null: every runner of the organisation. */
   readonly onlyId: string | null;
+  /** Null: whoever asks sees them all; else those that it registered, and those shared with one of its groups. */
+  readonly visibleTo: { readonly creatorId: string; readonly groupIds: readonly string[] } | null;
 }
 
 /** The error for a runner that does not exist, or that the caller may not know of. */
@@ -38,6 +41,7 @@ export function runnerNotFound(): DomainError {
 /**
  * Proves that the caller may do `action` to the runner.
  * @param runner as stored, or null when there is none.
+ * @param shared the highest role that a group of the caller holds on the runner; see {@link needsSharedRole}.
  * @throws DomainError `not_found` for what the caller may not see, `permission_denied` for what it sees but may
  *   not do, `failed_precondition` for deleting the runner that the server keeps.
  */
@@ -45,14 +49,13 @@ export function authorizeRunner<Action extends RunnerAction>(
   caller: Caller,
   action: Action,
   runner: Runner | null,
+  shared: RunnerRole | null,
 ): Authorized<Action> {
-  if (runner === null || !sees(caller, runner)) throw runnerNotFound();
+  const role = runner && roleOn(caller, runner, shared);
+  if (runner === null || role === null) throw runnerNotFound();
   if (action !== "read") {
-    if (isRunner(caller)) {
-      throw new DomainError("permission_denied", "a runner's token cannot change the runner", {
-        reason: "RUNNER_TOKEN",
-      });
-    }
+    refuseRunner(caller);
+    if (role !== "admin") throw roleMissing("an admin of the runner");
     if (action === "delete" && runner.kind === RunnerKind.LOCAL_CONFIGURATION) {
       throw new DomainError("failed_precondition", "the LOCAL_CONFIGURATION runner cannot be deleted", {
         reason: "LOCAL_CONFIGURATION_IS_SERVER_MADE",
@@ -60,6 +63,11 @@ export function authorizeRunner<Action extends RunnerAction>(
     }
   }
   return { ...runner, by: attributionOf(caller) } as Authorized<Action>;
+}
+
+/** Whether it takes the roles of the caller's groups on this runner to decide what the caller may do to it. */
+export function needsSharedRole(caller: Caller, runner: Runner): boolean {
+  return roleOn(caller, runner, null) === null && !isRunner(caller) && caller.authority.groupIds.length > 0;
 }
 
 /**
@@ -82,23 +90,29 @@ export function ownAttribution(runner: {
 }
 
 /**
- * Who registers a runner, with the proof that it may.
+ * Who registers a runner, with the proof that it may: members of the organisation and admins of its runners.
  * @throws DomainError `permission_denied` when the caller may not register runners.
  */
 export function authorizeRunnerCreation(caller: Caller): RunnerCreation {
-  if (isRunner(caller)) {
-    throw new DomainError("permission_denied", "a runner's token cannot register runners", {
-      reason: "RUNNER_TOKEN",
-    });
-  }
+  refuseRunner(caller);
+  const { member, runnersAdmin } = caller.authority;
+  if (!member && !runnersAdmin) throw roleMissing("a member of the organisation");
   return { by: attributionOf(caller) } as RunnerCreation;
 }
 
 /** The runners that a list may show the caller. */
 export function runnerScope(caller: Caller): RunnerScope {
-  return { organizationId: caller.organizationId, onlyId: isRunner(caller) ? caller.id : null };
+  const { organizationId, id, authority } = caller;
+  if (isRunner(caller)) return { organizationId, onlyId: id, visibleTo: null };
+  const visibleTo = authority.runnersAdmin ? null : { creatorId: id, groupIds: authority.groupIds };
+  return { organizationId, onlyId: null, visibleTo };
 }
 
-function sees(caller: Caller, runner: Runner): boolean {
-  return runner.organizationId === caller.organizationId && (!isRunner(caller) || caller.id === runner.id);
+/** What the caller is to the runner; null when it may not know of it. */
+function roleOn(caller: Caller, runner: Runner, shared: RunnerRole | null): "admin" | "user" | null {
+  if (runner.organizationId !== caller.organizationId) return null;
+  if (isRunner(caller)) return caller.id === runner.id ? "user" : null;
+  if (caller.authority.runnersAdmin || runner.creator.id === caller.id) return "admin";
+  if (shared === null) return null;
+  return shared === ResourceRole.RUNNER_ADMIN ? "admin" : "user";
 }

@@ -1,9 +1,11 @@
-import { and, desc, eq, lt, type SQL, sql } from "drizzle-orm";
+import { and, desc, eq, getTableColumns, inArray, lt, type SQL, sql } from "drizzle-orm";
+import { ResourceType } from "../../domain/access/resources.ts";
+import { runnerRoles } from "../../domain/access/roles.ts";
 import type { RunnerScope } from "../../domain/access/runners.ts";
 import type { Page } from "../../domain/paging/cursor.ts";
 import type { Rows, RunnerFilter } from "../store.ts";
 import type { Connection } from "./open.ts";
-import { runners } from "./schema.ts";
+import { roleAssignments, runners } from "./schema.ts";
 import { statementCache } from "./statements.ts";
 
 type Row = typeof runners.$inferSelect;
@@ -13,7 +15,7 @@ const beyondAllIds = "~";
 
 /**
  * Lists a page of rows, newest first, in time that depends on the page alone. SQLite cannot merge the ranges of
- * `column IN (…) ORDER BY id` from an index and would sort all matches, so a filter is driven by one range for
+ * `column IN (…) ORDER BY id` from an index and would sort all matches, so a list is driven by one range for
  * each value of one column, and the ranges are merged here; the other columns of the filter only check rows.
  */
 export function runnerListing(
@@ -31,7 +33,8 @@ export function runnerListing(
       wanted(sql`${runners.creatorId}`, "creatorIds"),
       sql`(${sql.placeholder("kinds")} IS NOT NULL OR ${runners.kind} <> 3)`,
     ];
-    const column = drivers[driver as Driver];
+    if (driver === "sharedWith") return sharedRange(connection, conditions);
+    const column = drivers[driver as Exclude<Driver, "sharedWith">];
     if (column !== null) conditions.push(eq(column, sql.placeholder("value")));
     return connection
       .select()
@@ -42,7 +45,7 @@ export function runnerListing(
       .prepare();
   });
   return (scope, filter, { limit, after }) => {
-    const { driver, values } = driving(scope, filter);
+    const ranges = driving(scope, filter);
     const common = {
       organizationId: scope.organizationId,
       after: after ?? beyondAllIds,
@@ -51,10 +54,29 @@ export function runnerListing(
       creatorIds: alternatives(filter.creatorIds),
       limit: limit + 1,
     };
-    const found = values.flatMap((value) => range(driver).all({ ...common, value }));
-    if (values.length > 1) found.sort((a, b) => (a.id < b.id ? 1 : -1));
-    return { rows: found.slice(0, limit), more: found.length > limit };
+    const found = ranges.flatMap(({ driver, value }) => range(driver).all({ ...common, value }));
+    const rows = ranges.length > 1 ? merged(found) : found;
+    return { rows: rows.slice(0, limit), more: rows.length > limit };
   };
+}
+
+/** The runners that are shared with one group. CROSS JOIN keeps SQLite on the range of the group. */
+function sharedRange(connection: Connection, conditions: readonly SQL[]) {
+  const shared = [
+    eq(roleAssignments.groupId, sql.placeholder("value")),
+    eq(roleAssignments.resourceType, ResourceType.RUNNER),
+    lt(roleAssignments.resourceId, sql.placeholder("after")),
+    inArray(roleAssignments.role, [...runnerRoles]),
+    eq(runners.id, roleAssignments.resourceId),
+  ];
+  return connection
+    .select(getTableColumns(runners))
+    .from(roleAssignments)
+    .crossJoin(runners)
+    .where(and(...shared, ...conditions))
+    .orderBy(desc(roleAssignments.resourceId))
+    .limit(sql.placeholder("limit"))
+    .prepare();
 }
 
 const drivers = {
@@ -64,19 +86,33 @@ const drivers = {
   provider: runners.provider,
   kind: runners.kind,
 } as const;
-type Driver = keyof typeof drivers;
+type Driver = keyof typeof drivers | "sharedWith";
 
-/** The most selective column that the caller named, and the values to walk. */
-function driving(scope: RunnerScope, filter: RunnerFilter): { driver: Driver; values: unknown[] } {
-  if (scope.onlyId !== null) return { driver: "id", values: [scope.onlyId] };
-  if (filter.creatorIds.length > 0) return { driver: "creator", values: distinct(filter.creatorIds) };
-  if (filter.providers.length > 0) return { driver: "provider", values: distinct(filter.providers) };
-  if (filter.kinds.length > 0) return { driver: "kind", values: distinct(filter.kinds) };
-  return { driver: "all", values: [null] };
+interface Range {
+  readonly driver: Driver;
+  readonly value: unknown;
 }
 
-function distinct<T>(values: readonly T[]): T[] {
-  return [...new Set(values)];
+/** What the caller may see, else the most selective column that it named, and the values to walk. */
+function driving({ onlyId, visibleTo }: RunnerScope, filter: RunnerFilter): Range[] {
+  if (onlyId !== null) return over("id", [onlyId]);
+  if (visibleTo !== null) {
+    return [...over("creator", [visibleTo.creatorId]), ...over("sharedWith", visibleTo.groupIds)];
+  }
+  if (filter.creatorIds.length > 0) return over("creator", filter.creatorIds);
+  if (filter.providers.length > 0) return over("provider", filter.providers);
+  if (filter.kinds.length > 0) return over("kind", filter.kinds);
+  return over("all", [null]);
+}
+
+function over(driver: Driver, values: readonly unknown[]): Range[] {
+  return [...new Set(values)].map((value) => ({ driver, value }));
+}
+
+/** Newest first, each once: a runner may be shared with several groups of one caller. */
+function merged(rows: readonly Row[]): Row[] {
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return [...byId.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
 }
 
 function alternatives(values: readonly unknown[]): string | null {

@@ -1,5 +1,6 @@
 import type { IdSource } from "../../domain/ids.ts";
 import type { RunnerCodecs, Store } from "../store.ts";
+import { accessStore } from "./access.ts";
 import { accountStore } from "./accounts.ts";
 import { auditStore } from "./audit.ts";
 import { CommitQueue } from "./commit-queue.ts";
@@ -38,6 +39,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
       leases: leaseStore(connection, commits, log, options.codecs),
       tokens: tokenStore(connection, commits, log),
       accounts: accountStore(connection, commits, options.codecs),
+      access: accessStore(connection),
       events: eventStore(connection, commits, log),
       audit: auditStore(connection, commits),
       async healthy() {
