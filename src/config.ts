@@ -9,6 +9,7 @@ import {
 import { checkLeaseSettings } from "./domain/leases/settings-check.ts";
 import { RunnerProvider } from "./domain/runners/enums.ts";
 import { defaultLimits, type Limits } from "./http/limits.ts";
+import type { RetentionSettings } from "./registry/retention.ts";
 
 /** Everything the server can be told. Made by {@link parseConfig}; tests write it by hand. */
 export interface Config {
@@ -33,6 +34,7 @@ export interface Config {
   readonly shutdownDeadlineMs: number;
   readonly limits: Limits;
   readonly leases: LeaseSettings;
+  readonly retention: RetentionSettings;
 }
 
 export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
@@ -151,6 +153,13 @@ export const settings = [
     fallback: "30",
   },
   { flag: "brake-min-runners", value: "COUNT", help: "the brake needs so many live runners", fallback: "20" },
+  { flag: "audit-retention", value: "DAYS", help: "how long the audit log is kept", fallback: "365" },
+  {
+    flag: "event-retention",
+    value: "HOURS",
+    help: "how long events are kept, for watches to resume",
+    fallback: "24",
+  },
 ] as const satisfies readonly Setting[];
 
 export type Flag = (typeof settings)[number]["flag"];
@@ -253,6 +262,10 @@ export function parseConfig(set: Settings): Config {
         removeAfterMs:
           text("remove-stale-after") === "never" ? null : count("remove-stale-after", 0, 3650) * DAY_MS,
       },
+    },
+    retention: {
+      auditMs: count("audit-retention", 1, 36_500) * DAY_MS,
+      eventsMs: count("event-retention", 1, 8760) * 60 * 60 * 1000,
     },
   };
   problems.push(...checkLeaseSettings(config.leases).map(({ field, message }) => `${field} ${message}`));

@@ -12,7 +12,9 @@ import { type Listener, listen } from "./http/listener.ts";
 import { healthEndpoints } from "./http/plain.ts";
 import { scrapeEndpoint } from "./http/scrape.ts";
 import { createLog } from "./log.ts";
+import { EventHub } from "./registry/event-hub.ts";
 import { RunnerRegistry } from "./registry/registry.ts";
+import { Retention } from "./registry/retention.ts";
 import { Upkeep } from "./registry/upkeep.ts";
 import { addressKey } from "./rpc/context.ts";
 import { runnerCodecs } from "./rpc/messages/runner.ts";
@@ -52,8 +54,25 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     const registry = new RunnerRegistry({ store, clock, settings: config.leases, log });
     const upkeep = new Upkeep({ registry, tokens: store.tokens, clock, log });
     await upkeep.run();
+    const hub = new EventHub({
+      events: store.events,
+      tokens: store.tokens,
+      clock,
+      log,
+      cursorLifeMs: config.retention.eventsMs / 2,
+    });
+    const retention = new Retention({
+      events: store.events,
+      audit: store.audit,
+      settings: config.retention,
+      clock,
+      log,
+    });
+    await hub.run();
+    await retention.run();
     const rpc = createRpc({
       registry,
+      hub,
       health: {
         serving: () => !shutdown.signal.aborted,
         onChange(listener) {
@@ -97,7 +116,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
 
     async function stop(running: Listener): Promise<void> {
       shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
-      await upkeep.stop();
+      await Promise.all([upkeep.stop(), hub.stop(), retention.stop()]);
       const { forced } = await running.close(config.shutdownDeadlineMs);
       await store.close();
       log.info({ forced }, "stopped");

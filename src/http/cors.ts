@@ -19,6 +19,7 @@ const exposedHeaders = [
   "ratelimit-retryafter",
   "x-should-retry",
   "x-request-id",
+  "x-watch-cursor",
 ].join(", ");
 /** Seconds that a browser may reuse a preflight answer; Chromium caps it at two hours. */
 const maxAgeSeconds = 7200;

@@ -5,6 +5,7 @@ import {
   type ConnectRouterOptions,
   type ContextValues,
   createConnectRouter,
+  createContextValues,
 } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
 import {
@@ -13,6 +14,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
+import { sendHeadersKey } from "../rpc/early-headers.ts";
 import { checkedRouter } from "./checked-router.ts";
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
 import { answerJson, refuseCall } from "./refuse.ts";
@@ -53,9 +55,12 @@ async function serve(
   contextValues: ContextValues | undefined,
   onError: ProceduresOptions["onError"],
 ): Promise<void> {
+  const values = (contextValues ?? createContextValues()).set(sendHeadersKey, (headers) => {
+    sendHeaders(res, headers);
+  });
   let call: ReturnType<typeof universalRequestFromNodeRequest>;
   try {
-    call = { ...universalRequestFromNodeRequest(req, res, undefined, contextValues), body: bodyOf(req) };
+    call = { ...universalRequestFromNodeRequest(req, res, undefined, values), body: bodyOf(req) };
   } catch {
     refuseCall(req, res, new ConnectError("the request has no usable host or path", Code.InvalidArgument));
     return;
@@ -72,6 +77,17 @@ async function serve(
     if (res.headersSent) res.destroy();
     else refuseCall(req, res, new ConnectError("internal error", Code.Internal));
   }
+}
+
+/** The headers of a stream, which always has status 200: what goes wrong later is told in its end. */
+function sendHeaders(res: NodeServerResponse, headers: Headers): void {
+  if (res.headersSent || res.destroyed) return;
+  for (const [name, value] of headers) res.setHeader(name, value);
+  res.writeHead(200);
+  // HTTP/1.1 keeps the head until the first byte of the body.
+  if ("flushHeaders" in res) res.flushHeaders();
+  // Connect's adapter writes them again with the first message, and Node would throw.
+  Object.assign(res, { writeHead: () => res });
 }
 
 function refuseMethod(handler: UniversalHandler, req: NodeServerRequest, res: NodeServerResponse): void {

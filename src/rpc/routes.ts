@@ -14,9 +14,11 @@ import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import type { Clock } from "../domain/clock.ts";
 import type { IdSource } from "../domain/ids.ts";
 import type { SecretBox } from "../domain/tokens/seal.ts";
+import type { EventHub } from "../registry/event-hub.ts";
 import type { RunnerRegistry } from "../registry/registry.ts";
 import type { Store } from "../store/store.ts";
 import { agentService } from "./agents.ts";
+import { eventService } from "./events.ts";
 import { authenticationGate } from "./gate.ts";
 import { type HealthSource, healthService } from "./health.ts";
 import { identityService } from "./identity.ts";
@@ -30,6 +32,7 @@ import { runnerService } from "./runners.ts";
 export interface RpcDeps {
   readonly store: Store;
   readonly registry: RunnerRegistry;
+  readonly hub: EventHub;
   readonly clock: Clock;
   readonly newId: IdSource;
   readonly secrets: SecretBox;
@@ -54,7 +57,7 @@ export function createRpc(deps: RpcDeps): Rpc {
     serve(IdentityService, identityService(deps)),
     serve(RunnerAgentService, agentService(deps)),
     serve(RunnerConfigurationService, {}),
-    serve(EventService, {}),
+    serve(EventService, eventService(deps)),
     serve(GroupService, {}),
     serve(UserService, {}),
     serve(ServiceAccountService, {}),

@@ -1,0 +1,109 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { eventsLost } from "../domain/events/cursor.ts";
+import type { EventRecord } from "../domain/events/event.ts";
+import { mayKnow, type Viewer } from "../domain/events/viewer.ts";
+import type { EventFeed } from "./event-feed.ts";
+
+export interface WatchOptions {
+  readonly viewer: Viewer;
+  /** The access token that the stream was opened with. */
+  readonly tokenHash: Uint8Array;
+  readonly selects: (event: EventRecord) => boolean;
+  /** The client will come back with a cursor, so the viewer must not change in the middle of the stream. */
+  readonly resumable: boolean;
+  /** Sequence after which it begins. */
+  readonly position: number;
+  /** Monotonic milliseconds. */
+  readonly openedAt: number;
+}
+
+/** One open stream of events. It keeps a position, and never what its client has not read yet. */
+export class Watch {
+  readonly options: WatchOptions;
+  readonly #feed: EventFeed;
+  readonly #removedThrough: () => Promise<number>;
+  #viewer: Viewer;
+  #position: number;
+  #delivered: number;
+  #wake: (() => void) | undefined;
+  #over: { readonly reason: unknown } | undefined;
+
+  constructor(options: WatchOptions, feed: EventFeed, removedThrough: () => Promise<number>) {
+    this.options = options;
+    this.#feed = feed;
+    this.#removedThrough = removedThrough;
+    this.#viewer = options.viewer;
+    this.#position = options.position;
+    this.#delivered = options.position;
+  }
+
+  get viewer(): Viewer {
+    return this.#viewer;
+  }
+
+  set viewer(viewer: Viewer) {
+    this.#viewer = viewer;
+  }
+
+  /** Sequence up to which the client got everything that it may know. */
+  get delivered(): number {
+    return this.#delivered;
+  }
+
+  wake(): void {
+    this.#wake?.();
+  }
+
+  /** Ends the stream: with an error, or without one when `reason` is null. What was not sent is not sent any more. */
+  end(reason: unknown): void {
+    this.#over ??= { reason };
+    this.#wake?.();
+  }
+
+  /**
+   * The events to send, one by one, for as long as the stream lasts.
+   * @throws what end() was given, EVENTS_LOST, or the reason of the signal
+   */
+  async *events(signal: AbortSignal): AsyncGenerator<EventRecord, void> {
+    for (;;) {
+      if (this.#isOver(signal)) return;
+      if (this.#position >= this.#feed.head) {
+        await this.#untilWoken(signal);
+        continue;
+      }
+      const { events, through } = await this.#feed.after(this.#position);
+      // Looked at after the read: what was removed before it would be missing in it.
+      if (this.#position < (await this.#removedThrough())) throw eventsLost();
+      this.#position = through;
+      for (const event of events) {
+        // Asked again before each one: a client may take minutes to read a few.
+        if (this.#isOver(signal)) return;
+        if (this.#wants(event)) yield event;
+        this.#delivered = event.sequence;
+      }
+      this.#delivered = through;
+      // A client far behind must not keep the others waiting.
+      if (through < this.#feed.head) await nextTurn();
+    }
+  }
+
+  #wants(event: EventRecord): boolean {
+    return this.options.selects(event) && mayKnow(this.#viewer, event);
+  }
+
+  #isOver(signal: AbortSignal): boolean {
+    if (this.#over !== undefined && this.#over.reason !== null) throw this.#over.reason;
+    if (signal.aborted) throw signal.reason;
+    return this.#over !== undefined;
+  }
+
+  async #untilWoken(signal: AbortSignal): Promise<void> {
+    const wake = () => this.#wake?.();
+    signal.addEventListener("abort", wake, { once: true });
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = undefined;
+    signal.removeEventListener("abort", wake);
+  }
+}
