@@ -6,10 +6,9 @@ import type { Attribution } from "./domain/access/attribution.ts";
 import { Principal } from "./domain/access/principal.ts";
 import type { Clock } from "./domain/clock.ts";
 import type { IdSource } from "./domain/ids.ts";
-import { RunnerKind, RunnerPhase, RunnerProvider } from "./domain/runners/enums.ts";
-import { freshRunner } from "./domain/runners/fresh.ts";
+import { draftOrganization } from "./domain/organizations/founding.ts";
 import { hashToken, mintToken } from "./domain/tokens/token.ts";
-import type { NewAccessToken, Organization, Store, User } from "./store/store.ts";
+import type { NewAccessToken, NewUser, Store } from "./store/store.ts";
 
 /** Marks the token that the environment or a file sets, so that the next start can replace it. */
 const operatorTokenName = "set by the operator";
@@ -39,37 +38,16 @@ export async function ensureFounded(deps: Deps): Promise<string | null> {
 
 async function found({ files, store, clock, newId }: Deps, chosen: string | null): Promise<string | null> {
   const now = clock.now();
-  const organization: Organization = { id: newId(), name: "default", createdAt: now };
-  const admin: User = {
-    id: newId(),
-    organizationId: organization.id,
-    name: "admin",
-    email: "admin@localhost",
-    createdAt: now,
-  };
+  const named = { name: "default", adminName: "admin", adminEmail: "admin@localhost" };
+  const drafted = draftOrganization(named, newId, now);
   const minted = chosen === null ? mintToken("personal").secret : null;
   // Written first: a token in a file without an account does no harm, an account whose token is lost does.
   if (minted !== null && files.adminTokenFile !== null) writeSecretFile(files.adminTokenFile, minted);
   const secret = chosen ?? minted ?? "";
   const name = chosen === null ? "minted on the first start" : operatorTokenName;
   await store.accounts.found({
-    organization,
-    admin,
-    token: adminToken(admin, { secret, name, id: newId(), now }),
-    localConfiguration: {
-      id: newId(),
-      organizationId: organization.id,
-      name: "local-configuration",
-      kind: RunnerKind.LOCAL_CONFIGURATION,
-      provider: RunnerProvider.UNSPECIFIED,
-      managerId: null,
-      creator: { id: admin.id, principal: Principal.USER },
-      createdAt: now,
-      updatedAt: now,
-      spec: { desiredPhase: RunnerPhase.ACTIVE, variant: 0 },
-      metricsPassword: null,
-      ...freshRunner,
-    },
+    ...drafted,
+    token: adminToken(drafted.admin, { secret, name, id: newId(), now }),
   });
   return minted;
 }
@@ -77,7 +55,7 @@ async function found({ files, store, clock, newId }: Deps, chosen: string | null
 /** Another token in the environment than last time means that the operator rotates it. */
 async function replaceOperatorToken(
   { store, clock, newId, log }: Deps,
-  admin: User,
+  admin: NewUser,
   secret: string,
 ): Promise<void> {
   const now = clock.now();
@@ -95,7 +73,7 @@ async function replaceOperatorToken(
 }
 
 function adminToken(
-  admin: User,
+  admin: NewUser,
   token: { secret: string; name: string; id: string; now: number },
 ): NewAccessToken {
   return {
@@ -112,7 +90,7 @@ function adminToken(
   };
 }
 
-function atStart(admin: User): Attribution {
+function atStart(admin: NewUser): Attribution {
   const actor = { id: admin.id, principal: Principal.USER };
   return { actor, organizationId: admin.organizationId, sourceAddress: "", userAgent: "rollcall serve" };
 }

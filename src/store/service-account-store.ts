@@ -1,5 +1,5 @@
 import type { Page } from "../domain/paging/cursor.ts";
-import type { AuthorizedServiceAccount } from "../domain/service-accounts/rights.ts";
+import type { AuthorizedServiceAccount, ServiceAccountScope } from "../domain/service-accounts/rights.ts";
 import type {
   ServiceAccount,
   ServiceAccountChange,
@@ -10,9 +10,9 @@ import type { Rows } from "./store.ts";
 
 /** Changes reject with `already_exists` for a name that another account of the organisation has. */
 export interface ServiceAccountStore {
-  get(organizationId: string, id: string): Promise<ServiceAccount | null>;
+  get(scope: ServiceAccountScope, id: string): Promise<ServiceAccount | null>;
   /** Newest first. */
-  list(organizationId: string, filter: ServiceAccountFilter, page: Page): Promise<Rows<ServiceAccount>>;
+  list(scope: ServiceAccountScope, filter: ServiceAccountFilter, page: Page): Promise<Rows<ServiceAccount>>;
   create(grant: OrgAdminGrant, account: ServiceAccount): Promise<void>;
   /** Null when it is gone. */
   update(

@@ -2,6 +2,7 @@ import type { Attribution } from "../domain/access/attribution.ts";
 import type { Authorized, RunnerCreation, RunnerScope } from "../domain/access/runners.ts";
 import type { DurableChange } from "../domain/leases/events.ts";
 import type { LeaseFacts } from "../domain/leases/lease.ts";
+import type { Organization } from "../domain/organizations/organization.ts";
 import type { Page } from "../domain/paging/cursor.ts";
 import type { RunnerKind, RunnerProvider } from "../domain/runners/enums.ts";
 import type { RunnerReport, RunnerReportChange } from "../domain/runners/report.ts";
@@ -9,8 +10,14 @@ import type { BootstrapToken, Runner, RunnerSpec } from "../domain/runners/runne
 import type { RunnerChange } from "../domain/runners/update.ts";
 import type { AccessToken, PresentedToken } from "../domain/tokens/access-token.ts";
 import type { ExchangeToken } from "../domain/tokens/exchange.ts";
+import type { User } from "../domain/users/user.ts";
 import type { AccessStore } from "./access-store.ts";
+import type { CredentialStore } from "./credential-store.ts";
 import type { AuditStore, EventStore } from "./event-store.ts";
+import type { KeyStore } from "./key-store.ts";
+import type { GatewayStore, OrganizationStore, RunnerManagerStore } from "./operator-store.ts";
+import type { ServiceAccountStore } from "./service-account-store.ts";
+import type { UserStore } from "./user-store.ts";
 
 /**
  * What the server keeps. Each method is one atomic intention: when its promise resolves, the change is on disk
@@ -23,7 +30,14 @@ export interface Store {
   readonly runners: RunnerStore;
   readonly leases: LeaseStore;
   readonly tokens: TokenStore;
+  readonly credentials: CredentialStore;
   readonly accounts: AccountStore;
+  readonly users: UserStore;
+  readonly serviceAccounts: ServiceAccountStore;
+  readonly keys: KeyStore;
+  readonly organizations: OrganizationStore;
+  readonly runnerManagers: RunnerManagerStore;
+  readonly gateways: GatewayStore;
   readonly access: AccessStore;
   readonly events: EventStore;
   readonly audit: AuditStore;
@@ -158,24 +172,15 @@ export interface ExchangeClaim {
   readonly now: number;
 }
 
-export interface Organization {
-  readonly id: string;
-  readonly name: string;
-  readonly createdAt: number;
-}
+export type { Organization, User };
 
-export interface User {
-  readonly id: string;
-  readonly organizationId: string;
-  readonly name: string;
-  readonly email: string;
-  readonly createdAt: number;
-}
+/** A user as it is made: active, and without a picture. */
+export type NewUser = Omit<User, "avatarUrl" | "status">;
 
-/** What the first start makes. */
+/** What a new organisation begins with: the first start and operators make one. */
 export interface Founding {
   readonly organization: Organization;
-  readonly admin: User;
+  readonly admin: NewUser;
   readonly token: NewAccessToken;
   /** The one runner that the server makes itself. */
   readonly localConfiguration: Runner;

@@ -10,10 +10,11 @@ export interface UserStore {
   /** Newest first; null lists the users of every organisation. */
   list(grant: OperatorGrant, organizationId: string | null, page: Page): Promise<Rows<User>>;
   /**
+   * Makes a member of the organisation, and an admin when `admin` says so.
    * @throws DomainError `not_found` for an unknown organisation, `already_exists` for an email that another user
    *   of the organisation has
    */
-  create(grant: OperatorGrant, user: User): Promise<void>;
+  create(grant: OperatorGrant, user: User, admin: boolean): Promise<void>;
   /**
    * Suspends or resumes a user; null when there is none.
    * @throws DomainError `failed_precondition` when the organisation would be left without an active admin

@@ -67,8 +67,3 @@ export function serviceAccountTokenExpiry(
 export function serviceAccountNotFound(): DomainError {
   return new DomainError("not_found", "service account not found", { reason: "SERVICE_ACCOUNT_NOT_FOUND" });
 }
-
-/** The error for a token that does not exist, or that the caller may not know of. */
-export function tokenNotFound(): DomainError {
-  return new DomainError("not_found", "token not found", { reason: "TOKEN_NOT_FOUND" });
-}

@@ -26,3 +26,8 @@ export function asStoreError(error: unknown): unknown {
 export function isUniqueViolation(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code.startsWith("SQLITE_CONSTRAINT_UNIQUE");
 }
+
+/** Whether a write named a row of another table that is not there, or removed one that others name. */
+export function isForeignKeyViolation(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code === "SQLITE_CONSTRAINT_FOREIGNKEY";
+}

@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { UserStatus } from "../../domain/users/user.ts";
 
 // Times are wall-clock milliseconds since the Unix epoch, hashes are SHA-256, ids are UUIDs in lower case.
 
@@ -22,8 +23,8 @@ export const users = sqliteTable(
     name: text("name").notNull(),
     email: text("email").notNull(),
     avatarUrl: text("avatar_url").notNull().default(""),
-    // gitpod.v1.UserStatus: 1 active, 2 suspended, 3 left.
-    status: integer("status").notNull().default(1),
+    // gitpod.v1.UserStatus.
+    status: integer("status").$type<UserStatus>().notNull().default(UserStatus.ACTIVE),
     createdAt: integer("created_at").notNull(),
   },
   (t) => [

@@ -4,13 +4,20 @@ import { accessStore } from "./access.ts";
 import { accountStore } from "./accounts.ts";
 import { auditStore } from "./audit.ts";
 import { CommitQueue } from "./commit-queue.ts";
+import { credentialStore } from "./credentials.ts";
 import { eventStore } from "./events.ts";
+import { gatewayStore } from "./gateways.ts";
 import { journal } from "./journal.ts";
+import { keyStore } from "./keys.ts";
 import { leaseStore } from "./leases.ts";
 import { lockDatabase } from "./lock.ts";
 import { openConnection } from "./open.ts";
+import { organizationStore } from "./organizations.ts";
+import { runnerManagerStore } from "./runner-managers.ts";
 import { runnerStore } from "./runners.ts";
+import { serviceAccountStore } from "./service-accounts.ts";
 import { tokenStore } from "./tokens.ts";
+import { userStore } from "./users.ts";
 
 export interface SqliteStoreOptions {
   /** Path of the database file, or `:memory:`. */
@@ -38,7 +45,14 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
       runners: runnerStore(connection, commits, log, options.codecs),
       leases: leaseStore(connection, commits, log, options.codecs),
       tokens: tokenStore(connection, commits, log),
+      credentials: credentialStore(connection, commits),
       accounts: accountStore(connection, commits, options.codecs),
+      users: userStore(connection, commits, log, options.newId),
+      serviceAccounts: serviceAccountStore(connection, commits, log),
+      keys: keyStore(connection, commits, log),
+      organizations: organizationStore(connection, commits, log, options.codecs),
+      runnerManagers: runnerManagerStore(connection, commits, log),
+      gateways: gatewayStore(connection, commits, log),
       access: accessStore(connection),
       events: eventStore(connection, commits, log),
       audit: auditStore(connection, commits),

@@ -39,7 +39,7 @@ export const presentedColumns = {
 
 interface PresentedRow {
   readonly token: typeof accessTokens.$inferSelect;
-  readonly userStatus: number | null;
+  readonly userStatus: UserStatus | null;
   readonly suspended: boolean | null;
   readonly validUntil: number | null;
 }
@@ -50,7 +50,7 @@ export function presentedToken(row: PresentedRow): PresentedToken {
 
 function holderOf({ token, userStatus, suspended, validUntil }: PresentedRow): Holder {
   if (token.principal === Principal.RUNNER) return { kind: "runner" };
-  if (userStatus !== null) return { kind: "user", status: userStatus as UserStatus };
+  if (userStatus !== null) return { kind: "user", status: userStatus };
   if (suspended !== null && validUntil !== null) return { kind: "service account", suspended, validUntil };
   return { kind: "nobody" };
 }

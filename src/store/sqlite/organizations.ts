@@ -1,0 +1,54 @@
+import { eq, sql } from "drizzle-orm";
+import { ResourceOperation, ResourceType } from "../../domain/access/resources.ts";
+import type { OrganizationStore } from "../operator-store.ts";
+import type { RunnerCodecs } from "../store.ts";
+import { foundingWriter } from "./accounts.ts";
+import type { CommitQueue } from "./commit-queue.ts";
+import type { Journal } from "./journal.ts";
+import { keysetList } from "./keyset.ts";
+import type { Connection } from "./open.ts";
+import { auditOperator } from "./operator-journal.ts";
+import { organizations } from "./schema.ts";
+
+export function organizationStore(
+  connection: Connection,
+  commits: CommitQueue,
+  log: Journal,
+  codecs: RunnerCodecs,
+): OrganizationStore {
+  const listRows = keysetList(connection, organizations, null);
+  const insertFounding = foundingWriter(connection, codecs);
+  const select = connection
+    .select()
+    .from(organizations)
+    .where(eq(organizations.id, sql.placeholder("id")))
+    .prepare();
+  return {
+    async get(_grant, id) {
+      return select.get({ id }) ?? null;
+    },
+    async list(_grant, page) {
+      return listRows(null, page);
+    },
+    create: (grant, founding) =>
+      commits.run(() => {
+        insertFounding(founding);
+        const { organization, admin } = founding;
+        const { id: organizationId, createdAt: now } = organization;
+        for (const [action, subjectType, subjectId] of [
+          ["organization.create", ResourceType.ORGANIZATION, organizationId],
+          ["user.create", ResourceType.USER, admin.id],
+        ] as const) {
+          auditOperator(log, grant, { organizationId, action, subjectType, subjectId, now });
+        }
+        log.event({
+          organizationId,
+          operation: ResourceOperation.CREATE,
+          resourceType: ResourceType.ORGANIZATION,
+          resourceId: organizationId,
+          creatorId: grant.by.actor.id,
+          now,
+        });
+      }),
+  };
+}
