@@ -24,8 +24,10 @@ import { auditMethods } from "./audit.ts";
 import { bearer, callerOf } from "./context.ts";
 import { sendHeadersKey } from "./early-headers.ts";
 
-/** Request: `new`, or a cursor that this server gave. Response header and trailer: a cursor. See docs/events.md. */
+/** Request: `new`, or a cursor that this server gave. Response header: where this watch began. See docs/events.md. */
 const cursorHeader = "x-watch-cursor";
+/** Response trailer: where it ended. Another name, since clients merge headers and trailers into one error. */
+const endCursorTrailer = "x-watch-end-cursor";
 /** Request: how many messages the client received since it got the cursor. */
 const receivedHeader = "x-watch-received";
 /** Rows of one read of a replay. */
@@ -73,7 +75,7 @@ export function eventService(deps: EventServiceDeps): ServiceImpl<typeof EventSe
       } finally {
         hub.remove(watch);
         const end = cursorAt(watch.delivered);
-        if (end !== null) context.responseTrailer.set(cursorHeader, end);
+        if (end !== null) context.responseTrailer.set(endCursorTrailer, end);
       }
     },
   };

@@ -1,0 +1,116 @@
+import { Command } from "commander";
+import { databaseFile } from "../data-dir.ts";
+import type { AuditRecord } from "../domain/audit/entry.ts";
+import { systemClock } from "../domain/clock.ts";
+import { DomainError } from "../domain/errors.ts";
+import { uuidv7Source } from "../domain/ids.ts";
+import { runnerCodecs } from "../rpc/messages/runner.ts";
+import { openSqliteStore } from "../store/sqlite/store.ts";
+import { addSettings, readConfig } from "./settings.ts";
+import type { Terminal } from "./terminal.ts";
+
+const about = `
+Reads the database of this machine, beside a running server or without one.
+
+Examples:
+  rollcall audit
+  rollcall audit --from 2026-01-15 --to 2026-01-16T12:00Z --oldest-first
+  rollcall audit --subject 019ab3c2-6f0e-7a10-8d2b-5a4f1c7e9b00 --output json
+`;
+
+interface Options {
+  readonly dataDir?: string;
+  readonly actor: readonly string[];
+  readonly subject: readonly string[];
+  readonly from?: string;
+  readonly to?: string;
+  readonly oldestFirst?: boolean;
+  readonly limit: string;
+  readonly output: string;
+}
+
+/** `rollcall audit`: who did what in the first organisation, with where from and with what. */
+export function auditCommand(terminal: Terminal): Command {
+  const several = (value: string, before: readonly string[]) => [...before, value.toLowerCase()];
+  return addSettings(new Command("audit").description("print the audit log, newest first"), ["data-dir"])
+    .option("--actor <ID>", "who acted; can be given several times", several, [])
+    .option("--subject <ID>", "what was acted upon; can be given several times", several, [])
+    .option("--from <TIME>", "from this time on, such as 2026-01-15 or 2026-01-15T12:00Z")
+    .option("--to <TIME>", "before this time")
+    .option("--oldest-first", "start with the oldest entry")
+    .option("--limit <COUNT>", "entries at most", "100")
+    .option("--output <FORMAT>", "table or json", "table")
+    .addHelpText("after", about)
+    .action(async (options: Options) => {
+      if (options.output !== "table" && options.output !== "json") {
+        throw new DomainError("invalid", `--output must be table or json, not "${options.output}"`);
+      }
+      const entries = await read(options, terminal);
+      terminal.print(options.output === "json" ? asJson(entries) : asTable(entries));
+    });
+}
+
+async function read(options: Options, terminal: Terminal): Promise<readonly AuditRecord[]> {
+  const filter = {
+    actorIds: options.actor,
+    actorPrincipals: [],
+    subjectIds: options.subject,
+    subjectTypes: [],
+    from: timeOf("--from", options.from),
+    to: timeOf("--to", options.to),
+  };
+  const limit = Number(options.limit);
+  if (!/^\d{1,6}$/.test(options.limit) || limit < 1) {
+    throw new DomainError("invalid", `--limit must be a whole number from 1, not "${options.limit}"`);
+  }
+  const { dataDir } = readConfig({ dataDir: options.dataDir }, terminal);
+  const newId = uuidv7Source(systemClock);
+  const store = openSqliteStore({ file: databaseFile(dataDir), codecs: runnerCodecs, role: "tool", newId });
+  try {
+    const first = await store.accounts.first();
+    if (first === null) {
+      throw new DomainError("not_found", "the server has not been started on this folder yet");
+    }
+    const order = options.oldestFirst === true ? "oldest_first" : "newest_first";
+    const page = { limit, after: null };
+    return (await store.audit.list(first.organization.id, filter, order, page)).rows;
+  } finally {
+    await store.close();
+  }
+}
+
+function timeOf(option: string, text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) throw new DomainError("invalid", `${option} must be a time, not "${text}"`);
+  return time;
+}
+
+function asJson(entries: readonly AuditRecord[]): string {
+  const shown = entries.map(({ createdAt, ...entry }) => ({
+    createdAt: new Date(createdAt).toISOString(),
+    ...entry,
+  }));
+  return JSON.stringify(shown, null, 2);
+}
+
+function asTable(entries: readonly AuditRecord[]): string {
+  const rows = entries.map((entry) => [
+    new Date(entry.createdAt).toISOString(),
+    entry.action,
+    entry.actorId,
+    entry.subjectId,
+    entry.sourceAddress || "-",
+    printable(entry.userAgent) || "-",
+  ]);
+  const table = [["TIME", "ACTION", "ACTOR", "SUBJECT", "SOURCE", "AGENT"], ...rows];
+  const widths =
+    table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
+  const line = (row: string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ");
+  return table.map((row) => line(row).trimEnd()).join("\n");
+}
+
+/** Clients choose what they call themselves: it must not steer the terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{C}/gu, "?");
+}
