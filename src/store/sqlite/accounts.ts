@@ -1,17 +1,20 @@
 import { asc, eq } from "drizzle-orm";
+import type { IdSource } from "../../domain/ids.ts";
 import type { AccountStore, Founding, RunnerCodecs } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { Connection } from "./open.ts";
 import { runnerRows } from "./runner-rows.ts";
 import { accessTokens, organizations, runners, users } from "./schema.ts";
+import { systemGroupWriter } from "./system-groups.ts";
 import { accessTokenRow } from "./token-rows.ts";
 
 export function accountStore(
   connection: Connection,
   commits: CommitQueue,
   codecs: RunnerCodecs,
+  newId: IdSource,
 ): AccountStore {
-  const insertFounding = foundingWriter(connection, codecs);
+  const insertFounding = foundingWriter(connection, codecs, newId);
   return {
     async first() {
       const row = connection
@@ -28,11 +31,18 @@ export function accountStore(
 }
 
 /** Writes a whole new organisation; runs inside a transaction. The first start and operators make them alike. */
-export function foundingWriter(connection: Connection, codecs: RunnerCodecs): (founding: Founding) => void {
+export function foundingWriter(
+  connection: Connection,
+  codecs: RunnerCodecs,
+  newId: IdSource,
+): (founding: Founding) => void {
   const { toRow } = runnerRows(codecs);
-  return ({ organization, admin, token, localConfiguration }) => {
+  const insertGroups = systemGroupWriter(connection, newId);
+  return (founding) => {
+    const { organization, admin, token, localConfiguration } = founding;
     connection.insert(organizations).values(organization).run();
     connection.insert(users).values(admin).run();
+    insertGroups(founding);
     connection.insert(accessTokens).values(accessTokenRow(token)).run();
     connection.insert(runners).values(toRow(localConfiguration)).run();
   };

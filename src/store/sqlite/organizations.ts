@@ -1,5 +1,6 @@
 import { eq, sql } from "drizzle-orm";
 import { ResourceOperation, ResourceType } from "../../domain/access/resources.ts";
+import type { IdSource } from "../../domain/ids.ts";
 import type { OrganizationStore } from "../operator-store.ts";
 import type { RunnerCodecs } from "../store.ts";
 import { foundingWriter } from "./accounts.ts";
@@ -15,9 +16,10 @@ export function organizationStore(
   commits: CommitQueue,
   log: Journal,
   codecs: RunnerCodecs,
+  newId: IdSource,
 ): OrganizationStore {
   const listRows = keysetList(connection, organizations, null);
-  const insertFounding = foundingWriter(connection, codecs);
+  const insertFounding = foundingWriter(connection, codecs, newId);
   const select = connection
     .select()
     .from(organizations)
