@@ -35,6 +35,10 @@ export interface Config {
   readonly limits: Limits;
   readonly leases: LeaseSettings;
   readonly retention: RetentionSettings;
+  /** Where the world reaches this server, without a slash at the end; null is the address that it listens on. */
+  readonly externalUrl: string | null;
+  /** How long a key signs tokens for other systems, in milliseconds. */
+  readonly keyRotationMs: number;
 }
 
 export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
@@ -160,6 +164,18 @@ export const settings = [
     help: "how long events are kept, for watches to resume",
     fallback: "24",
   },
+  {
+    flag: "external-url",
+    value: "URL",
+    help: "where the world reaches the server: the issuer of id tokens",
+    fallback: "the address that it listens on",
+  },
+  {
+    flag: "key-rotation",
+    value: "DAYS",
+    help: "how long a key signs id tokens before the next one takes over",
+    fallback: "30",
+  },
 ] as const satisfies readonly Setting[];
 
 export type Flag = (typeof settings)[number]["flag"];
@@ -267,10 +283,25 @@ export function parseConfig(set: Settings): Config {
       auditMs: count("audit-retention", 1, 36_500) * DAY_MS,
       eventsMs: count("event-retention", 1, 8760) * 60 * 60 * 1000,
     },
+    externalUrl: externalUrl(path("external-url"), problems),
+    keyRotationMs: count("key-rotation", 1, 3650) * DAY_MS,
   };
   problems.push(...checkLeaseSettings(config.leases).map(({ field, message }) => `${field} ${message}`));
   if (problems.length > 0) throw new ConfigError(problems.join("\n"));
   return config;
+}
+
+/** Verifiers compare the issuer letter by letter, so it is kept as it was written, but for a slash at the end. */
+function externalUrl(text: string | null, problems: string[]): string | null {
+  if (text === null) return null;
+  const url = URL.parse(text);
+  const plain = url !== null && ["http:", "https:"].includes(url.protocol) && url.username === "";
+  if (!plain || /[?#]/.test(text)) {
+    problems.push(
+      `external-url must be an http or https address such as https://rollcall.example, not "${text}"`,
+    );
+  }
+  return text.replace(/\/+$/, "");
 }
 
 function providerTimings(list: string, problems: string[]): LeaseSettings["perProvider"] {

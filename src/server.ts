@@ -11,10 +11,13 @@ import { createHandler } from "./http/handler.ts";
 import { type Listener, listen } from "./http/listener.ts";
 import { healthEndpoints } from "./http/plain.ts";
 import { scrapeEndpoint } from "./http/scrape.ts";
+import { wellKnownEndpoints } from "./http/well-known.ts";
 import { createLog } from "./log.ts";
 import { EventHub } from "./registry/event-hub.ts";
+import { KeyRing, signingAlgorithm } from "./registry/key-ring.ts";
 import { RunnerRegistry } from "./registry/registry.ts";
 import { Retention } from "./registry/retention.ts";
+import { TokenUses } from "./registry/token-uses.ts";
 import { Upkeep } from "./registry/upkeep.ts";
 import { addressKey } from "./rpc/context.ts";
 import { runnerCodecs } from "./rpc/messages/runner.ts";
@@ -68,8 +71,13 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       clock,
       log,
     });
-    await hub.run();
-    await retention.run();
+    const secrets = secretBox(files.serverKey);
+    const rotateEveryMs = config.keyRotationMs;
+    const keyRing = new KeyRing({ keys: store.keys, secrets, clock, newId, log, rotateEveryMs });
+    const uses = new TokenUses({ credentials: store.credentials, clock, log });
+    await Promise.all([hub.run(), retention.run(), keyRing.run(), uses.run()]);
+    // Known once it listens, when the operator does not say.
+    let issuer = config.externalUrl ?? "";
     const rpc = createRpc({
       registry,
       hub,
@@ -84,7 +92,10 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       store,
       clock,
       newId,
-      secrets: secretBox(files.serverKey),
+      secrets,
+      keyRing,
+      issuer: () => issuer,
+      uses,
       log,
     });
     const listener = await listen({
@@ -105,12 +116,18 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
           ...healthEndpoints(() =>
             shutdown.signal.aborted ? { ready: false, reason: "shutting down" } : { ready: true },
           ),
+          ...wellKnownEndpoints({
+            issuer: () => issuer,
+            algorithm: signingAlgorithm,
+            keys: () => keyRing.published(),
+          }),
           "/metrics/runners": scrapeEndpoint((token) => runnerMetrics({ store, registry, clock }, token)),
         },
         onError: (error, path) => log.error({ err: error, path }, "internal error"),
       }),
       onConnectionError: (error, address) => log.debug({ err: error, address }, "connection failed"),
     });
+    issuer ||= listener.url;
     log.info({ url: listener.url, dataDir: config.dataDir }, "serving");
     return { url: listener.url, adminToken, close: once(() => stop(listener)) };
 
@@ -118,6 +135,8 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
       await Promise.all([upkeep.stop(), hub.stop(), retention.stop()]);
       const { forced } = await running.close(config.shutdownDeadlineMs);
+      // After the last call, which may have signed something, and whose token was in use.
+      await Promise.all([keyRing.stop(), uses.stop()]);
       await store.close();
       log.info({ forced }, "stopped");
     }

@@ -64,7 +64,7 @@ export class KeyRing implements Lifecycle {
     this.#keys = await this.#options.keys.all();
     // In the background: making a key takes a moment that a start should not.
     void this.lookAfter();
-    this.#timer = setInterval(() => void this.lookAfter(), lookMs);
+    this.#timer = setInterval(() => void this.lookAfter(), lookMs).unref();
   }
 
   async stop(): Promise<void> {

@@ -29,7 +29,7 @@ export class TokenUses implements Lifecycle {
   }
 
   async run(): Promise<void> {
-    this.#timer = setInterval(() => void this.save(), saveMs);
+    this.#timer = setInterval(() => void this.save(), saveMs).unref();
   }
 
   async stop(): Promise<void> {

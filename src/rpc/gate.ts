@@ -8,11 +8,12 @@ import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.js";
 import { authorityOf, holdsRoles, noAuthority } from "../domain/access/authority.ts";
-import type { Caller } from "../domain/access/caller.ts";
+import { type Caller, isRunner } from "../domain/access/caller.ts";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
 import { usableToken } from "../domain/tokens/access-token.ts";
 import { hashToken } from "../domain/tokens/token.ts";
+import type { TokenUses } from "../registry/token-uses.ts";
 import type { Store } from "../store/store.ts";
 import { bearer, type Client, callerKey, clientOf } from "./context.ts";
 import { type InternalErrorLog, toConnectError } from "./errors.ts";
@@ -30,6 +31,8 @@ export type CallerSource = Pick<Store, "tokens" | "access">;
 
 export interface GateDeps {
   readonly store: CallerSource;
+  /** Learns which tokens are in use. */
+  readonly uses: Pick<TokenUses, "note">;
   readonly clock: Clock;
   readonly log: Logger;
   readonly logInternal: InternalErrorLog;
@@ -52,6 +55,8 @@ export function authenticationGate(deps: GateDeps): (context: HandlerContext) =>
           ...(await authenticate(deps.store, deps.clock, authorization)),
           ...clientOf(context),
         };
+        // When a runner was heard last is known from its lease.
+        if (!isRunner(caller)) deps.uses.note(caller.tokenId);
         if (caller.readOnly && !isReadOnly(method)) throw readOnlyToken();
         values.set(callerKey, caller);
       }

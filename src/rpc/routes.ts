@@ -15,18 +15,25 @@ import type { Clock } from "../domain/clock.ts";
 import type { IdSource } from "../domain/ids.ts";
 import type { SecretBox } from "../domain/tokens/seal.ts";
 import type { EventHub } from "../registry/event-hub.ts";
+import type { KeyRing } from "../registry/key-ring.ts";
 import type { RunnerRegistry } from "../registry/registry.ts";
+import type { TokenUses } from "../registry/token-uses.ts";
 import type { Store } from "../store/store.ts";
 import { agentService } from "./agents.ts";
 import { eventService } from "./events.ts";
 import { authenticationGate } from "./gate.ts";
+import { gatewayService } from "./gateways.ts";
 import { type HealthSource, healthService } from "./health.ts";
+import { idTokens } from "./id-tokens.ts";
 import { identityService } from "./identity.ts";
 import { callLogInterceptor } from "./interceptors/calls.ts";
 import { failureInterceptor } from "./interceptors/failures.ts";
 import { validationInterceptor } from "./interceptors/validation.ts";
+import { logsTokens } from "./logs-token.ts";
 import { reflectionRoutes } from "./reflection.ts";
 import { runnerService } from "./runners.ts";
+import { serviceAccountService } from "./service-accounts.ts";
+import { userService } from "./users.ts";
 
 /** What the services work with. */
 export interface RpcDeps {
@@ -36,6 +43,10 @@ export interface RpcDeps {
   readonly clock: Clock;
   readonly newId: IdSource;
   readonly secrets: SecretBox;
+  readonly keyRing: KeyRing;
+  /** The issuer of signed tokens: where the world reaches this server. */
+  readonly issuer: () => string;
+  readonly uses: TokenUses;
   readonly log: Logger;
   readonly health: HealthSource;
   /** Whether the schema can be asked for. */
@@ -53,15 +64,15 @@ export function createRpc(deps: RpcDeps): Rpc {
   const logInternal = (error: unknown, id: string) =>
     deps.log.error({ err: error, errorId: id }, "internal error");
   const served: readonly Served[] = [
-    serve(RunnerService, runnerService(deps)),
-    serve(IdentityService, identityService(deps)),
+    serve(RunnerService, { ...runnerService(deps), ...logsTokens(deps) }),
+    serve(IdentityService, { ...identityService(deps), ...idTokens(deps) }),
     serve(RunnerAgentService, agentService(deps)),
     serve(RunnerConfigurationService, {}),
     serve(EventService, eventService(deps)),
     serve(GroupService, {}),
-    serve(UserService, {}),
-    serve(ServiceAccountService, {}),
-    serve(GatewayService, {}),
+    serve(UserService, userService(deps)),
+    serve(ServiceAccountService, serviceAccountService(deps)),
+    serve(GatewayService, gatewayService(deps)),
   ];
   const services = served.map(({ service }) => service);
   return {
@@ -73,6 +84,7 @@ export function createRpc(deps: RpcDeps): Rpc {
     options: {
       requestGate: authenticationGate({
         store: deps.store,
+        uses: deps.uses,
         clock: deps.clock,
         log: deps.log,
         logInternal,
