@@ -13,6 +13,7 @@ import type { MetricSample } from "../domain/metrics/exposition.ts";
 import type { RunnerReportChange } from "../domain/runners/report.ts";
 import type { Runner } from "../domain/runners/runner.ts";
 import type { Store } from "../store/store.ts";
+import { Announcer } from "./announcer.ts";
 import { MetricsBoard } from "./metrics-board.ts";
 import { Watcher, Watchers } from "./watcher.ts";
 
@@ -59,6 +60,7 @@ export class RunnerRegistry {
   readonly #settings: LeaseSettings;
   readonly #log: Logger;
   readonly #engine: LeaseEngine;
+  readonly #announcer: Announcer;
   readonly #known = new Map<string, Known>();
   #transitions: LeaseTransition[] = [];
   #renewals = 0;
@@ -68,13 +70,18 @@ export class RunnerRegistry {
     this.#clock = options.clock;
     this.#settings = options.settings;
     this.#log = options.log.child({ part: "registry" });
+    const { eventsPerSecond } = options.settings.brake;
+    this.#announcer = new Announcer(options.store.leases, options.clock, eventsPerSecond);
     this.#engine = new LeaseEngine({
       clock: options.clock,
       settings: options.settings,
       listener: {
         transition: (transition) => void this.#transitions.push(transition),
-        incident: ({ runnerIds, ...change }) =>
-          this.#log.warn({ ...change, runners: runnerIds.length }, "many runners lapsed at once"),
+        incident: ({ runnerIds, ...change }) => {
+          this.#log.warn({ ...change, runners: runnerIds.length }, "many runners lapsed at once");
+          // What their status says changed with the incident, also for those that lapsed before it was one.
+          for (const id of runnerIds) this.#announceLater(id);
+        },
         stalled: (ms) => this.#log.warn({ stalledMs: Math.round(ms) }, "the server stood still; leases wait"),
       },
     });
@@ -206,7 +213,12 @@ export class RunnerRegistry {
   async tick(): Promise<number> {
     this.#engine.tick();
     await this.#settle();
-    return this.#engine.nextDueMs();
+    return Math.min(await this.#announcer.announce(), this.#engine.nextDueMs());
+  }
+
+  /** Writes what watchers are still to be told, at the end of a run. */
+  async finishAnnouncing(): Promise<void> {
+    await this.#announcer.finish();
   }
 
   /** Stores when runners were last heard. */
@@ -263,14 +275,19 @@ export class RunnerRegistry {
   async #record(
     { id: runnerId, organizationId }: RunnerIdentity,
     change: DurableChange,
-    news: { readonly report?: RunnerReportChange | undefined; readonly signOffReason?: string },
+    news: {
+      readonly report?: RunnerReportChange | undefined;
+      readonly signOffReason?: string;
+      readonly quiet?: boolean;
+    },
   ): Promise<boolean> {
-    const { report, signOffReason } = news;
+    const { report, signOffReason, quiet = false } = news;
     const found = await this.#store.leases.record({
       ...change,
       runnerId,
       organizationId,
       lastSeenMs: this.#engine.view(runnerId)?.lastSeenMs ?? 0,
+      quiet,
       now: this.#clock.now(),
       ...(report && { report }),
       ...(signOffReason !== undefined && { signOffReason }),
@@ -306,7 +323,8 @@ export class RunnerRegistry {
         this.#endStreams(runnerId, transition.kind === "revoked" ? "TOKEN_REVOKED" : "GENERATION_ENDED");
         return;
       case "lapsed":
-        return this.#storeLapse({ id: runnerId, organizationId }, transition);
+        if (transition.incident !== null) this.#announceLater(runnerId);
+        return this.#storeLapse({ id: runnerId, organizationId }, transition, transition.incident !== null);
       case "wind_down_over": {
         const runner = await this.#store.runners.get(organizationId, runnerId);
         if (runner !== null) await this.#remove(deletionAskedFor(runner));
@@ -317,11 +335,20 @@ export class RunnerRegistry {
     }
   }
 
-  async #storeLapse(who: RunnerIdentity, { atMs, ...transition }: LeaseTransition): Promise<void> {
+  #announceLater(runnerId: string): void {
+    const organizationId = this.#known.get(runnerId)?.organizationId;
+    if (organizationId !== undefined) this.#announcer.offer(runnerId, organizationId);
+  }
+
+  async #storeLapse(
+    who: RunnerIdentity,
+    { atMs, ...transition }: LeaseTransition,
+    quiet: boolean,
+  ): Promise<void> {
     this.metrics.drop(who.id);
     const appliedSpecRevision = this.#engine.view(who.id)?.appliedSpecRevision ?? 0;
     try {
-      await this.#record(who, { ...transition, sinceMs: atMs, appliedSpecRevision }, {});
+      await this.#record(who, { ...transition, sinceMs: atMs, appliedSpecRevision }, { quiet });
     } catch (error) {
       // Readers are told the truth from memory meanwhile; after a restart the lease lapses anew.
       this.#log.warn({ err: error, runner: who.id }, "a lapse could not be stored");

@@ -64,6 +64,7 @@ export class Upkeep implements Lifecycle {
     const closing = new DomainError("unavailable", "the server is shutting down", { retryAfterMs: lookMs });
     for (const watcher of this.#options.registry.watchers.all()) watcher.end(closing);
     await this.#options.registry.saveLastSeen();
+    await this.#options.registry.finishAnnouncing();
   }
 
   #schedule(delayMs: number): void {

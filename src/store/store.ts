@@ -113,6 +113,8 @@ export interface LeaseChange extends Pick<DurableChange, "state" | "generation" 
   readonly report?: RunnerReportChange;
   /** Set when the runner signs off. */
   readonly signOffReason?: string;
+  /** Watchers are not told now: announce() does it later. */
+  readonly quiet?: boolean;
   readonly now: number;
 }
 
@@ -125,6 +127,11 @@ export interface CarriedLease extends LeaseFacts {
 export interface LeaseStore {
   /** False when the runner is gone. */
   record(change: LeaseChange): Promise<boolean>;
+  /** Tells watchers that the status of these runners changed; those that are gone are left out. */
+  announce(
+    runners: readonly { readonly id: string; readonly organizationId: string }[],
+    now: number,
+  ): Promise<void>;
   /** Who was heard, and when: kept roughly, in batches, so that it survives a restart. */
   saveLastSeen(seen: readonly { readonly runnerId: string; readonly atMs: number }[]): Promise<void>;
   /** The leases that were live when the server stopped; counts this start against each. Call it once a start. */

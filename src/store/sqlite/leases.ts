@@ -50,8 +50,30 @@ export function leaseStore(
     .set({ lastSeenAt: sql`${sql.placeholder("atMs")}`, unheardRestarts: 0 })
     .where(eq(runners.id, sql.placeholder("runnerId")))
     .prepare();
+  function statusChanged(
+    runner: { readonly runnerId: string; readonly organizationId: string },
+    creatorId: string,
+    now: number,
+  ): void {
+    log.event({
+      organizationId: runner.organizationId,
+      operation: ResourceOperation.UPDATE_STATUS,
+      resourceType: ResourceType.RUNNER,
+      resourceId: runner.runnerId,
+      creatorId,
+      now,
+    });
+  }
+
   return {
-    record: ({ report, signOffReason = "", ...change }) =>
+    announce: (changed, now) =>
+      commits.run(() => {
+        for (const { id: runnerId, organizationId } of changed) {
+          const row = selectReport.get({ runnerId, organizationId });
+          if (row !== undefined) statusChanged({ runnerId, organizationId }, row.creatorId, now);
+        }
+      }),
+    record: ({ report, signOffReason = "", quiet = false, ...change }) =>
       commits.run(() => {
         const row = selectReport.get({ ...change });
         if (row === undefined) return false;
@@ -60,14 +82,7 @@ export function leaseStore(
           saveReport.run({ ...change, report: Buffer.from(changed) });
         }
         record.run({ ...change, signOffReason });
-        log.event({
-          organizationId: change.organizationId,
-          operation: ResourceOperation.UPDATE_STATUS,
-          resourceType: ResourceType.RUNNER,
-          resourceId: change.runnerId,
-          creatorId: row.creatorId,
-          now: change.now,
-        });
+        if (!quiet) statusChanged(change, row.creatorId, change.now);
         return true;
       }),
     saveLastSeen: (batch) =>
