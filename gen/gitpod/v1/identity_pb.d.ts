@@ -19,7 +19,7 @@ export declare const file_gitpod_v1_identity: GenFile;
  */
 export declare type GetIDTokenRequest = Message<"gitpod.v1.GetIDTokenRequest"> & {
   /**
-   * Who may accept the token; becomes its `aud` claim.
+   * Who may accept the token; becomes its `aud` claim, as text when there is one. At most 16 of at most 256 characters.
    *
    * @generated from field: repeated string audience = 1;
    */
@@ -46,7 +46,7 @@ export declare const GetIDTokenRequestSchema: GenMessage<GetIDTokenRequest>;
  */
 export declare type GetIDTokenResponse = Message<"gitpod.v1.GetIDTokenResponse"> & {
   /**
-   * A signed JSON Web Token in compact form. It expires soon; ask again instead of storing it.
+   * A signed JSON Web Token in compact form. It expires after ten minutes; ask again instead of storing it.
    *
    * @generated from field: string token = 1;
    */
@@ -177,18 +177,22 @@ export declare const ExchangeTokenResponseSchema: GenMessage<ExchangeTokenRespon
  */
 export enum IDTokenVersion {
   /**
-   * The server's default.
+   * The server's default: V2.
    *
    * @generated from enum value: ID_TOKEN_VERSION_UNSPECIFIED = 0;
    */
   ID_TOKEN_VERSION_UNSPECIFIED = 0,
 
   /**
+   * `sub` is `<kind>:<id>`, such as `user:<id>`; `organization_id` is a claim of its own.
+   *
    * @generated from enum value: ID_TOKEN_VERSION_V1 = 1;
    */
   ID_TOKEN_VERSION_V1 = 1,
 
   /**
+   * `sub` is `organization:<id>:<kind>:<id>`, with the parts in `organization_id`, `principal` and `principal_id` too.
+   *
    * @generated from enum value: ID_TOKEN_VERSION_V2 = 2;
    */
   ID_TOKEN_VERSION_V2 = 2,

@@ -579,7 +579,8 @@ export declare const DeleteServiceAccountTokenResponseSchema: GenMessage<DeleteS
  */
 export declare const ServiceAccountService: GenService<{
   /**
-   * Creates a service account. It holds no role until a group or a share gives it one.
+   * Creates a service account; takes an admin of the organisation. It holds no role until a group or a share gives it
+   * one.
    *
    * @generated from rpc gitpod.v1.ServiceAccountService.CreateServiceAccount
    */
@@ -589,7 +590,7 @@ export declare const ServiceAccountService: GenService<{
     output: typeof CreateServiceAccountResponseSchema;
   },
   /**
-   * Lists the service accounts of the caller's organisation, newest first.
+   * Lists the service accounts of the caller's organisation, newest first. Who is no member sees itself at most.
    *
    * @generated from rpc gitpod.v1.ServiceAccountService.ListServiceAccounts
    */
@@ -609,7 +610,8 @@ export declare const ServiceAccountService: GenService<{
     output: typeof GetServiceAccountResponseSchema;
   },
   /**
-   * Renames or describes a service account anew. Fields that are not set stay as they are.
+   * Renames or describes a service account anew; takes an admin of the organisation. Fields that are not set stay as
+   * they are. Suspending is up to operators: rollcall.v1.AdminService.
    *
    * @generated from rpc gitpod.v1.ServiceAccountService.UpdateServiceAccount
    */
@@ -619,7 +621,8 @@ export declare const ServiceAccountService: GenService<{
     output: typeof UpdateServiceAccountResponseSchema;
   },
   /**
-   * Deletes a service account with its tokens, which are refused from the next call on.
+   * Deletes a service account with its tokens, which are refused from the next call on; takes an admin of the
+   * organisation.
    *
    * @generated from rpc gitpod.v1.ServiceAccountService.DeleteServiceAccount
    */
@@ -629,8 +632,8 @@ export declare const ServiceAccountService: GenService<{
     output: typeof DeleteServiceAccountResponseSchema;
   },
   /**
-   * Mints a token on behalf of a service account, for an operator who may act as it. CreateServiceAccountToken is
-   * what the account calls for itself.
+   * Mints a token in the name of a service account, valid as long as the account itself; takes a person who
+   * administers the organisation. A service account mints for itself only, with CreateServiceAccountToken.
    *
    * @generated from rpc gitpod.v1.ServiceAccountService.CreateServiceAccountAccessToken
    */
@@ -650,7 +653,8 @@ export declare const ServiceAccountService: GenService<{
     output: typeof CreateServiceAccountTokenResponseSchema;
   },
   /**
-   * Lists the tokens of the calling service account, newest first; never the tokens themselves.
+   * Lists the tokens of the calling service account, newest first; never the tokens themselves. People who administer
+   * the organisation see those of all of its service accounts.
    *
    * @generated from rpc gitpod.v1.ServiceAccountService.ListServiceAccountTokens
    */
@@ -660,7 +664,8 @@ export declare const ServiceAccountService: GenService<{
     output: typeof ListServiceAccountTokensResponseSchema;
   },
   /**
-   * Reads what is known about one token of the calling service account; never the token itself.
+   * Reads what is known about one token of the calling service account, or, for people who administer the
+   * organisation, of any; never the token itself.
    *
    * @generated from rpc gitpod.v1.ServiceAccountService.GetServiceAccountToken
    */
@@ -670,7 +675,8 @@ export declare const ServiceAccountService: GenService<{
     output: typeof GetServiceAccountTokenResponseSchema;
   },
   /**
-   * Revokes a token of the calling service account. The next call with it is `unauthenticated`.
+   * Revokes a token of the calling service account, or, for people who administer the organisation, of any. The next
+   * call with it is `unauthenticated`.
    *
    * @generated from rpc gitpod.v1.ServiceAccountService.DeleteServiceAccountToken
    */

@@ -475,7 +475,8 @@ export declare const UserService: GenService<{
     output: typeof GetPersonalAccessTokenResponseSchema;
   },
   /**
-   * Lists tokens that the caller may see, newest first; never the tokens themselves.
+   * Lists tokens that the caller may see, newest first; never the tokens themselves. Everybody sees their own, admins
+   * of the organisation those of all its users.
    *
    * @generated from rpc gitpod.v1.UserService.ListPersonalAccessTokens
    */
@@ -485,7 +486,7 @@ export declare const UserService: GenService<{
     output: typeof ListPersonalAccessTokensResponseSchema;
   },
   /**
-   * Revokes a token. The next call with it is `unauthenticated`.
+   * Revokes a token that the caller may see. The next call with it is `unauthenticated`.
    *
    * @generated from rpc gitpod.v1.UserService.DeletePersonalAccessToken
    */
