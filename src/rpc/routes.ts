@@ -10,6 +10,7 @@ import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
 import { UserService } from "../../gen/gitpod/v1/user_pb.js";
 import { Health } from "../../gen/grpc/health/v1/health_pb.js";
+import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import type { Clock } from "../domain/clock.ts";
 import type { IdSource } from "../domain/ids.ts";
@@ -19,6 +20,7 @@ import type { KeyRing } from "../registry/key-ring.ts";
 import type { RunnerRegistry } from "../registry/registry.ts";
 import type { TokenUses } from "../registry/token-uses.ts";
 import type { Store } from "../store/store.ts";
+import { adminService } from "./admin.ts";
 import { agentService } from "./agents.ts";
 import { eventService } from "./events.ts";
 import { authenticationGate } from "./gate.ts";
@@ -73,6 +75,7 @@ export function createRpc(deps: RpcDeps): Rpc {
     serve(UserService, userService(deps)),
     serve(ServiceAccountService, serviceAccountService(deps)),
     serve(GatewayService, gatewayService(deps)),
+    serve(AdminService, adminService(deps)),
   ];
   const services = served.map(({ service }) => service);
   return {

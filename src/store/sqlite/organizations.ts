@@ -10,6 +10,7 @@ import { keysetList } from "./keyset.ts";
 import type { Connection } from "./open.ts";
 import { auditOperator } from "./operator-journal.ts";
 import { organizations } from "./schema.ts";
+import { tokenJournal } from "./token-journal.ts";
 
 export function organizationStore(
   connection: Connection,
@@ -18,6 +19,7 @@ export function organizationStore(
   codecs: RunnerCodecs,
   newId: IdSource,
 ): OrganizationStore {
+  const tokens = tokenJournal(log);
   const listRows = keysetList(connection, organizations, null);
   const insertFounding = foundingWriter(connection, codecs, newId);
   const select = connection
@@ -43,6 +45,7 @@ export function organizationStore(
         ] as const) {
           auditOperator(log, grant, { organizationId, action, subjectType, subjectId, now });
         }
+        tokens.minted(founding.token.by, founding.token, now);
         log.event({
           organizationId,
           operation: ResourceOperation.CREATE,
