@@ -25,6 +25,7 @@ import { agentService } from "./agents.ts";
 import { eventService } from "./events.ts";
 import { authenticationGate } from "./gate.ts";
 import { gatewayService } from "./gateways.ts";
+import { groupService } from "./groups.ts";
 import { type HealthSource, healthService } from "./health.ts";
 import { idTokens } from "./id-tokens.ts";
 import { identityService } from "./identity.ts";
@@ -33,6 +34,7 @@ import { failureInterceptor } from "./interceptors/failures.ts";
 import { validationInterceptor } from "./interceptors/validation.ts";
 import { logsTokens } from "./logs-token.ts";
 import { reflectionRoutes } from "./reflection.ts";
+import { runnerPolicies } from "./runner-policies.ts";
 import { runnerService } from "./runners.ts";
 import { serviceAccountService } from "./service-accounts.ts";
 import { userService } from "./users.ts";
@@ -66,12 +68,12 @@ export function createRpc(deps: RpcDeps): Rpc {
   const logInternal = (error: unknown, id: string) =>
     deps.log.error({ err: error, errorId: id }, "internal error");
   const served: readonly Served[] = [
-    serve(RunnerService, { ...runnerService(deps), ...logsTokens(deps) }),
+    serve(RunnerService, { ...runnerService(deps), ...runnerPolicies(deps), ...logsTokens(deps) }),
     serve(IdentityService, { ...identityService(deps), ...idTokens(deps) }),
     serve(RunnerAgentService, agentService(deps)),
     serve(RunnerConfigurationService, {}),
     serve(EventService, eventService(deps)),
-    serve(GroupService, {}),
+    serve(GroupService, groupService(deps)),
     serve(UserService, userService(deps)),
     serve(ServiceAccountService, serviceAccountService(deps)),
     serve(GatewayService, gatewayService(deps)),

@@ -14,6 +14,7 @@ import type { User } from "../domain/users/user.ts";
 import type { AccessStore } from "./access-store.ts";
 import type { CredentialStore } from "./credential-store.ts";
 import type { AuditStore, EventStore } from "./event-store.ts";
+import type { GroupStore, RoleStore } from "./group-store.ts";
 import type { KeyStore } from "./key-store.ts";
 import type { GatewayStore, OrganizationStore, RunnerManagerStore } from "./operator-store.ts";
 import type { ServiceAccountStore } from "./service-account-store.ts";
@@ -39,6 +40,8 @@ export interface Store {
   readonly runnerManagers: RunnerManagerStore;
   readonly gateways: GatewayStore;
   readonly access: AccessStore;
+  readonly groups: GroupStore;
+  readonly roles: RoleStore;
   readonly events: EventStore;
   readonly audit: AuditStore;
   /** Whether the store can still answer. */

@@ -7,12 +7,14 @@ import { CommitQueue } from "./commit-queue.ts";
 import { credentialStore } from "./credentials.ts";
 import { eventStore } from "./events.ts";
 import { gatewayStore } from "./gateways.ts";
+import { groupStore } from "./groups.ts";
 import { journal } from "./journal.ts";
 import { keyStore } from "./keys.ts";
 import { leaseStore } from "./leases.ts";
 import { lockDatabase } from "./lock.ts";
 import { openConnection } from "./open.ts";
 import { organizationStore } from "./organizations.ts";
+import { roleStore } from "./roles.ts";
 import { runnerManagerStore } from "./runner-managers.ts";
 import { runnerStore } from "./runners.ts";
 import { serviceAccountStore } from "./service-accounts.ts";
@@ -54,6 +56,8 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
       runnerManagers: runnerManagerStore(connection, commits, log),
       gateways: gatewayStore(connection, commits, log),
       access: accessStore(connection),
+      groups: groupStore(connection, commits, log, options.newId),
+      roles: roleStore(connection, commits, log, options.newId),
       events: eventStore(connection, commits, log),
       audit: auditStore(connection, commits),
       async healthy() {
