@@ -3,6 +3,7 @@ import { ConfigError } from "../config.ts";
 import { DomainError } from "../domain/errors.ts";
 import { DatabaseInUseError } from "../store/sqlite/lock.ts";
 import { UnusableDatabaseError } from "../store/sqlite/open.ts";
+import { adminCommand } from "./admin.ts";
 import { auditCommand } from "./audit.ts";
 import { configCommand } from "./config.ts";
 import { serveCommand } from "./serve.ts";
@@ -15,10 +16,11 @@ export async function runCommand(words: readonly string[], terminal: Terminal): 
     .description("Self-hosted control plane for runners, speaking the gitpod.v1 API.")
     .addCommand(serveCommand(terminal))
     .addCommand(tokenCommand(terminal))
+    .addCommand(adminCommand(terminal))
     .addCommand(auditCommand(terminal))
     .addCommand(configCommand(terminal))
     .addHelpText("after", "\nExample:\n  rollcall serve --port 7655 --data-dir ./data\n");
-  for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) {
+  for (const command of withSubcommands(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => terminal.print(text.trimEnd()),
       writeErr: (text) => terminal.warn(text.trimEnd()),
@@ -36,6 +38,10 @@ export async function runCommand(words: readonly string[], terminal: Terminal): 
     terminal.warn(`rollcall: ${messageOf(error)}`);
     return 1;
   }
+}
+
+function withSubcommands(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
 }
 
 function messageOf(error: unknown): string {

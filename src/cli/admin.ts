@@ -1,0 +1,208 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { type ApiOptions, adminApi } from "./admin-api.ts";
+import { answerText, type Column, listText, type Output, outputs } from "./admin-output.ts";
+import type { Terminal } from "./terminal.ts";
+
+const about = `
+Speaks to a running server, here or elsewhere, as an operator: an admin of the organization that the server's first
+start made. Without --token-file it takes the token that a server on this machine left in its data folder.
+NODE_EXTRA_CA_CERTS names a file with further authorities to trust.
+
+Examples:
+  rollcall admin organizations create --name acme --admin-name Ada --admin-email ada@acme.example
+  rollcall admin users create --name Bob --email bob@acme.example --organization 019ab3c2-6f0e-7a10-8d2b-5a4f1c7e9b00
+  rollcall admin users token 019ab3c2-7a11-7c44-9c1e-3f0b7a2e6d10 --days 7 --read-only
+  rollcall admin users suspend 019ab3c2-7a11-7c44-9c1e-3f0b7a2e6d10
+  rollcall admin runner-managers create --name rack-7
+  rollcall admin gateways create --name eu --url https://gw.eu.example --region eu-central-1
+  rollcall admin keys rotate
+  rollcall admin users list --output json --server https://rollcall.example --token-file operator-token
+`;
+
+type Flags = ApiOptions & { readonly output: Output } & Readonly<Record<string, unknown>>;
+
+/** `rollcall admin`: what operators do, over the API. */
+export function adminCommand(terminal: Terminal): Command {
+  const group = (name: string, what: string, ...commands: readonly Command[]) => {
+    const command = new Command(name).description(what).addHelpText("after", about);
+    for (const each of commands) command.addCommand(each);
+    return command;
+  };
+  const list = (what: string, method: string, field: string, columns: readonly Column[]) =>
+    speaking(new Command("list").description(what)).action(async (flags: Flags) => {
+      const request = typeof flags.organization === "string" ? { organizationId: flags.organization } : {};
+      const entries = await adminApi(flags, terminal).all(method, request, field);
+      terminal.print(listText(entries, columns, flags.output));
+    });
+  const change = (command: Command, method: string, request: (flags: Flags, id: string) => object) =>
+    speaking(command).action(async (...given: unknown[]) => {
+      const id = typeof given[0] === "string" ? given[0] : "";
+      const flags = given.find((value): value is Flags => typeof value === "object" && value !== null);
+      if (flags === undefined) throw new Error("commander passes the flags last but one");
+      const answer = await adminApi(flags, terminal).call(method, request(flags, id));
+      terminal.print(answerText(answer, flags.output));
+    });
+  const byId = (name: string, what: string, method: string, field: string) =>
+    change(new Command(name).description(what).argument("<ID>"), method, (_flags, id) => ({ [field]: id }));
+  const created = (what: string) => new Command("create").description(what);
+
+  return group(
+    "admin",
+    "manage organizations, users, runner managers, gateways and keys",
+    group(
+      "organizations",
+      "the tenants of the server",
+      list("list organizations", "ListOrganizations", "organizations", [
+        ["ID", "id"],
+        ["NAME", "name"],
+        ["CREATED", "createdAt"],
+      ]),
+      change(
+        created("make an organization with its first admin, and print the admin's token once")
+          .requiredOption("--name <NAME>", "name of the organization")
+          .requiredOption("--admin-name <NAME>", "name of its first admin")
+          .requiredOption("--admin-email <EMAIL>", "email of its first admin"),
+        "CreateOrganization",
+        ({ name, adminName, adminEmail }) => ({ name, adminName, adminEmail }),
+      ),
+    ),
+    group(
+      "users",
+      "people",
+      inOrganization(
+        list("list users, newest first", "ListUsers", "users", [
+          ["ID", "id"],
+          ["STATUS", "status"],
+          ["NAME", "name"],
+          ["EMAIL", "email"],
+          ["ORGANIZATION", "organizationId"],
+        ]),
+        "every organization",
+      ),
+      change(
+        inOrganization(created("add a user"), "the operator's own")
+          .requiredOption("--name <NAME>", "name of the user")
+          .requiredOption("--email <EMAIL>", "email, unique in the organization")
+          .option("--avatar-url <URL>", "where a picture is")
+          .option("--admin", "make an admin of the organization"),
+        "CreateUser",
+        ({ organization, name, email, avatarUrl, admin }) => ({
+          organizationId: organization,
+          name,
+          email,
+          avatarUrl,
+          organizationAdmin: admin,
+        }),
+      ),
+      change(
+        new Command("token")
+          .description("mint a token for a user and print it once")
+          .argument("<ID>", "id of the user")
+          .option("--description <TEXT>", "what it is for", "")
+          .option("--days <DAYS>", "expires after so many days, at most 90", wholeDays, 90)
+          .option("--read-only", "allow only methods that change nothing"),
+        "CreateUserToken",
+        ({ description, days, readOnly }, userId) => ({
+          userId,
+          description,
+          validFor: `${Number(days) * 24 * 60 * 60}s`,
+          readOnly,
+        }),
+      ),
+      byId("suspend", "bar a user: its tokens are refused at once", "SuspendUser", "userId"),
+      byId("resume", "let a suspended user act again", "ResumeUser", "userId"),
+    ),
+    group(
+      "service-accounts",
+      "programs",
+      byId("suspend", "bar a service account at once", "SuspendServiceAccount", "serviceAccountId"),
+      byId("resume", "let it act again", "ResumeServiceAccount", "serviceAccountId"),
+    ),
+    group(
+      "runner-managers",
+      "machines that start and stop MANAGED runners",
+      inOrganization(
+        list("list runner managers, newest first", "ListRunnerManagers", "runnerManagers", [
+          ["ID", "id"],
+          ["NAME", "name"],
+          ["ORGANIZATION", "organizationId"],
+          ["CREATED", "createdAt"],
+        ]),
+        "every organization",
+      ),
+      change(
+        inOrganization(created("make a runner manager"), "the operator's own").requiredOption(
+          "--name <NAME>",
+          "name of the machine",
+        ),
+        "CreateRunnerManager",
+        ({ organization, name }) => ({ organizationId: organization, name }),
+      ),
+      byId("delete", "remove a manager that has no runner", "DeleteRunnerManager", "runnerManagerId"),
+    ),
+    group(
+      "gateways",
+      "relays between clients and runners",
+      inOrganization(
+        list("list gateways, newest first", "ListGateways", "gateways", [
+          ["ID", "id"],
+          ["NAME", "name"],
+          ["URL", "url"],
+          ["REGION", "region"],
+          ["ORGANIZATION", "organizationId"],
+        ]),
+        "every organization",
+      ),
+      change(
+        inOrganization(created("add a gateway"), "the operator's own")
+          .requiredOption("--name <NAME>", "name, unique in the organization")
+          .requiredOption("--url <URL>", "where runners connect to")
+          .option("--region <REGION>", "where it stands"),
+        "CreateGateway",
+        ({ organization, name, url, region }) => ({ organizationId: organization, name, url, region }),
+      ),
+      byId("delete", "remove a gateway", "DeleteGateway", "gatewayId"),
+    ),
+    group(
+      "keys",
+      "keys that sign what other systems verify",
+      list("list the published keys, newest first", "ListSigningKeys", "signingKeys", [
+        ["ID", "id"],
+        ["STATE", "state"],
+        ["SIGNS FROM", "activeFrom"],
+        ["UNTIL", "retiredAt"],
+      ]),
+      change(
+        new Command("rotate")
+          .description("make a new key: published now, signing in an hour")
+          .option(
+            "--compromised",
+            "somebody else knows the present keys: withdraw them, sign with the new one now",
+          ),
+        "RotateSigningKey",
+        ({ compromised }) => ({ compromised }),
+      ),
+    ),
+  );
+}
+
+/** Gives a command the flags that every command of an operator has. */
+function speaking(command: Command): Command {
+  return command
+    .option("--server <URL>", "address of the server [ROLLCALL_SERVER, default http://127.0.0.1:7655]")
+    .option("--token-file <FILE>", "file with an operator's token [ROLLCALL_TOKEN_FILE]")
+    .addOption(new Option("--output <FORMAT>", "how to print").choices(outputs).default("table"))
+    .addHelpText("after", about);
+}
+
+function inOrganization(command: Command, fallback: string): Command {
+  return command.option("--organization <ID>", `id of the organization (default: ${fallback})`);
+}
+
+function wholeDays(text: string): number {
+  const days = Number(text);
+  if (!/^\d{1,2}$/.test(text) || days < 1 || days > 90) {
+    throw new InvalidArgumentError("It must be a whole number from 1 to 90.");
+  }
+  return days;
+}
