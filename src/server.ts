@@ -12,6 +12,7 @@ import { type Listener, listen } from "./http/listener.ts";
 import { healthEndpoints } from "./http/plain.ts";
 import { scrapeEndpoint } from "./http/scrape.ts";
 import { createLog } from "./log.ts";
+import { Cleanup } from "./registry/cleanup.ts";
 import { RunnerRegistry } from "./registry/registry.ts";
 import { Upkeep } from "./registry/upkeep.ts";
 import { runnerCodecs } from "./rpc/messages/runner.ts";
@@ -49,7 +50,8 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
     const shutdown = new AbortController();
     const registry = new RunnerRegistry({ store, clock, settings: config.leases, log });
-    const upkeep = new Upkeep({ registry, tokens: store.tokens, clock, log });
+    const cleanup = new Cleanup({ leases: store.leases, registry, settings: config.leases, clock, log });
+    const upkeep = new Upkeep({ registry, cleanup, tokens: store.tokens, clock, log });
     await upkeep.run();
     const rpc = createRpc({
       registry,

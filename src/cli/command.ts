@@ -5,6 +5,7 @@ import { DatabaseInUseError } from "../store/sqlite/lock.ts";
 import { UnusableDatabaseError } from "../store/sqlite/open.ts";
 import { configCommand } from "./config.ts";
 import { serveCommand } from "./serve.ts";
+import { staleCommand } from "./stale.ts";
 import type { Terminal } from "./terminal.ts";
 import { tokenCommand } from "./token.ts";
 
@@ -14,6 +15,7 @@ export async function runCommand(words: readonly string[], terminal: Terminal): 
     .description("Self-hosted control plane for runners, speaking the gitpod.v1 API.")
     .addCommand(serveCommand(terminal))
     .addCommand(tokenCommand(terminal))
+    .addCommand(staleCommand(terminal))
     .addCommand(configCommand(terminal))
     .addHelpText("after", "\nExample:\n  rollcall serve --port 7655 --data-dir ./data\n");
   for (const command of [program, ...program.commands, ...program.commands.flatMap((c) => c.commands)]) {

@@ -10,6 +10,7 @@ import { runnerCodecs } from "../rpc/messages/runner.ts";
 import { openSqliteStore } from "../store/sqlite/store.ts";
 import type { Store, User } from "../store/store.ts";
 import { addSettings, readConfig } from "./settings.ts";
+import { asTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -65,7 +66,7 @@ export function tokenCommand(terminal: Terminal): Command {
       .action((options: ListOptions) =>
         withAdmin(options, terminal, async (store, admin) => {
           const tokens = await store.tokens.listAccessTokens(admin.organizationId);
-          terminal.print(options.output === "json" ? asJson(tokens) : asTable(tokens));
+          terminal.print(options.output === "json" ? asJson(tokens) : tokenTable(tokens));
         }),
       ),
   );
@@ -125,7 +126,7 @@ function asJson(tokens: readonly AccessToken[]): string {
   );
 }
 
-function asTable(tokens: readonly AccessToken[]): string {
+function tokenTable(tokens: readonly AccessToken[]): string {
   const rows = tokens.map((token) => [
     token.id,
     stateOf(token),
@@ -133,15 +134,7 @@ function asTable(tokens: readonly AccessToken[]): string {
     token.expiresAt === null ? "never" : new Date(token.expiresAt).toISOString(),
     token.description,
   ]);
-  const table = [["ID", "STATE", "ACCESS", "EXPIRES", "DESCRIPTION"], ...rows];
-  const widths =
-    table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
-  const line = (row: string[]) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd();
-  return table.map(line).join("\n");
+  return asTable(["ID", "STATE", "ACCESS", "EXPIRES", "DESCRIPTION"], rows);
 }
 
 function stateOf(token: AccessToken): string {

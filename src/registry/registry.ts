@@ -160,6 +160,11 @@ export class RunnerRegistry {
     return this.#engine.view(runnerId)?.windDownMs ?? null;
   }
 
+  /** Whether a mass lapse that still lasts took the runner. */
+  isUnreachable(runnerId: string): boolean {
+    return (this.#engine.view(runnerId)?.incident ?? null) !== null;
+  }
+
   /** The status of a runner as it is at this moment. */
   async observe(runner: Runner): Promise<DerivedStatus> {
     const { lease } = runner;

@@ -3,6 +3,8 @@ import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
 import { usableToken } from "../domain/tokens/access-token.ts";
 import type { TokenStore } from "../store/store.ts";
+import { Chore } from "./chore.ts";
+import { type Cleanup, cleanupEveryMs } from "./cleanup.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { LoadMeter } from "./load-meter.ts";
 import type { RunnerRegistry } from "./registry.ts";
@@ -16,12 +18,13 @@ const lookMs = 1_000;
 
 export interface UpkeepOptions {
   readonly registry: RunnerRegistry;
+  readonly cleanup: Cleanup;
   readonly tokens: TokenStore;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** What the registry needs done again and again: one timer for all leases, and three chores beside it. */
+/** What the registry needs done again and again: one timer for all leases, and a few chores beside it. */
 export class Upkeep implements Lifecycle {
   readonly #options: UpkeepOptions;
   readonly #load: LoadMeter;
@@ -33,7 +36,7 @@ export class Upkeep implements Lifecycle {
   #revocationsFrom: number;
 
   constructor(options: UpkeepOptions) {
-    const { registry, tokens, clock } = options;
+    const { registry, cleanup, tokens, clock } = options;
     this.#options = options;
     this.#load = new LoadMeter(clock.monotonic());
     this.#outsideChanges = tokens.outsideChanges();
@@ -43,6 +46,7 @@ export class Upkeep implements Lifecycle {
         registry.sampleLoad(this.#load.sample(clock.monotonic(), registry.takeRenewals()));
         await this.#noticeRevocations();
       }),
+      new Chore(cleanupEveryMs, clock, () => cleanup.sweep()),
       new Chore(saveSeenMs, clock, () => registry.saveLastSeen()),
       new Chore(keepAliveMs, clock, async () => {
         for (const watcher of registry.watchers.all()) watcher.tell("keep_alive");
@@ -109,27 +113,5 @@ export class Upkeep implements Lifecycle {
         }
       }
     }
-  }
-}
-
-/** Something to do every so often, however often it is asked. */
-class Chore {
-  readonly #everyMs: number;
-  readonly #clock: Clock;
-  readonly #work: () => Promise<void>;
-  #doneAt: number;
-
-  constructor(everyMs: number, clock: Clock, work: () => Promise<void>) {
-    this.#everyMs = everyMs;
-    this.#clock = clock;
-    this.#work = work;
-    this.#doneAt = clock.monotonic();
-  }
-
-  async doIfDue(): Promise<void> {
-    const now = this.#clock.monotonic();
-    if (now - this.#doneAt < this.#everyMs) return;
-    this.#doneAt = now;
-    await this.#work();
   }
 }

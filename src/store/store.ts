@@ -111,8 +111,8 @@ export interface LeaseStore {
   carryOver(): Promise<readonly CarriedLease[]>;
   /** The runners that are being deleted. */
   deleting(): Promise<readonly Runner[]>;
-  /** Runners whose lease ended, or that were created and never renewed, before a time; oldest id first. */
-  offlineSince(before: number): Promise<readonly Runner[]>;
+  /** Runners whose lease ended, or that were created and never renewed, before a time; a page of them, oldest id first. */
+  offlineSince(before: number, page: Page): Promise<readonly Runner[]>;
 }
 
 export interface NewAccessToken extends Omit<AccessToken, "lastUsedAt" | "revokedAt" | "revokedFor"> {

@@ -59,6 +59,11 @@ export function deletionAskedFor(runner: Runner): Authorized<"delete"> {
   return runner as Authorized<"delete">;
 }
 
+/** The permission of the operator who switched the removal of stale runners on. */
+export function staleRemoval(runner: Runner): Authorized<"delete"> {
+  return runner as Authorized<"delete">;
+}
+
 /** @throws DomainError `permission_denied` when the caller may not register runners. */
 export function authorizeRunnerCreation(caller: Caller): void {
   if (isRunner(caller)) {

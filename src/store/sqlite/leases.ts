@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, lt, ne, sql } from "drizzle-orm";
+import { and, eq, gt, isNotNull, lt, ne, sql } from "drizzle-orm";
 import { LeaseState, type ReportedPhase } from "../../domain/leases/lease.ts";
 import type { RunnerProvider } from "../../domain/runners/enums.ts";
 import { applyReportChange } from "../../domain/runners/report.ts";
@@ -98,13 +98,21 @@ export function leaseStore(connection: Connection, commits: CommitQueue, codecs:
         .all()
         .map(fromRow);
     },
-    async offlineSince(before) {
+    async offlineSince(before, { after, limit }) {
       const endedBefore = lt(sql`max(${runners.createdAt}, ${runners.leaseSince})`, before);
       return connection
         .select()
         .from(runners)
-        .where(and(ne(runners.leaseState, LeaseState.LIVE), ne(runners.kind, 3), endedBefore))
+        .where(
+          and(
+            ne(runners.leaseState, LeaseState.LIVE),
+            ne(runners.kind, 3),
+            endedBefore,
+            gt(runners.id, after ?? ""),
+          ),
+        )
         .orderBy(runners.id)
+        .limit(limit)
         .all()
         .map(fromRow);
     },
