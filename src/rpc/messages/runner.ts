@@ -52,6 +52,5 @@ export function runnerMessage({ runner, status }: ObservedRunner): RunnerMessage
 
 function publicSpec(spec: RunnerSpec): MessageInitShape<typeof RunnerSpecSchema> {
   if (spec.configuration === undefined) return spec;
-  const { encryptedHoneycombApiKey: _, ...configuration } = spec.configuration;
-  return { ...spec, configuration };
+  return { ...spec, configuration: { ...spec.configuration, encryptedHoneycombApiKey: new Uint8Array() } };
 }
