@@ -8,7 +8,7 @@ import { type IdSource, uuidv7Source } from "./domain/ids.ts";
 import { secretBox } from "./domain/tokens/seal.ts";
 import { ensureFounded } from "./first-start.ts";
 import { createHandler } from "./http/handler.ts";
-import { type Listener, listen } from "./http/listener.ts";
+import { listen } from "./http/listener.ts";
 import { healthEndpoints } from "./http/plain.ts";
 import { scrapeEndpoint } from "./http/scrape.ts";
 import { createLog } from "./log.ts";
@@ -45,70 +45,70 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const newId = overrides.newId ?? uuidv7Source(clock);
   const log = overrides.log ?? createLog(config.logLevel, false);
   const files = openDataDir(config.dataDir);
+  // Undone in reverse, on the way out of a start that failed and at the end of a run alike.
+  await using undo = new AsyncDisposableStack();
   const store = openSqliteStore({ file: files.database, codecs: runnerCodecs, role: "server" });
-  try {
-    const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
-    const shutdown = new AbortController();
-    const registry = new RunnerRegistry({ store, clock, settings: config.leases, log });
-    const cleanup = new Cleanup({ leases: store.leases, registry, settings: config.leases, clock, log });
-    const upkeep = new Upkeep({ registry, cleanup, tokens: store.tokens, clock, log });
-    await upkeep.run();
-    const rpc = createRpc({
-      registry,
-      health: {
-        serving: () => !shutdown.signal.aborted,
-        onChange(listener) {
-          shutdown.signal.addEventListener("abort", listener);
-          return () => shutdown.signal.removeEventListener("abort", listener);
-        },
+  undo.defer(() => store.close());
+  const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
+  const shutdown = new AbortController();
+  const registry = new RunnerRegistry({ store, clock, settings: config.leases, log });
+  const cleanup = new Cleanup({ leases: store.leases, registry, settings: config.leases, clock, log });
+  const upkeep = new Upkeep({ registry, cleanup, tokens: store.tokens, clock, log });
+  undo.defer(() => upkeep.stop());
+  await upkeep.run();
+  const rpc = createRpc({
+    registry,
+    health: {
+      serving: () => !shutdown.signal.aborted,
+      onChange(listener) {
+        shutdown.signal.addEventListener("abort", listener);
+        return () => shutdown.signal.removeEventListener("abort", listener);
       },
-      reflection: config.reflection,
-      store,
-      clock,
-      newId,
-      secrets: secretBox(files.serverKey),
-      log,
-    });
-    const listener = await listen({
-      host: config.host,
-      port: config.port,
-      limits: config.limits,
-      ...(config.tls && {
-        tls: { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) },
-      }),
-      handler: createHandler({
-        routes: rpc.routes,
-        ...rpc.options,
-        readMaxBytes: config.limits.messageBytes,
-        shutdownSignal: shutdown.signal,
-        cors: { origins: config.corsOrigins },
-        plain: {
-          ...healthEndpoints(() =>
-            shutdown.signal.aborted ? { ready: false, reason: "shutting down" } : { ready: true },
-          ),
-          "/metrics/runners": scrapeEndpoint((token) => runnerMetrics({ store, registry, clock }, token)),
-        },
-        onError: (error, path) => log.error({ err: error, path }, "internal error"),
-      }),
-      onConnectionError: (error, address) => log.debug({ err: error, address }, "connection failed"),
-    });
-    log.info({ url: listener.url, dataDir: config.dataDir }, "serving");
-    return { url: listener.url, adminToken, close: once(() => stop(listener)) };
-
-    async function stop(running: Listener): Promise<void> {
+    },
+    reflection: config.reflection,
+    store,
+    clock,
+    newId,
+    secrets: secretBox(files.serverKey),
+    log,
+  });
+  const listener = await listen({
+    host: config.host,
+    port: config.port,
+    limits: config.limits,
+    ...(config.tls && {
+      tls: { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) },
+    }),
+    handler: createHandler({
+      routes: rpc.routes,
+      ...rpc.options,
+      readMaxBytes: config.limits.messageBytes,
+      shutdownSignal: shutdown.signal,
+      cors: { origins: config.corsOrigins },
+      plain: {
+        ...healthEndpoints(() =>
+          shutdown.signal.aborted ? { ready: false, reason: "shutting down" } : { ready: true },
+        ),
+        "/metrics/runners": scrapeEndpoint((token) => runnerMetrics({ store, registry, clock }, token)),
+      },
+      onError: (error, path) => log.error({ err: error, path }, "internal error"),
+    }),
+    onConnectionError: (error, address) => log.debug({ err: error, address }, "connection failed"),
+  });
+  undo.defer(async () => {
+    const { forced } = await listener.close(config.shutdownDeadlineMs);
+    log.info({ forced }, "stopped");
+  });
+  log.info({ url: listener.url, dataDir: config.dataDir }, "serving");
+  const running = undo.move();
+  let closing: Promise<void> | undefined;
+  return {
+    url: listener.url,
+    adminToken,
+    close() {
       shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
-      await upkeep.stop();
-      const { forced } = await running.close(config.shutdownDeadlineMs);
-      await store.close();
-      log.info({ forced }, "stopped");
-    }
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
-}
-
-function once(work: () => Promise<void>): () => Promise<void> {
-  let done: Promise<void> | undefined;
-  return () => (done ??= work());
+      closing ??= running.disposeAsync();
+      return closing;
+    },
+  };
 }
