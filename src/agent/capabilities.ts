@@ -17,6 +17,8 @@ export function parseCapability(text: string): number | null {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   const name = text.toUpperCase().replaceAll("-", "_");
   const short = name.startsWith(prefix) ? name.slice(prefix.length) : name;
-  const found = Object.entries(RunnerCapability).find(([key, value]) => key === short && typeof value === "number");
+  const found = Object.entries(RunnerCapability).find(
+    ([key, value]) => key === short && typeof value === "number",
+  );
   return found === undefined || found[1] === 0 ? null : Number(found[1]);
 }

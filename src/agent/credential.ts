@@ -43,7 +43,8 @@ export function writeCredential(files: StateFiles, credential: Credential): void
  */
 export function exchangeKey(files: StateFiles, exchangeTokenHash: string): string {
   const noted = parse(files.read(exchangeFile) ?? "");
-  if (noted.exchangeTokenHash === exchangeTokenHash && isKey(noted.idempotencyKey)) return noted.idempotencyKey;
+  if (noted.exchangeTokenHash === exchangeTokenHash && isKey(noted.idempotencyKey))
+    return noted.idempotencyKey;
   const idempotencyKey = randomUUID();
   files.write(exchangeFile, `${JSON.stringify({ exchangeTokenHash, idempotencyKey }, null, 2)}\n`);
   return idempotencyKey;

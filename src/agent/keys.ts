@@ -31,7 +31,8 @@ function parse(files: StateFiles, pem: string): AgentKeys {
     if (privateKey.asymmetricKeyType !== "x25519") throw new Error("not an X25519 key");
     return { privateKey, publicKey: rawPublicKey(privateKey) };
   } catch {
-    const why = "it is no X25519 private key; restore it, or remove it for a new one (secrets sealed to it are lost)";
+    const why =
+      "it is no X25519 private key; restore it, or remove it for a new one (secrets sealed to it are lost)";
     throw unusable(files.path(privateKeyFile), why);
   }
 }

@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import { agentEnd, AgentEndError } from "./end.ts";
+import { AgentEndError, agentEnd } from "./end.ts";
 
 const busy = 5; // SQLITE_BUSY, https://sqlite.org/rescode.html
 

@@ -11,7 +11,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { agentEnd, AgentEndError } from "./end.ts";
+import { AgentEndError, agentEnd } from "./end.ts";
 
 /** What one agent keeps between its processes: small secret files in a folder of its own, for its user only. */
 export class StateFiles {

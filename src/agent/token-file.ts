@@ -19,7 +19,10 @@ export function readTokenFile(path: string): string | null {
   for (const [kind, prefix] of Object.entries(tokenPrefixes)) {
     if (!text.startsWith(`${prefix}_`)) continue;
     if (kind !== "exchange") {
-      throw unusable(path, "it holds an access token; what CreateRunner or CreateRunnerToken answers is needed");
+      throw unusable(
+        path,
+        "it holds an access token; what CreateRunner or CreateRunnerToken answers is needed",
+      );
     }
     if (tokenKind(text) === null) throw unusable(path, "the exchange token in it is incomplete or mistyped");
   }
