@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
+import { DAY_MS } from "../domain/leases/settings.ts";
 import { usableToken } from "../domain/tokens/access-token.ts";
 import type { TokenStore } from "../store/store.ts";
 import { Chore } from "./chore.ts";
@@ -13,6 +14,10 @@ import type { RunnerRegistry } from "./registry.ts";
 const keepAliveMs = 20_000;
 /** How often "last seen" goes to disk, in milliseconds. */
 const saveSeenMs = 30_000;
+/** How often tokens that ended long ago are forgotten, in milliseconds. */
+const forgetEveryMs = 60 * 60 * 1000;
+/** How long a token that ended is remembered, so that its bearer is told why it is refused, in milliseconds. */
+const endedTokensKeptMs = 90 * DAY_MS;
 /** How often the load is measured, and revocations from outside are looked for, in milliseconds. */
 const lookMs = 1_000;
 
@@ -47,6 +52,9 @@ export class Upkeep implements Lifecycle {
         await this.#noticeRevocations();
       }),
       new Chore(cleanupEveryMs, clock, () => cleanup.sweep()),
+      new Chore(forgetEveryMs, clock, async () => {
+        while ((await tokens.forgetEnded(clock.now() - endedTokensKeptMs)) > 0);
+      }),
       new Chore(saveSeenMs, clock, () => registry.saveLastSeen()),
       new Chore(keepAliveMs, clock, async () => {
         for (const watcher of registry.watchers.all()) watcher.tell("keep_alive");

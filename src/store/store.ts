@@ -133,6 +133,11 @@ export interface TokenStore {
   /** Newest first, revoked ones included: those of users and service accounts, or of one subject. */
   listAccessTokens(organizationId: string, subjectId?: string): Promise<readonly AccessToken[]>;
   /**
+   * Forgets tokens that ended before a time, some hundred of them: they answer "unknown" from then on.
+   * @returns how many; call again while there are any
+   */
+  forgetEnded(before: number): Promise<number>;
+  /**
    * The runners that had a token revoked at or after a time; `cutOff` are those that no live one is left to.
    */
   runnersRevokedSince(since: number): Promise<readonly { runnerId: string; cutOff: boolean }[]>;

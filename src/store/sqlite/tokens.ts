@@ -8,6 +8,9 @@ import { accessTokens, exchangeTokens, runners } from "./schema.ts";
 import { columnPlaceholders } from "./statements.ts";
 import { accessTokenFromRow, accessTokenRow, exchangeTokenRow } from "./token-rows.ts";
 
+/** Rows that one commit deletes at most, so that calls get their turn in between. */
+const forgottenAtOnce = 500;
+
 export function tokenStore(connection: Connection, commits: CommitQueue): TokenStore {
   const selectAccess = connection
     .select()
@@ -121,6 +124,16 @@ export function tokenStore(connection: Connection, commits: CommitQueue): TokenS
           : listOfSubject.all({ organizationId, subjectId });
       return rows.map(accessTokenFromRow);
     },
+    forgetEnded: (before) =>
+      commits.run(() => {
+        const batch = sql`LIMIT ${forgottenAtOnce}`;
+        const exchanged = connection.run(sql`DELETE FROM exchange_tokens WHERE hash IN
+          (SELECT hash FROM exchange_tokens WHERE expires_at < ${before} ${batch})`);
+        const ended = connection.run(sql`DELETE FROM access_tokens WHERE id IN
+          (SELECT id FROM access_tokens WHERE (revoked_at < ${before} OR expires_at < ${before})
+          AND id NOT IN (SELECT access_token_id FROM exchange_tokens WHERE access_token_id IS NOT NULL) ${batch})`);
+        return exchanged.changes + ended.changes;
+      }),
     async runnersRevokedSince(since) {
       const liveTokens = sql<number>`(SELECT count(*) FROM access_tokens AS other
         WHERE other.organization_id = ${accessTokens.organizationId}
