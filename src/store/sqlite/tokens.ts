@@ -135,9 +135,10 @@ export function tokenStore(connection: Connection, commits: CommitQueue): TokenS
         return exchanged.changes + ended.changes;
       }),
     async runnersRevokedSince(since) {
+      // Written out: in a query of one table Drizzle leaves its name away, and the columns would be those of `other`.
       const liveTokens = sql<number>`(SELECT count(*) FROM access_tokens AS other
-        WHERE other.organization_id = ${accessTokens.organizationId}
-        AND other.subject_id = ${accessTokens.subjectId} AND other.revoked_at IS NULL)`;
+        WHERE other.organization_id = access_tokens.organization_id
+        AND other.subject_id = access_tokens.subject_id AND other.revoked_at IS NULL)`;
       const rows = connection
         .selectDistinct({ runnerId: accessTokens.subjectId, live: liveTokens })
         .from(accessTokens)
