@@ -5,6 +5,7 @@ import { sql } from "drizzle-orm";
 import { type BetterSQLite3Database, drizzle } from "drizzle-orm/better-sqlite3";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { readMigrationFiles } from "drizzle-orm/migrator";
+import { sqliteCode } from "./failures.ts";
 import * as schema from "./schema.ts";
 
 /** A typed connection; `$client` is the driver's. */
@@ -55,7 +56,7 @@ export function openConnection(file: string, mode: "create" | "existing"): Conne
     return connection;
   } catch (error) {
     client.close();
-    if (error instanceof Database.SqliteError && error.code === "SQLITE_NOTADB") {
+    if (sqliteCode(error) === "SQLITE_NOTADB") {
       throw new UnusableDatabaseError(`${file} is not a database`);
     }
     throw error;
