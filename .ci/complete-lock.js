@@ -1,4 +1,5 @@
-// Repairs package-lock.json after `npm install`: `node .ci/complete-lock.js`. CI fails when it would change anything.
+// Repairs package-lock.json after `npm install`: `node .ci/complete-lock.js`. With `--check`, as CI runs it, it changes
+// nothing and fails when it would have to.
 //
 // 1. npm drops an optional package from the lock when the registry that it asks does not have it, as mirrors often do
 //    not for foreign platforms, and `npm ci` then refuses the lock as out of step. The entries need no more than what
@@ -8,12 +9,35 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
 const file = new URL("../package-lock.json", import.meta.url);
-const systems = ["aix", "android", "darwin", "freebsd", "linux", "netbsd", "openbsd", "openharmony", "sunos", "win32"];
-const processors = ["arm64", "arm", "ia32", "loong64", "mips64el", "ppc64", "riscv64", "s390x", "wasm32", "x64"];
+const systems = [
+  "aix",
+  "android",
+  "darwin",
+  "freebsd",
+  "linux",
+  "netbsd",
+  "openbsd",
+  "openharmony",
+  "sunos",
+  "win32",
+];
+const processors = [
+  "arm64",
+  "arm",
+  "ia32",
+  "loong64",
+  "mips64el",
+  "ppc64",
+  "riscv64",
+  "s390x",
+  "wasm32",
+  "x64",
+];
 
 const shipsBinaries = ["better-sqlite3"];
 
-const lock = JSON.parse(readFileSync(file, "utf8"));
+const before = readFileSync(file, "utf8");
+const lock = JSON.parse(before);
 const added = [];
 for (const entry of Object.values(lock.packages)) {
   for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
@@ -36,8 +60,12 @@ for (const name of shipsBinaries) {
   entry.gypfile = false;
 }
 lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1)));
-writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`);
-process.stdout.write(`${added.length} packages added\n${added.map((name) => `  ${name}\n`).join("")}`);
+const completed = `${JSON.stringify(lock, null, 2)}\n`;
+const incomplete = completed !== before;
+if (process.argv.includes("--check")) process.exitCode = incomplete ? 1 : 0;
+else writeFileSync(file, completed);
+process.stdout.write(`package-lock.json ${incomplete ? "was incomplete" : "is complete"}\n`);
+for (const name of added) process.stdout.write(`  left out by npm: ${name}\n`);
 
 /** The `os`, `cpu` and `libc` that a name such as `@swc/core-linux-arm64-musl` tells. */
 function platformOf(name) {
