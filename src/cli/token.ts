@@ -21,6 +21,7 @@ Works on the database of this machine, beside a running server or without one; t
 Examples:
   rollcall token create --description "ci" --read-only --days 30
   rollcall token list --output json
+  rollcall token list --runner 019ab3c2-5d11-7c44-9c1e-3f0b7a2e6d10
   rollcall token revoke 019ab3c2-6f0e-7a10-8d2b-5a4f1c7e9b00
 `;
 
@@ -61,11 +62,15 @@ export function tokenCommand(terminal: Terminal): Command {
     addSettings(new Command("list").description("list tokens, newest first; never their secrets"), [
       "data-dir",
     ])
+      .option("--runner <ID>", "the tokens of this runner instead of those of people and services")
       .option("--output <FORMAT>", "table or json", "table")
       .addHelpText("after", about)
       .action((options: ListOptions) =>
         withAdmin(options, terminal, async (store, admin) => {
-          const tokens = await store.tokens.listAccessTokens(admin.organizationId);
+          const tokens = await store.tokens.listAccessTokens(
+            admin.organizationId,
+            options.runner?.toLowerCase(),
+          );
           terminal.print(options.output === "json" ? asJson(tokens) : tokenTable(tokens));
         }),
       ),
@@ -91,7 +96,7 @@ export function tokenCommand(terminal: Terminal): Command {
 
 type TokenOptions = Record<string, string>;
 type CreateOptions = TokenOptions & { description: string; readOnly?: boolean; days?: string };
-type ListOptions = TokenOptions & { output: string };
+type ListOptions = TokenOptions & { output: string; runner?: string };
 
 async function withAdmin(
   options: Record<string, unknown>,
