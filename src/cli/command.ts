@@ -3,6 +3,7 @@ import { ConfigError } from "../config.ts";
 import { DomainError } from "../domain/errors.ts";
 import { DatabaseInUseError } from "../store/sqlite/lock.ts";
 import { UnusableDatabaseError } from "../store/sqlite/open.ts";
+import { agentCommand } from "./agent.ts";
 import { configCommand } from "./config.ts";
 import { serveCommand } from "./serve.ts";
 import { staleCommand } from "./stale.ts";
@@ -14,6 +15,7 @@ export async function runCommand(words: readonly string[], terminal: Terminal): 
   const program = new Command("rollcall")
     .description("Self-hosted control plane for runners, speaking the gitpod.v1 API.")
     .addCommand(serveCommand(terminal))
+    .addCommand(agentCommand(terminal))
     .addCommand(tokenCommand(terminal))
     .addCommand(staleCommand(terminal))
     .addCommand(configCommand(terminal))

@@ -14,9 +14,10 @@ describe("help", () => {
     ["rollcall", ["--help"]],
     ...["serve", "agent", "token", "stale", "config"].map((name) => [name, [name, "--help"]] as const),
     ...["create", "list", "revoke"].map((name) => [`token ${name}`, ["token", name, "--help"]] as const),
-  ] as const)("of %s has examples", async (_name, words) => {
+  ] as const)("of %s has examples", async (name, words) => {
     const { code, stdout, stderr } = await runCommand(words);
     expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain(name === "rollcall" ? "Usage: rollcall " : `Usage: rollcall ${name} `);
     expect(stdout).toMatch(/Examples?:\n {2}\S*rollcall|Examples?:\n {2}ROLLCALL/);
   });
 });
