@@ -71,8 +71,10 @@ export class Upkeep implements Lifecycle {
     if (this.#stopped) return;
     this.#stopped = true;
     clearTimeout(this.#timer);
-    this.#load.stop();
     await this.#beating;
+    // A lapse that a reader found a moment ago must not be forgotten: the next run would show the runner as live.
+    await this.beat();
+    this.#load.stop();
     const closing = new DomainError("unavailable", "the server is shutting down", { retryAfterMs: lookMs });
     for (const watcher of this.#options.registry.watchers.all()) watcher.end(closing);
     await this.#options.registry.saveLastSeen();
@@ -107,10 +109,10 @@ export class Upkeep implements Lifecycle {
     const { registry, tokens, clock } = this.#options;
     const changes = tokens.outsideChanges();
     if (changes === this.#outsideChanges) return;
-    this.#outsideChanges = changes;
-    const from = this.#revocationsFrom;
     // A little overlap: the clocks of two processes are read at different moments.
-    this.#revocationsFrom = clock.now() - 10_000;
+    const lately = clock.now() - 10_000;
+    // The wall clock may have been set back since the last look.
+    const from = Math.min(this.#revocationsFrom, lately);
     for (const { runnerId, cutOff } of await tokens.runnersRevokedSince(from)) {
       if (cutOff) await registry.cutOff(runnerId);
       for (const watcher of registry.watchers.of(runnerId)) {
@@ -121,5 +123,8 @@ export class Upkeep implements Lifecycle {
         }
       }
     }
+    // Only now: what failed halfway is looked for again.
+    this.#outsideChanges = changes;
+    this.#revocationsFrom = lately;
   }
 }
