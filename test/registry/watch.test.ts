@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
 import { RunnerPhase, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { besideServer } from "../support/database.ts";
 import { refusal } from "../support/refusal.ts";
 import { startTestServer, type TestServer, type TestServerOptions } from "../support/server.ts";
 import { change, eventually, live, realClock, setPhase, statusOf } from "./fixture.ts";
@@ -115,6 +116,22 @@ test("a token that another process revokes ends lease and stream within about a 
   await setPhase(server, bystander.id, RunnerPhase.INACTIVE);
   expect(await others).toMatchObject({ case: "wanted" });
   other.close();
+});
+
+test("a revocation is noticed after the wall clock was set back, too", async () => {
+  await start();
+  const agent = await live(server);
+  const watch = agent.watch();
+  const ended = watch.ended();
+  await agent.renew();
+  server.clock.step(-3_600_000);
+  await besideServer(server.config.dataDir, async ({ accounts, tokens }) => {
+    const organizationId = (await accounts.first())?.organization.id ?? "";
+    const [token] = await tokens.listAccessTokens(organizationId, agent.id);
+    await tokens.revokeAccessToken(organizationId, token?.id ?? "", server.clock.now());
+  });
+  server.clock.advance(1_000);
+  expect(await refusal(Promise.reject(await ended))).toMatchObject({ reason: "TOKEN_REVOKED" });
 });
 
 test("a server that shuts down ends streams with an error that agents retry", async () => {
