@@ -65,7 +65,11 @@ function compare(runner: SimRunner, phase: RunnerPhase, stampWall: number, grace
     const overdue = Date.now() > deadlineWall + graceMs + 1_000;
     return phase === RunnerPhase.ACTIVE && overdue ? "stillShownAlive" : null;
   }
-  if (phase !== RunnerPhase.ACTIVE) return stampWall < deadlineWall ? "falselyLapsed" : "rightlyLapsed";
+  if (phase !== RunnerPhase.ACTIVE) {
+    // It may have come back while the page was on its way: then the renewal before counts.
+    const cameBack = stampWall >= runner.sentBeforeWall + runner.leaseMs && stampWall <= runner.ackedWall;
+    return stampWall >= deadlineWall || cameBack ? "rightlyLapsed" : "falselyLapsed";
+  }
   if (stampWall <= runner.liveSinceWall + stampSlackMs) return null;
   return runner.wasSilentTooLong ? "rightlyLapsed" : "falselyLapsedMeanwhile";
 }

@@ -34,6 +34,10 @@ export class SimRunner {
   leaseMs = 0;
   /** When the last acknowledged renewal was sent; 0: none was. Its lease cannot end sooner than counted from here. */
   sentWall = 0;
+  /** The same of the acknowledged renewal before that one. */
+  sentBeforeWall = 0;
+  /** When the last acknowledgement arrived. */
+  ackedWall = 0;
   /** When this runner's first renewal was acknowledged. */
   liveSinceWall = 0;
   /** Whether the time between two acknowledged renewals ever was longer than the lease. */
@@ -84,8 +88,10 @@ export class SimRunner {
       this.#generation = reply.generation;
       this.#revision = reply.wanted?.revision ?? this.#revision;
       this.leaseMs = reply.lease ? durationMs(reply.lease) : 0;
+      this.sentBeforeWall = this.sentWall;
       this.sentWall = sentWall;
-      this.liveSinceWall ||= Date.now();
+      this.ackedWall = Date.now();
+      this.liveSinceWall ||= this.ackedWall;
       this.#again(reply.renewAfter ? durationMs(reply.renewAfter) : 0);
     } catch (error) {
       this.#failed(error);
