@@ -27,7 +27,7 @@ const longestReason = 400;
  * @throws Error that says how it ended (status, signal, time) with the last line that it printed
  */
 export async function runShellCommand(run: CommandRun): Promise<void> {
-  run.signal.throwIfAborted();
+  if (run.signal.aborted) throw new Error("was stopped");
   const posix = process.platform !== "win32";
   const child = spawn(run.line, {
     shell: true,

@@ -5,6 +5,7 @@ import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
 import { type RefusalReason, refusals } from "../domain/leases/refusal.ts";
 import { type AgentEnd, agentEnd, type EndKind, exitCodes } from "./end.ts";
+import { messageOf } from "./thrown.ts";
 
 /** What a failed call means for the agent; `why` is for the log. */
 export type Failure =
@@ -54,10 +55,8 @@ function retryAfterMs(failed: ConnectError): number {
 
 /** TLS and socket errors name their trouble only in the cause. */
 function causeOf(failed: ConnectError): string {
-  const { cause } = failed;
-  if (!(cause instanceof Error) || cause.message === "" || failed.rawMessage.includes(cause.message))
-    return "";
-  return ` (${cause.message})`;
+  const message = failed.cause === undefined ? "" : messageOf(failed.cause);
+  return message === "" || failed.rawMessage.includes(message) ? "" : ` (${message})`;
 }
 
 function isRefusal(reason: string): reason is RefusalReason {

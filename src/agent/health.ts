@@ -1,4 +1,5 @@
 import type { Live } from "./live.ts";
+import { messageOf } from "./thrown.ts";
 
 /** Asks the health hook, one question at a time, beside the renewals: a slow check must not make a lease lapse. */
 export class HealthProbe {
@@ -35,7 +36,7 @@ export class HealthProbe {
       condition.set("health", null);
     } catch (error) {
       if (life.aborted) return;
-      condition.set("health", `health check: ${error instanceof Error ? error.message : String(error)}`);
+      condition.set("health", `health check: ${messageOf(error)}`);
     }
   }
 }

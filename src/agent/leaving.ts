@@ -3,6 +3,7 @@ import type { WindDown } from "../../gen/rollcall/v1/agent_pb.js";
 import { Backoff } from "./backoff.ts";
 import { readFailure } from "./failure.ts";
 import type { Live } from "./live.ts";
+import { messageOf } from "./thrown.ts";
 import { linked } from "./waiting.ts";
 
 const usualWindDownMs = 60_000;
@@ -20,7 +21,7 @@ export async function runWindDown(live: Live, wish: WindDown): Promise<string | 
     await hooks.onWindDown(remainingMs, controller.signal);
     return null;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   } finally {
     controller.abort();
     release();

@@ -2,6 +2,7 @@ import { Backoff } from "./backoff.ts";
 import type { Condition } from "./condition.ts";
 import type { AgentLog } from "./log.ts";
 import type { AgentHooks } from "./options.ts";
+import { messageOf } from "./thrown.ts";
 import type { Time } from "./time.ts";
 import type { AgentTiming } from "./timing.ts";
 import { Bell, pause } from "./waiting.ts";
@@ -98,7 +99,7 @@ export class SpecApplier {
       await this.#deps.apply?.(wanted, signal);
       return null;
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       return `applying spec revision ${wanted.revision}: ${why}`;
     }
   }
