@@ -83,16 +83,26 @@ export function agentCommand(terminal: Terminal): Command {
     .addOption(
       new Option("--capability <NAME>", "what the runner can do; repeatable")
         .argParser(capability)
-        .default([]),
+        .default([], "none"),
     )
     .option("--region <NAME>", "where the runner runs, in its provider's words", region)
     .addOption(
-      new Option("--info <KEY=VALUE>", "fact for people and tools; repeatable").argParser(info).default([]),
+      new Option("--info <KEY=VALUE>", "fact for people and tools; repeatable")
+        .argParser(info)
+        .default([], "none"),
     )
     .option("--on-spec <CMD>", "command that puts a wanted spec into force")
-    .option("--on-spec-timeout <SECONDS>", "how long it may take", seconds, seconds("60"))
+    .addOption(
+      new Option("--on-spec-timeout <SECONDS>", "how long it may take")
+        .argParser(seconds)
+        .default(60_000, "60"),
+    )
     .option("--health <CMD>", "command that fails while the runner is not well, run with every renewal")
-    .option("--health-timeout <SECONDS>", "how long it may take", seconds, seconds("10"))
+    .addOption(
+      new Option("--health-timeout <SECONDS>", "how long it may take")
+        .argParser(seconds)
+        .default(10_000, "10"),
+    )
     .option("--on-wind-down <CMD>", "command that finishes what runs here, before the runner is deleted")
     .addOption(
       new Option("--log-level <LEVEL>", "what to log")
