@@ -6,7 +6,7 @@ import type { Runner } from "../domain/runners/runner.ts";
 import { allOffline, planStale } from "../registry/cleanup.ts";
 import { runnerCodecs } from "../rpc/messages/runner.ts";
 import { openSqliteStore } from "../store/sqlite/store.ts";
-import { addSettings, readConfig } from "./settings.ts";
+import { addSettings, outputOption, readConfig } from "./settings.ts";
 import { asTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -25,7 +25,7 @@ export function staleCommand(terminal: Terminal): Command {
     new Command("stale").description("list runners that have been offline for long, with a countdown"),
     ["data-dir", "stale-after", "remove-stale-after"],
   )
-    .option("--output <FORMAT>", "table or json", "table")
+    .addOption(outputOption())
     .addHelpText("after", about)
     .action(async (options: Record<string, string>) => {
       const { dataDir, leases } = readConfig(options, terminal);

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { databaseFile } from "../data-dir.ts";
 import { Principal } from "../domain/access/principal.ts";
 import { systemClock } from "../domain/clock.ts";
@@ -9,7 +9,7 @@ import { mintToken } from "../domain/tokens/token.ts";
 import { runnerCodecs } from "../rpc/messages/runner.ts";
 import { openSqliteStore } from "../store/sqlite/store.ts";
 import type { Store, User } from "../store/store.ts";
-import { addSettings, readConfig } from "./settings.ts";
+import { addSettings, outputOption, readConfig } from "./settings.ts";
 import { asTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -36,7 +36,7 @@ export function tokenCommand(terminal: Terminal): Command {
     ])
       .option("--description <TEXT>", "what it is for", "")
       .option("--read-only", "allow only methods that change nothing")
-      .option("--days <DAYS>", "expires after so many days (default: never)")
+      .option("--days <DAYS>", "expires after so many days (default: never)", wholeDays)
       .addHelpText("after", about)
       .action((options: CreateOptions) =>
         withAdmin(options, terminal, async (store, admin) => {
@@ -52,7 +52,7 @@ export function tokenCommand(terminal: Terminal): Command {
             readOnly: options.readOnly === true,
             creator: { id: admin.id, principal: Principal.USER },
             createdAt: now,
-            expiresAt: options.days === undefined ? null : now + wholeDays(options.days) * dayMs,
+            expiresAt: options.days === undefined ? null : now + options.days * dayMs,
           });
           terminal.print(secret);
         }),
@@ -63,7 +63,7 @@ export function tokenCommand(terminal: Terminal): Command {
       "data-dir",
     ])
       .option("--runner <ID>", "the tokens of this runner instead of those of people and services")
-      .option("--output <FORMAT>", "table or json", "table")
+      .addOption(outputOption())
       .addHelpText("after", about)
       .action((options: ListOptions) =>
         withAdmin(options, terminal, async (store, admin) => {
@@ -95,7 +95,7 @@ export function tokenCommand(terminal: Terminal): Command {
 }
 
 type TokenOptions = Record<string, string>;
-type CreateOptions = TokenOptions & { description: string; readOnly?: boolean; days?: string };
+type CreateOptions = TokenOptions & { description: string; readOnly?: boolean; days?: number };
 type ListOptions = TokenOptions & { output: string; runner?: string };
 
 async function withAdmin(
@@ -118,7 +118,7 @@ async function withAdmin(
 function wholeDays(text: string): number {
   const days = Number(text);
   if (!/^\d{1,5}$/.test(text) || days < 1) {
-    throw new DomainError("invalid", `--days must be a whole number from 1, not "${text}"`);
+    throw new InvalidArgumentError("It must be a whole number from 1 to 99999.");
   }
   return days;
 }
