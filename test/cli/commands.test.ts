@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { runCommand } from "../support/command.ts";
+import { runInProcess } from "../support/command-in-process.ts";
 import { postJson } from "../support/http.ts";
 import { startTestServer } from "../support/server.ts";
 
@@ -15,7 +16,7 @@ describe("help", () => {
     ...["serve", "agent", "token", "stale", "config"].map((name) => [name, [name, "--help"]] as const),
     ...["create", "list", "revoke"].map((name) => [`token ${name}`, ["token", name, "--help"]] as const),
   ] as const)("of %s has examples", async (name, words) => {
-    const { code, stdout, stderr } = await runCommand(words);
+    const { code, stdout, stderr } = await runInProcess(words);
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toContain(name === "rollcall" ? "Usage: rollcall " : `Usage: rollcall ${name} `);
     expect(stdout).toMatch(/Examples?:\n {2}\S*rollcall|Examples?:\n {2}ROLLCALL/);
@@ -34,7 +35,7 @@ test("wrong settings are all named at once", async () => {
     "--renew-interval",
     "0",
   ];
-  const { code, stdout, stderr } = await runCommand([...words, "--provider-timing", "MOON=1/2"], {
+  const { code, stdout, stderr } = await runInProcess([...words, "--provider-timing", "MOON=1/2"], {
     ROLLCALL_ADMIN_TOKEN: "short",
   });
   expect([code, stdout]).toEqual([2, ""]);
@@ -43,19 +44,33 @@ test("wrong settings are all named at once", async () => {
   }
 });
 
-test.each([[["frobnicate"]], [["serve", "--no-such-flag"]], [["token", "revoke"]]])(
-  "wrong words are refused: %j",
-  async (words) => {
-    expect((await runCommand(words)).code).toBe(2);
-  },
-);
+test.each(
+  [
+    "frobnicate",
+    "serve --no-such-flag",
+    "serve extra",
+    "token revoke",
+    "token create --days 0",
+    "token create --days 1.5",
+    "token create --days soon",
+    "token list --output yaml",
+    "stale --output yaml",
+  ].map((line) => [line]),
+)("wrong words are refused: %s", async (line) => {
+  const { code, stdout, stderr } = await runInProcess(line.split(" "));
+  expect([code, stdout]).toEqual([2, ""]);
+  expect(stderr).toMatch(/^error: /);
+});
 
 test("config shows what would be used, without the secret; flags win over the environment", async () => {
-  const { code, stdout } = await runCommand(["config", "--port", "1234", "--provider-timing", "GCP=60/30"], {
-    ROLLCALL_PORT: "4321",
-    ROLLCALL_HOST: "0.0.0.0",
-    ROLLCALL_ADMIN_TOKEN: "a-secret-token",
-  });
+  const { code, stdout } = await runInProcess(
+    ["config", "--port", "1234", "--provider-timing", "GCP=60/30"],
+    {
+      ROLLCALL_PORT: "4321",
+      ROLLCALL_HOST: "0.0.0.0",
+      ROLLCALL_ADMIN_TOKEN: "a-secret-token",
+    },
+  );
   expect(code).toBe(0);
   expect(stdout).not.toContain("a-secret-token");
   expect(JSON.parse(stdout)).toMatchObject({
@@ -100,7 +115,7 @@ test("tokens made and revoked beside a running server count from the next call o
 });
 
 test("a tool on a folder without a server says what to do", async () => {
-  const { code, stderr } = await runCommand(["token", "list", "--data-dir", join(folder, "empty")]);
+  const { code, stderr } = await runInProcess(["token", "list", "--data-dir", join(folder, "empty")]);
   expect(code).toBe(1);
   expect(stderr).toContain("start the server once");
 });
