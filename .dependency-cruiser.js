@@ -91,7 +91,7 @@ export default {
       severity: "error",
       from: {
         path: "^(src|bench)/",
-        pathNot: "^src/(store/sqlite/|server[.]ts$|cli/(command|token|stale)[.]ts$)",
+        pathNot: "^src/(store/sqlite/|open-store[.]ts$)",
       },
       to: { path: "^src/store/[^/]+/" },
     },

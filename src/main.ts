@@ -22,7 +22,7 @@ const terminal: Terminal = {
   isTerminal: process.stderr.isTTY === true,
   stopRequested: () =>
     new Promise((resolve) => {
-      for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+      for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));
     }),
 };
 

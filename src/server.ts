@@ -12,13 +12,12 @@ import { listen } from "./http/listener.ts";
 import { healthEndpoints } from "./http/plain.ts";
 import { scrapeEndpoint } from "./http/scrape.ts";
 import { createLog } from "./log.ts";
+import { openStore } from "./open-store.ts";
 import { Cleanup } from "./registry/cleanup.ts";
 import { RunnerRegistry } from "./registry/registry.ts";
 import { Upkeep } from "./registry/upkeep.ts";
-import { runnerCodecs } from "./rpc/messages/runner.ts";
 import { createRpc } from "./rpc/routes.ts";
 import { runnerMetrics } from "./rpc/runner-metrics.ts";
-import { openSqliteStore } from "./store/sqlite/store.ts";
 
 /** What tests and programs that embed the server may put in place of the real thing. */
 export interface Overrides {
@@ -47,7 +46,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const files = openDataDir(config.dataDir);
   // Undone in reverse, on the way out of a start that failed and at the end of a run alike.
   await using undo = new AsyncDisposableStack();
-  const store = openSqliteStore({ file: files.database, codecs: runnerCodecs, role: "server" });
+  const store = openStore(files.database, "server");
   undo.defer(() => store.close());
   const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
   const shutdown = new AbortController();

@@ -3,9 +3,8 @@ import { databaseFile } from "../data-dir.ts";
 import { systemClock } from "../domain/clock.ts";
 import type { StaleRunner } from "../domain/leases/cleanup.ts";
 import type { Runner } from "../domain/runners/runner.ts";
+import { openStore } from "../open-store.ts";
 import { allOffline, planStale } from "../registry/cleanup.ts";
-import { runnerCodecs } from "../rpc/messages/runner.ts";
-import { openSqliteStore } from "../store/sqlite/store.ts";
 import { addSettings, outputOption, readConfig } from "./settings.ts";
 import { asTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
@@ -29,7 +28,7 @@ export function staleCommand(terminal: Terminal): Command {
     .addHelpText("after", about)
     .action(async (options: Record<string, string>) => {
       const { dataDir, leases } = readConfig(options, terminal);
-      const store = openSqliteStore({ file: databaseFile(dataDir), codecs: runnerCodecs, role: "tool" });
+      const store = openStore(databaseFile(dataDir), "tool");
       try {
         const nowMs = systemClock.now();
         const offline = await allOffline(store.leases, nowMs - leases.cleanup.staleAfterMs);

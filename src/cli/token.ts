@@ -6,8 +6,7 @@ import { DomainError } from "../domain/errors.ts";
 import { uuidv7Source } from "../domain/ids.ts";
 import type { AccessToken } from "../domain/tokens/access-token.ts";
 import { mintToken } from "../domain/tokens/token.ts";
-import { runnerCodecs } from "../rpc/messages/runner.ts";
-import { openSqliteStore } from "../store/sqlite/store.ts";
+import { openStore } from "../open-store.ts";
 import type { Store, User } from "../store/store.ts";
 import { addSettings, outputOption, readConfig } from "./settings.ts";
 import { asTable } from "./table.ts";
@@ -104,7 +103,7 @@ async function withAdmin(
   work: (store: Store, admin: User) => Promise<void>,
 ): Promise<void> {
   const { dataDir } = readConfig({ dataDir: options.dataDir as string | undefined }, terminal);
-  const store = openSqliteStore({ file: databaseFile(dataDir), codecs: runnerCodecs, role: "tool" });
+  const store = openStore(databaseFile(dataDir), "tool");
   try {
     const first = await store.accounts.first();
     if (first === null)

@@ -28,6 +28,11 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** The store cannot be opened; the message tells the operator why and what to do. */
+export class StoreRefusedError extends Error {
+  override readonly name: string = "StoreRefusedError";
+}
+
 /** A secret's hash and its life. */
 export interface NewExchangeToken {
   readonly hash: Uint8Array;

@@ -1,9 +1,10 @@
 import { existsSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
+import { StoreRefusedError } from "../store.ts";
 import { sqliteCode } from "./failures.ts";
 
 /** Another server holds the database. */
-export class DatabaseInUseError extends Error {
+export class DatabaseInUseError extends StoreRefusedError {
   override readonly name = "DatabaseInUseError";
 }
 

@@ -5,6 +5,7 @@ import { sql } from "drizzle-orm";
 import { type BetterSQLite3Database, drizzle } from "drizzle-orm/better-sqlite3";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { readMigrationFiles } from "drizzle-orm/migrator";
+import { StoreRefusedError } from "../store.ts";
 import { sqliteCode } from "./failures.ts";
 import * as schema from "./schema.ts";
 
@@ -12,7 +13,7 @@ import * as schema from "./schema.ts";
 export type Connection = BetterSQLite3Database<typeof schema> & { $client: Database.Database };
 
 /** The file cannot be used as this version's database; the message says why and what to do. */
-export class UnusableDatabaseError extends Error {
+export class UnusableDatabaseError extends StoreRefusedError {
   override readonly name = "UnusableDatabaseError";
 }
 
