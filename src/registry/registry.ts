@@ -7,9 +7,10 @@ import type { DurableChange, LeaseTransition, Renewal } from "../domain/leases/e
 import { LeaseState } from "../domain/leases/lease.ts";
 import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
 import type { LeaseSettings } from "../domain/leases/settings.ts";
-import { type DerivedStatus, deriveStatus } from "../domain/leases/status.ts";
+import { type DerivedStatus, deriveStatus, freshStatus } from "../domain/leases/status.ts";
 import type { LoadSample } from "../domain/leases/stretch.ts";
 import type { MetricSample } from "../domain/metrics/exposition.ts";
+import { RunnerKind } from "../domain/runners/enums.ts";
 import type { RunnerReportChange } from "../domain/runners/report.ts";
 import type { Runner } from "../domain/runners/runner.ts";
 import type { Store } from "../store/store.ts";
@@ -167,6 +168,8 @@ export class RunnerRegistry {
 
   /** The status of a runner as it is at this moment. */
   async observe(runner: Runner): Promise<DerivedStatus> {
+    // No process stands behind it: there is nothing to bootstrap, and nothing to hint at.
+    if (runner.kind === RunnerKind.LOCAL_CONFIGURATION) return freshStatus(runner);
     const { lease } = runner;
     const live = this.#engine.view(runner.id);
     const standing = live ?? (lease.generation === 0 ? null : { ...lease, incident: null });

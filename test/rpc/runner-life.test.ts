@@ -133,7 +133,7 @@ test("the server's own runner can be asked for, but neither made nor deleted", a
   expect(own.runners).toHaveLength(1);
   const runnerId = own.runners[0]?.runnerId ?? "";
   const { runner } = await runners().getRunner({ runnerId });
-  expect(runner?.kind).toBe(RunnerKind.LOCAL_CONFIGURATION);
+  expect(runner).toMatchObject({ kind: RunnerKind.LOCAL_CONFIGURATION, status: { message: "" } });
   const refused = { code: "failed_precondition", reason: "LOCAL_CONFIGURATION_IS_SERVER_MADE" };
   expect(await refusal(runners().deleteRunner({ runnerId, force: true }))).toMatchObject(refused);
   const another = { name: "another one", kind: RunnerKind.LOCAL_CONFIGURATION };
