@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
-import { listening, startCommand } from "../support/command.ts";
+import { type CommandProcess, listening, runCommand, startCommand } from "../support/command.ts";
 import { plainRequest, postJson } from "../support/http.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rollcall-cli-"));
@@ -71,6 +71,29 @@ test("a second server on the same data is refused, and does no harm", async () =
   expect(await statusFor(url, "a-token-of-mine")).toBe(200);
   first.process.kill("SIGTERM");
   expect(await first.exited).toBe(0);
+});
+
+test("a lost server key is said instead of replaced, and the server starts again once it is back", async () => {
+  const dir = dataDir("lost-key");
+  const words = ["serve", "--port", "0", "--data-dir", dir];
+  const stop = async (server: CommandProcess) => {
+    await listening(server);
+    server.process.kill("SIGTERM");
+    expect(await server.exited).toBe(0);
+  };
+  await stop(startCommand(words));
+  const key = join(dir, "server.key");
+  renameSync(key, join(folder, "backup"));
+  expect(await runCommand(words)).toEqual({
+    code: 1,
+    stdout: "",
+    stderr:
+      `rollcall: ${key} is gone, and the database holds secrets that only it can read; ` +
+      "restore it from your backup\n",
+  });
+  expect(existsSync(key)).toBe(false);
+  renameSync(join(folder, "backup"), key);
+  await stop(startCommand(words));
 });
 
 test("a port that is taken is said, with nothing left behind", async () => {

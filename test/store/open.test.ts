@@ -1,10 +1,22 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
-import { openDataDir } from "../../src/data-dir.ts";
+import { openDataDir, UnusableServerKeyError, writeSecretFile } from "../../src/data-dir.ts";
 import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
 import { DatabaseInUseError } from "../../src/store/sqlite/lock.ts";
 import { UnusableDatabaseError } from "../../src/store/sqlite/open.ts";
@@ -51,6 +63,7 @@ describe("one server a file", () => {
   });
 
   test("a second server in another process is refused with the same words, and exits 1", async () => {
+    openDataDir(dir);
     const first = open();
     const second = spawnSync(
       process.execPath,
@@ -153,9 +166,68 @@ describe("the data folder", () => {
     expect(openDataDir(join(dir, "other")).serverKey).not.toEqual(openDataDir(dir).serverKey);
   });
 
-  test.each(["", "short", "zz".repeat(32), "00".repeat(33)])("refuses %j as a server key", (text) => {
+  test.each(["", "short", "zz".repeat(32), "00".repeat(33)])("refuses %j as a server key", async (text) => {
     writeFileSync(join(dir, "server.key"), text);
-    expect(() => openDataDir(dir)).toThrow("server.key is not a server key: 64 hexadecimal digits");
-    expect(readFileSync(join(dir, "server.key"), "utf8")).toBe(text);
+    const key = join(dir, "server.key");
+    expect(() => openDataDir(dir)).toThrow(
+      `${key} is not a server key: 64 hexadecimal digits; remove it to have one made`,
+    );
+    expect(readFileSync(key, "utf8")).toBe(text);
+    await makeDatabase();
+    expect(() => openDataDir(dir)).toThrow(
+      `${key} is not a server key: 64 hexadecimal digits; restore it from your backup`,
+    );
+    expect(readFileSync(key, "utf8")).toBe(text);
+  });
+
+  test("makes no second key for a database that has one, opened or not", async () => {
+    openDataDir(dir);
+    // The file alone, as a kill leaves it right after the opening: what is in it is still beside it.
+    new Database(file).pragma("journal_mode = WAL");
+    rmSync(join(dir, "server.key"));
+    expect(() => openDataDir(dir)).toThrow(UnusableServerKeyError);
+    await makeDatabase();
+    expect(() => openDataDir(dir)).toThrow(UnusableServerKeyError);
+    expect(existsSync(join(dir, "server.key"))).toBe(false);
+  });
+
+  test("first starts at the same moment have the same key", async () => {
+    // A hundred folders, because two processes meet in one only now and then.
+    const script = `import { openDataDir } from ${JSON.stringify(new URL("../../src/data-dir.ts", import.meta.url))};
+      process.stdout.write("ready\\n");
+      process.stdin.once("data", () => {
+        for (let i = 0; i < 100; i++)
+          process.stdout.write(Buffer.from(openDataDir(process.argv[1] + "/" + i).serverKey).toString("hex") + "\\n");
+        process.exit();
+      });`;
+    const starts = Array.from({ length: 2 }, () =>
+      spawn(process.execPath, ["--input-type=module", "-e", script, dir], {
+        stdio: ["pipe", "pipe", "inherit"],
+      }),
+    );
+    await Promise.all(starts.map(({ stdout }) => once(stdout, "readable")));
+    for (const { stdin } of starts) stdin.write("go");
+    const [one = "", other] = await Promise.all(starts.map(({ stdout }) => text(stdout)));
+    expect(one.match(/^[0-9a-f]{64}$/gm)).toHaveLength(100);
+    expect(other).toBe(one);
+    expect(readdirSync(join(dir, "0")).sort()).toEqual(["rollcall.db", "server.key"]);
+  });
+
+  test("replaces a secret by a file of its own, readable by its user alone", () => {
+    const secret = join(dir, "secret");
+    const old = join(dir, "old");
+    writeFileSync(secret, "old", { mode: 0o644 });
+    linkSync(secret, old);
+    writeSecretFile(secret, "new");
+    expect([readFileSync(secret, "utf8"), mode(secret)]).toEqual(["new\n", "600"]);
+    // Never written over: a crash in the middle would leave neither of the two.
+    expect(readFileSync(old, "utf8")).toBe("old");
+    expect(readdirSync(dir).sort()).toEqual(["old", "secret"]);
+  });
+
+  test("leaves nothing of a secret that could not be placed", () => {
+    mkdirSync(join(dir, "taken"));
+    expect(() => writeSecretFile(join(dir, "taken"), "new")).toThrow();
+    expect(readdirSync(dir)).toEqual(["taken"]);
   });
 });
