@@ -85,9 +85,11 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       shutdownSignal: shutdown.signal,
       cors: { origins: config.corsOrigins },
       plain: {
-        ...healthEndpoints(() =>
-          shutdown.signal.aborted ? { ready: false, reason: "shutting down" } : { ready: true },
-        ),
+        ...healthEndpoints(async () => {
+          if (shutdown.signal.aborted) return { ready: false, reason: "shutting down" };
+          if (!(await store.healthy())) return { ready: false, reason: "the database does not answer" };
+          return { ready: true };
+        }),
         "/metrics/runners": scrapeEndpoint((token) => runnerMetrics({ store, registry, clock }, token)),
       },
       onError: (error, path) => log.error({ err: error, path }, "internal error"),

@@ -2,9 +2,8 @@ import { Command } from "commander";
 import { databaseFile } from "../data-dir.ts";
 import { systemClock } from "../domain/clock.ts";
 import type { StaleRunner } from "../domain/leases/cleanup.ts";
-import type { Runner } from "../domain/runners/runner.ts";
 import { openStore } from "../open-store.ts";
-import { allOffline, planStale } from "../registry/cleanup.ts";
+import { allOffline, type OfflineRecord, planStale } from "../registry/cleanup.ts";
 import { addSettings, outputOption, readConfig } from "./settings.ts";
 import { asTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
@@ -43,7 +42,7 @@ export function staleCommand(terminal: Terminal): Command {
     });
 }
 
-function table(stale: readonly StaleRunner[], runners: ReadonlyMap<string, Runner>): string {
+function table(stale: readonly StaleRunner[], runners: ReadonlyMap<string, OfflineRecord>): string {
   const rows = stale.map(({ runnerId, offlineSinceMs, removeInMs, held }) => [
     runnerId,
     new Date(offlineSinceMs).toISOString(),

@@ -1,5 +1,4 @@
 import type { Logger } from "pino";
-import { staleRemoval } from "../domain/access/runners.ts";
 import type { Clock } from "../domain/clock.ts";
 import { type CleanupPlan, planCleanup } from "../domain/leases/cleanup.ts";
 import type { LeaseSettings } from "../domain/leases/settings.ts";
@@ -37,7 +36,7 @@ export class Cleanup {
     const now = clock.now();
     const monotonic = clock.monotonic();
     const offline = await allOffline(leases, now - settings.cleanup.staleAfterMs);
-    const plan = planStale(offline, settings, (runner) => registry.isUnreachable(runner.id), {
+    const plan = planStale(offline, settings, (id) => registry.isUnreachable(id), {
       nowMs: now,
       uptimeMs: monotonic - this.#startedAt,
       clockDriftMs: now - monotonic - this.#offset,
@@ -51,38 +50,59 @@ export class Cleanup {
     const byId = new Map(offline.map((runner) => [runner.id, runner]));
     for (const id of plan.remove) {
       const runner = byId.get(id);
-      if (runner === undefined || !(await registry.delete(staleRemoval(runner), false))) continue;
+      const before = now - settings.cleanup.staleAfterMs;
+      if (runner === undefined || !(await registry.removeStale(runner, before))) continue;
       log.info({ runner: id, name: runner.name }, "stale runner removed");
     }
   }
 }
 
+/** As much of a runner as the clean-up asks for: there may be very many. */
+export interface OfflineRecord {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly name: string;
+  /** Wall-clock milliseconds. */
+  readonly offlineSinceMs: number;
+  readonly paused: boolean;
+}
+
 const pageSize = 500;
 
 /** Every runner that has been offline since before a time, read in pages so that calls get their turn between. */
-export async function allOffline(leases: LeaseStore, before: number): Promise<Runner[]> {
-  const found: Runner[] = [];
+export async function allOffline(leases: LeaseStore, before: number): Promise<OfflineRecord[]> {
+  const found: OfflineRecord[] = [];
   for (let after: string | null = null; ; ) {
     const page: readonly Runner[] = await leases.offlineSince(before, { limit: pageSize, after });
-    found.push(...page);
+    found.push(...page.map(offlineRecord));
     if (page.length < pageSize) return found;
     after = page.at(-1)?.id ?? null;
     await new Promise(setImmediate);
   }
 }
 
+function offlineRecord(runner: Runner): OfflineRecord {
+  return {
+    id: runner.id,
+    organizationId: runner.organizationId,
+    name: runner.name,
+    offlineSinceMs: Math.max(runner.createdAt, runner.lease.sinceMs),
+    paused: runner.spec.desiredPhase === RunnerPhase.INACTIVE,
+  };
+}
+
 /** The clean-up of these runners, as both the server and `rollcall stale` see it. */
 export function planStale(
-  offline: readonly Runner[],
+  offline: readonly OfflineRecord[],
   settings: LeaseSettings,
-  isUnreachable: (runner: Runner) => boolean,
+  isUnreachable: (runnerId: string) => boolean,
   conditions: Parameters<typeof planCleanup>[2],
 ): CleanupPlan {
-  const candidates = offline.map((runner) => ({
-    runnerId: runner.id,
-    offlineSinceMs: Math.max(runner.createdAt, runner.lease.sinceMs),
-    unreachable: isUnreachable(runner),
-    paused: runner.spec.desiredPhase === RunnerPhase.INACTIVE,
+  const candidates = offline.map(({ id, offlineSinceMs, paused }) => ({
+    runnerId: id,
+    offlineSinceMs,
+    unreachable: isUnreachable(id),
+    paused,
   }));
   return planCleanup(candidates, settings.cleanup, conditions);
 }

@@ -37,26 +37,29 @@ export class Upkeep implements Lifecycle {
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> = Promise.resolve();
   #stopped = false;
-  #outsideChanges: number;
+  #revocationMark: string;
   #revocationsFrom: number;
 
   constructor(options: UpkeepOptions) {
-    const { registry, cleanup, tokens, clock } = options;
+    const { registry, cleanup, tokens, clock, log } = options;
+    const chore = (everyMs: number, work: () => Promise<void>) =>
+      // A full disk, say: the next time tries again.
+      new Chore(everyMs, clock, work, (error) => log.error({ err: error }, "upkeep failed"));
     this.#options = options;
     this.#load = new LoadMeter(clock.monotonic());
-    this.#outsideChanges = tokens.outsideChanges();
+    this.#revocationMark = tokens.revocationMark();
     this.#revocationsFrom = clock.now();
     this.#chores = [
-      new Chore(lookMs, clock, async () => {
+      chore(lookMs, async () => {
         registry.sampleLoad(this.#load.sample(clock.monotonic(), registry.takeRenewals()));
         await this.#noticeRevocations();
       }),
-      new Chore(cleanupEveryMs, clock, () => cleanup.sweep()),
-      new Chore(forgetEveryMs, clock, async () => {
-        while ((await tokens.forgetEnded(clock.now() - endedTokensKeptMs)) > 0);
+      chore(cleanupEveryMs, () => cleanup.sweep()),
+      chore(forgetEveryMs, async () => {
+        while (!this.#stopped && (await tokens.forgetEnded(clock.now() - endedTokensKeptMs)) > 0);
       }),
-      new Chore(saveSeenMs, clock, () => registry.saveLastSeen()),
-      new Chore(keepAliveMs, clock, async () => {
+      chore(saveSeenMs, () => registry.saveLastSeen()),
+      chore(keepAliveMs, async () => {
         for (const watcher of registry.watchers.all()) watcher.tell("keep_alive");
       }),
     ];
@@ -74,6 +77,7 @@ export class Upkeep implements Lifecycle {
     await this.#beating;
     // A lapse that a reader found a moment ago must not be forgotten: the next run would show the runner as live.
     await this.beat();
+    await Promise.all(this.#chores.map((chore) => chore.rest()));
     this.#load.stop();
     const closing = new DomainError("unavailable", "the server is shutting down", { retryAfterMs: lookMs });
     for (const watcher of this.#options.registry.watchers.all()) watcher.end(closing);
@@ -95,7 +99,7 @@ export class Upkeep implements Lifecycle {
     const { registry, log } = this.#options;
     try {
       const nextMs = await registry.tick();
-      for (const chore of this.#chores) await chore.doIfDue();
+      for (const chore of this.#chores) chore.startIfDue();
       return nextMs;
     } catch (error) {
       // A full disk, say: the next round tries again, and readers are told the truth from memory.
@@ -104,11 +108,11 @@ export class Upkeep implements Lifecycle {
     }
   }
 
-  /** Another process, such as `rollcall token revoke`, may have ended tokens: their streams end at once. */
+  /** A token may have been ended, here or by `rollcall token revoke` in another process: its streams end. */
   async #noticeRevocations(): Promise<void> {
     const { registry, tokens, clock } = this.#options;
-    const changes = tokens.outsideChanges();
-    if (changes === this.#outsideChanges) return;
+    const changes = tokens.revocationMark();
+    if (changes === this.#revocationMark) return;
     // A little overlap: the clocks of two processes are read at different moments.
     const lately = clock.now() - 10_000;
     // The wall clock may have been set back since the last look.
@@ -124,7 +128,7 @@ export class Upkeep implements Lifecycle {
       }
     }
     // Only now: what failed halfway is looked for again.
-    this.#outsideChanges = changes;
+    this.#revocationMark = changes;
     this.#revocationsFrom = lately;
   }
 }

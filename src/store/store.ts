@@ -146,8 +146,8 @@ export interface TokenStore {
    * The runners that had a token revoked at or after a time; `cutOff` are those that no live one is left to.
    */
   runnersRevokedSince(since: number): Promise<readonly { runnerId: string; cutOff: boolean }[]>;
-  /** Changes whenever another process wrote to the store, such as `rollcall token revoke`. */
-  outsideChanges(): number;
+  /** Changes whenever a token may have been revoked: here, or by another process such as `rollcall token revoke`. */
+  revocationMark(): string;
   /** False when there is no such live token. */
   revokeAccessToken(organizationId: string, id: string, now: number): Promise<boolean>;
 }

@@ -76,12 +76,12 @@ describe("a file", () => {
 
   test("tells when another process wrote to it", async () => {
     await using opened = await onFile();
-    const before = opened.store.tokens.outsideChanges();
+    const before = opened.store.tokens.revocationMark();
     await opened.store.accounts.found(foundingOf());
-    expect(opened.store.tokens.outsideChanges()).toBe(before);
+    expect(opened.store.tokens.revocationMark()).toBe(before);
     const other = openSqliteStore({ file: opened.file, codecs: runnerCodecs, role: "tool" });
     await other.accounts.found(foundingOf());
     await other.close();
-    expect(opened.store.tokens.outsideChanges()).not.toBe(before);
+    expect(opened.store.tokens.revocationMark()).not.toBe(before);
   });
 });

@@ -41,8 +41,9 @@ export function authorizeRunner<Action extends RunnerAction>(
         reason: "RUNNER_TOKEN",
       });
     }
-    if (action === "delete" && runner.kind === RunnerKind.LOCAL_CONFIGURATION) {
-      throw new DomainError("failed_precondition", "the LOCAL_CONFIGURATION runner cannot be deleted", {
+    if (action !== "update" && runner.kind === RunnerKind.LOCAL_CONFIGURATION) {
+      const refused = action === "delete" ? "deleted" : "bootstrapped";
+      throw new DomainError("failed_precondition", `the LOCAL_CONFIGURATION runner cannot be ${refused}`, {
         reason: "LOCAL_CONFIGURATION_IS_SERVER_MADE",
       });
     }

@@ -1,6 +1,6 @@
 import { and, eq, gt, isNotNull, lt, ne, sql } from "drizzle-orm";
 import { LeaseState, type ReportedPhase } from "../../domain/leases/lease.ts";
-import type { RunnerProvider } from "../../domain/runners/enums.ts";
+import { RunnerKind, type RunnerProvider } from "../../domain/runners/enums.ts";
 import { applyReportChange } from "../../domain/runners/report.ts";
 import type { LeaseStore, RunnerCodecs } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
@@ -106,7 +106,7 @@ export function leaseStore(connection: Connection, commits: CommitQueue, codecs:
         .where(
           and(
             ne(runners.leaseState, LeaseState.LIVE),
-            ne(runners.kind, 3),
+            ne(runners.kind, RunnerKind.LOCAL_CONFIGURATION),
             endedBefore,
             gt(runners.id, after ?? ""),
           ),

@@ -1,6 +1,7 @@
 import { and, desc, eq, lt, type SQL, sql } from "drizzle-orm";
 import type { RunnerScope } from "../../domain/access/runners.ts";
 import type { Page } from "../../domain/paging/cursor.ts";
+import { RunnerKind } from "../../domain/runners/enums.ts";
 import type { Rows, RunnerFilter } from "../store.ts";
 import type { Connection } from "./open.ts";
 import { runners } from "./schema.ts";
@@ -29,7 +30,7 @@ export function runnerListing(
       wanted(sql`${runners.kind}`, "kinds"),
       wanted(sql`${runners.provider}`, "providers"),
       wanted(sql`${runners.creatorId}`, "creatorIds"),
-      sql`(${sql.placeholder("kinds")} IS NOT NULL OR ${runners.kind} <> 3)`,
+      sql`(${sql.placeholder("kinds")} IS NOT NULL OR ${runners.kind} <> ${RunnerKind.LOCAL_CONFIGURATION})`,
     ];
     const column = drivers[driver as Driver];
     if (column !== null) conditions.push(eq(column, sql.placeholder("value")));

@@ -100,6 +100,7 @@ export const accessTokens = sqliteTable(
     uniqueIndex("access_tokens_hash").on(t.hash),
     index("access_tokens_by_subject").on(t.organizationId, t.subjectId, t.id),
     index("access_tokens_revoked").on(t.revokedAt).where(sql`revoked_at IS NOT NULL`),
+    index("access_tokens_by_expiry").on(t.expiresAt).where(sql`expires_at IS NOT NULL`),
   ],
 );
 
@@ -117,7 +118,11 @@ export const exchangeTokens = sqliteTable(
     idempotencyHash: blob("idempotency_hash", { mode: "buffer" }),
     accessTokenId: text("access_token_id").references(() => accessTokens.id),
   },
-  (t) => [index("exchange_tokens_by_runner").on(t.runnerId)],
+  (t) => [
+    index("exchange_tokens_by_runner").on(t.runnerId),
+    index("exchange_tokens_by_access_token").on(t.accessTokenId),
+    index("exchange_tokens_by_expiry").on(t.expiresAt),
+  ],
 );
 
 export const idempotentCalls = sqliteTable(

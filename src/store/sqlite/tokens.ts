@@ -12,10 +12,17 @@ import { accessTokenFromRow, accessTokenRow, exchangeTokenRow } from "./token-ro
 const forgottenAtOnce = 500;
 
 export function tokenStore(connection: Connection, commits: CommitQueue): TokenStore {
+  // Revocations of this process: SQLite counts only those of others.
+  let revocations = 0;
   const selectAccess = connection
     .select()
     .from(accessTokens)
     .where(eq(accessTokens.hash, sql.placeholder("hash")))
+    .prepare();
+  const selectAccessById = connection
+    .select({ revokedAt: accessTokens.revokedAt })
+    .from(accessTokens)
+    .where(eq(accessTokens.id, sql.placeholder("id")))
     .prepare();
   const selectExchange = connection
     .select()
@@ -94,9 +101,15 @@ export function tokenStore(connection: Connection, commits: CommitQueue): TokenS
       }),
     exchange: ({ hash, idempotencyHash, access, now }) =>
       commits.run(() => {
-        const decision = decideExchange(selectExchange.get({ hash }) ?? null, idempotencyHash, now);
+        const stored = selectExchange.get({ hash }) ?? null;
+        const lost = stored?.accessTokenId ? selectAccessById.get({ id: stored.accessTokenId }) : undefined;
+        const isEnded = lost !== undefined && lost.revokedAt !== null;
+        const decision = decideExchange(stored, idempotencyHash, now, isEnded);
         const { organizationId, runnerId, usedAt } = decision.token;
-        if (decision.replaces !== null) revoke.run({ id: decision.replaces, organizationId, now });
+        if (decision.replaces !== null) {
+          revoke.run({ id: decision.replaces, organizationId, now });
+          revocations += 1;
+        }
         const runner = { id: runnerId, principal: Principal.RUNNER };
         const token = {
           ...access,
@@ -130,8 +143,8 @@ export function tokenStore(connection: Connection, commits: CommitQueue): TokenS
         const exchanged = connection.run(sql`DELETE FROM exchange_tokens WHERE hash IN
           (SELECT hash FROM exchange_tokens WHERE expires_at < ${before} ${batch})`);
         const ended = connection.run(sql`DELETE FROM access_tokens WHERE id IN
-          (SELECT id FROM access_tokens WHERE (revoked_at < ${before} OR expires_at < ${before})
-          AND id NOT IN (SELECT access_token_id FROM exchange_tokens WHERE access_token_id IS NOT NULL) ${batch})`);
+          (SELECT id FROM access_tokens WHERE (revoked_at < ${before} OR expires_at < ${before}) AND NOT EXISTS
+          (SELECT 1 FROM exchange_tokens WHERE access_token_id = access_tokens.id) ${batch})`);
         return exchanged.changes + ended.changes;
       }),
     async runnersRevokedSince(since) {
@@ -146,8 +159,11 @@ export function tokenStore(connection: Connection, commits: CommitQueue): TokenS
         .all();
       return rows.map(({ runnerId, live }) => ({ runnerId, cutOff: live === 0 }));
     },
-    outsideChanges: () => Number(connection.$client.pragma("data_version", { simple: true })),
+    revocationMark: () => `${connection.$client.pragma("data_version", { simple: true })}.${revocations}`,
     revokeAccessToken: (organizationId, id, now) =>
-      commits.run(() => revoke.run({ id, organizationId, now }).changes > 0),
+      commits.run(() => {
+        revocations += 1;
+        return revoke.run({ id, organizationId, now }).changes > 0;
+      }),
   };
 }
