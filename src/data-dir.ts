@@ -1,6 +1,19 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { StoreRefusedError } from "./store/store.ts";
 
 /** Says that nothing is kept on disk. */
 export const inMemory = ":memory:";
@@ -15,14 +28,20 @@ export interface DataDir {
   readonly adminTokenFile: string | null;
 }
 
+/** `server.key` is gone or damaged; the message says what to do. */
+export class UnusableServerKeyError extends StoreRefusedError {
+  override readonly name = "UnusableServerKeyError";
+}
+
 /** Where a folder's database is. */
 export function databaseFile(dir: string): string {
   return dir === inMemory ? inMemory : join(dir, "rollcall.db");
 }
 
 /**
- * Prepares the folder of a server, and its key on first use.
- * @throws Error when the folder cannot be made or the key file is not a key.
+ * Prepares the folder of a server, and its key on first use. Several first starts at once get the same key.
+ * @throws UnusableServerKeyError when the key file is not a key, or is gone although the database is not new.
+ * @throws Error when the folder cannot be made.
  */
 export function openDataDir(dir: string): DataDir {
   if (dir === inMemory)
@@ -30,26 +49,64 @@ export function openDataDir(dir: string): DataDir {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const database = databaseFile(dir);
   // SQLite gives its side files the mode of the database, so the mode is set before it is opened.
-  if (!existsSync(database)) writeFileSync(database, "", { mode: 0o600, flag: "wx" });
+  writeFileSync(database, "", { mode: 0o600, flag: "a" });
+  // Looked at before the key: whoever fills the database beside us has made the key before.
+  const isNew = statSync(database).size === 0;
   return {
     database,
-    serverKey: serverKey(join(dir, "server.key")),
+    serverKey: serverKey(join(dir, "server.key"), isNew),
     adminTokenFile: join(dir, "admin-token"),
   };
 }
 
-/** Writes a secret so that only this user can read it, whatever the file's mode was before. */
+/** Writes a secret so that only this user can read it, and so that a crash leaves the old file or the new one. */
 export function writeSecretFile(file: string, secret: string): void {
-  writeFileSync(file, "", { mode: 0o600 });
-  chmodSync(file, 0o600);
-  writeFileSync(file, `${secret}\n`);
+  placeSecret(file, secret, (written) => renameSync(written, file));
 }
 
 const keyLength = 32;
 
-function serverKey(file: string): Uint8Array {
-  if (!existsSync(file)) writeSecretFile(file, randomBytes(keyLength).toString("hex"));
+function serverKey(file: string, mayMake: boolean): Uint8Array {
+  if (!existsSync(file)) {
+    if (!mayMake) {
+      throw new UnusableServerKeyError(
+        `${file} is gone, and the database holds secrets that only it can read; restore it from your backup`,
+      );
+    }
+    makeKey(file);
+  }
   const text = readFileSync(file, "utf8").trim();
-  if (!/^[0-9a-f]{64}$/.test(text)) throw new Error(`${file} is not a server key: 64 hexadecimal digits`);
+  if (!/^[0-9a-f]{64}$/.test(text)) {
+    const remedy = mayMake ? "remove it to have one made" : "restore it from your backup";
+    throw new UnusableServerKeyError(`${file} is not a server key: 64 hexadecimal digits; ${remedy}`);
+  }
   return Buffer.from(text, "hex");
+}
+
+/** Leaves the key alone that another first start has made meanwhile: a link, unlike a rename, replaces nothing. */
+function makeKey(file: string): void {
+  try {
+    placeSecret(file, randomBytes(keyLength).toString("hex"), (written) => linkSync(written, file));
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+}
+
+/** Brings the secret to the disk under another name, has `place` name it, and brings the name to the disk too. */
+function placeSecret(file: string, secret: string, place: (written: string) => void): void {
+  const written = `${file}.${randomBytes(8).toString("hex")}.tmp`;
+  try {
+    writeFileSync(written, `${secret}\n`, { mode: 0o600, flag: "wx", flush: true });
+    place(written);
+  } finally {
+    rmSync(written, { force: true });
+  }
+  // Windows opens no folders; NTFS keeps a journal of names by itself.
+  if (process.platform === "win32") return;
+  const folder = openSync(dirname(file), "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
 }

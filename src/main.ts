@@ -1,4 +1,7 @@
 #!/usr/bin/env node
+import { enableCompileCache } from "node:module";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import type { Terminal } from "./cli/terminal.ts";
 
 // The command line, and the only file that touches the process. What it runs is imported late, because a runtime
@@ -15,6 +18,9 @@ if (major < oldestMajor) {
   process.exit(1);
 }
 
+// Nine tenths of a cold start is compiling modules. In the user's own folder: what lies there is run.
+enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "rollcall"));
+
 const terminal: Terminal = {
   environment: process.env,
   print: (text) => void process.stdout.write(`${text}\n`),
@@ -22,7 +28,7 @@ const terminal: Terminal = {
   isTerminal: process.stderr.isTTY === true,
   stopRequested: () =>
     new Promise((resolve) => {
-      for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => resolve(signal));
+      for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));
     }),
 };
 

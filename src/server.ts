@@ -8,11 +8,13 @@ import { type IdSource, uuidv7Source } from "./domain/ids.ts";
 import { secretBox } from "./domain/tokens/seal.ts";
 import { ensureFounded } from "./first-start.ts";
 import { createHandler } from "./http/handler.ts";
-import { type Listener, listen } from "./http/listener.ts";
+import { listen } from "./http/listener.ts";
 import { healthEndpoints } from "./http/plain.ts";
 import { scrapeEndpoint } from "./http/scrape.ts";
 import { wellKnownEndpoints } from "./http/well-known.ts";
 import { createLog } from "./log.ts";
+import { openStore } from "./open-store.ts";
+import { Cleanup } from "./registry/cleanup.ts";
 import { EventHub } from "./registry/event-hub.ts";
 import { KeyRing, signingAlgorithm } from "./registry/key-ring.ts";
 import { RunnerRegistry } from "./registry/registry.ts";
@@ -20,10 +22,8 @@ import { Retention } from "./registry/retention.ts";
 import { TokenUses } from "./registry/token-uses.ts";
 import { Upkeep } from "./registry/upkeep.ts";
 import { addressKey } from "./rpc/context.ts";
-import { runnerCodecs } from "./rpc/messages/runner.ts";
 import { createRpc } from "./rpc/routes.ts";
 import { runnerMetrics } from "./rpc/runner-metrics.ts";
-import { openSqliteStore } from "./store/sqlite/store.ts";
 
 /** What tests and programs that embed the server may put in place of the real thing. */
 export interface Overrides {
@@ -50,103 +50,108 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const newId = overrides.newId ?? uuidv7Source(clock);
   const log = overrides.log ?? createLog(config.logLevel, false);
   const files = openDataDir(config.dataDir);
-  const store = openSqliteStore({ file: files.database, codecs: runnerCodecs, role: "server", newId });
-  try {
-    const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
-    const shutdown = new AbortController();
-    const registry = new RunnerRegistry({ store, clock, settings: config.leases, log });
-    const upkeep = new Upkeep({ registry, tokens: store.tokens, clock, log });
-    await upkeep.run();
-    const hub = new EventHub({
-      events: store.events,
-      tokens: store.tokens,
-      clock,
-      log,
-      cursorLifeMs: config.retention.eventsMs / 2,
-    });
-    const retention = new Retention({
-      events: store.events,
-      audit: store.audit,
-      settings: config.retention,
-      clock,
-      log,
-    });
-    const secrets = secretBox(files.serverKey);
-    const rotateEveryMs = config.keyRotationMs;
-    const keyRing = new KeyRing({ keys: store.keys, secrets, clock, newId, log, rotateEveryMs });
-    const uses = new TokenUses({ credentials: store.credentials, clock, log });
-    await Promise.all([hub.run(), retention.run(), keyRing.run(), uses.run()]);
-    // Known once it listens, when the operator does not say.
-    let issuer = config.externalUrl ?? "";
-    const rpc = createRpc({
-      registry,
-      hub,
-      health: {
-        serving: () => !shutdown.signal.aborted,
-        onChange(listener) {
-          shutdown.signal.addEventListener("abort", listener);
-          return () => shutdown.signal.removeEventListener("abort", listener);
-        },
+  // Undone in reverse, on the way out of a start that failed and at the end of a run alike.
+  await using undo = new AsyncDisposableStack();
+  const store = openStore(files.database, "server", newId);
+  undo.defer(() => store.close());
+  const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
+  const shutdown = new AbortController();
+  const registry = new RunnerRegistry({ store, clock, settings: config.leases, log });
+  const cleanup = new Cleanup({ leases: store.leases, registry, settings: config.leases, clock, log });
+  const upkeep = new Upkeep({ registry, cleanup, tokens: store.tokens, clock, log });
+  undo.defer(() => upkeep.stop());
+  await upkeep.run();
+  const hub = new EventHub({
+    events: store.events,
+    tokens: store.tokens,
+    clock,
+    log,
+    cursorLifeMs: config.retention.eventsMs / 2,
+  });
+  undo.defer(() => hub.stop());
+  const retention = new Retention({
+    events: store.events,
+    audit: store.audit,
+    settings: config.retention,
+    clock,
+    log,
+  });
+  undo.defer(() => retention.stop());
+  const secrets = secretBox(files.serverKey);
+  const rotateEveryMs = config.keyRotationMs;
+  const keyRing = new KeyRing({ keys: store.keys, secrets, clock, newId, log, rotateEveryMs });
+  undo.defer(() => keyRing.stop());
+  const uses = new TokenUses({ credentials: store.credentials, clock, log });
+  undo.defer(() => uses.stop());
+  await Promise.all([hub.run(), retention.run(), keyRing.run(), uses.run()]);
+  // Known once it listens, when the operator does not say.
+  let issuer = config.externalUrl ?? "";
+  const rpc = createRpc({
+    registry,
+    hub,
+    health: {
+      serving: () => !shutdown.signal.aborted,
+      onChange(listener) {
+        shutdown.signal.addEventListener("abort", listener);
+        return () => shutdown.signal.removeEventListener("abort", listener);
       },
-      reflection: config.reflection,
-      store,
-      clock,
-      newId,
-      secrets,
-      keyRing,
-      issuer: () => issuer,
-      uses,
-      log,
-    });
-    const listener = await listen({
-      host: config.host,
-      port: config.port,
-      limits: config.limits,
-      ...(config.tls && {
-        tls: { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) },
-      }),
-      handler: createHandler({
-        routes: rpc.routes,
-        ...rpc.options,
-        contextValues: (req) => createContextValues().set(addressKey, req.socket?.remoteAddress ?? ""),
-        readMaxBytes: config.limits.messageBytes,
-        shutdownSignal: shutdown.signal,
-        cors: { origins: config.corsOrigins },
-        plain: {
-          ...healthEndpoints(() =>
-            shutdown.signal.aborted ? { ready: false, reason: "shutting down" } : { ready: true },
-          ),
-          ...wellKnownEndpoints({
-            issuer: () => issuer,
-            algorithm: signingAlgorithm,
-            keys: () => keyRing.published(),
-          }),
-          "/metrics/runners": scrapeEndpoint((token) => runnerMetrics({ store, registry, clock }, token)),
-        },
-        onError: (error, path) => log.error({ err: error, path }, "internal error"),
-      }),
-      onConnectionError: (error, address) => log.debug({ err: error, address }, "connection failed"),
-    });
-    issuer ||= listener.url;
-    log.info({ url: listener.url, dataDir: config.dataDir }, "serving");
-    return { url: listener.url, adminToken, close: once(() => stop(listener)) };
-
-    async function stop(running: Listener): Promise<void> {
+    },
+    reflection: config.reflection,
+    store,
+    clock,
+    newId,
+    secrets,
+    keyRing,
+    issuer: () => issuer,
+    uses,
+    log,
+  });
+  const listener = await listen({
+    host: config.host,
+    port: config.port,
+    limits: config.limits,
+    ...(config.tls && {
+      tls: { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) },
+    }),
+    handler: createHandler({
+      routes: rpc.routes,
+      ...rpc.options,
+      contextValues: (req) => createContextValues().set(addressKey, req.socket?.remoteAddress ?? ""),
+      readMaxBytes: config.limits.messageBytes,
+      shutdownSignal: shutdown.signal,
+      cors: { origins: config.corsOrigins },
+      plain: {
+        ...healthEndpoints(async () => {
+          if (shutdown.signal.aborted) return { ready: false, reason: "shutting down" };
+          if (!(await store.healthy())) return { ready: false, reason: "the database does not answer" };
+          return { ready: true };
+        }),
+        ...wellKnownEndpoints({
+          issuer: () => issuer,
+          algorithm: signingAlgorithm,
+          keys: () => keyRing.published(),
+        }),
+        "/metrics/runners": scrapeEndpoint((token) => runnerMetrics({ store, registry, clock }, token)),
+      },
+      onError: (error, path) => log.error({ err: error, path }, "internal error"),
+    }),
+    onConnectionError: (error, address) => log.debug({ err: error, address }, "connection failed"),
+  });
+  undo.defer(async () => {
+    const { forced } = await listener.close(config.shutdownDeadlineMs);
+    log.info({ forced }, "stopped");
+  });
+  issuer ||= listener.url;
+  log.info({ url: listener.url, dataDir: config.dataDir }, "serving");
+  const running = undo.move();
+  let closing: Promise<void> | undefined;
+  return {
+    url: listener.url,
+    adminToken,
+    close() {
       shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
-      await Promise.all([upkeep.stop(), hub.stop(), retention.stop()]);
-      const { forced } = await running.close(config.shutdownDeadlineMs);
-      // After the last call, which may have signed something, and whose token was in use.
-      await Promise.all([keyRing.stop(), uses.stop()]);
-      await store.close();
-      log.info({ forced }, "stopped");
-    }
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
-}
-
-function once(work: () => Promise<void>): () => Promise<void> {
-  let done: Promise<void> | undefined;
-  return () => (done ??= work());
+      closing ??= running.disposeAsync();
+      return closing;
+    },
+  };
 }

@@ -1,14 +1,18 @@
 /** Between which lengths, in milliseconds, the waits of a backoff lie. */
 export interface BackoffBounds {
-  /** No wait is shorter, so that a server that refuses at once is not hammered. */
-  readonly floorMs: number;
   /** The first wait is at most this long; each further one at most twice as long as the one before. */
   readonly baseMs: number;
-  /** No wait is longer, whatever the server asks for. */
+  /** No wait is longer, unless the server asks for it. */
   readonly capMs: number;
 }
 
-/** Exponential backoff with full jitter: agents that fail together must not come back together. */
+/** Nothing that a server asks for keeps an agent away for longer than this, in milliseconds. */
+const longestAskedMs = 5 * 60 * 1_000;
+
+/**
+ * Exponential backoff with jitter: each wait lies between half and all of its bound, so that agents that fail
+ * together do not come back together, and a server that refuses at once is not hammered.
+ */
 export class Backoff {
   readonly #bounds: BackoffBounds;
   readonly #random: () => number;
@@ -25,15 +29,14 @@ export class Backoff {
     return this.#failures;
   }
 
-  /** @param atLeastMs what the server asked for (`google.rpc.RetryInfo`), 0 for nothing */
-  nextMs(atLeastMs = 0): number {
-    const { floorMs, baseMs, capMs } = this.#bounds;
+  /** @param askedMs what the server asked for (`google.rpc.RetryInfo`), 0 for nothing */
+  nextMs(askedMs = 0): number {
+    const { baseMs, capMs } = this.#bounds;
     // 2^30 is past every cap, and keeps the power finite.
-    const ceiling = Math.min(capMs, baseMs * 2 ** Math.min(this.#failures, 30));
+    const bound = Math.min(capMs, baseMs * 2 ** Math.min(this.#failures, 30));
     this.#failures += 1;
-    const drawn = floorMs + this.#random() * Math.max(0, ceiling - floorMs);
     // Those who were all told the same time are spread behind it, not before it.
-    return Math.min(capMs, atLeastMs + drawn);
+    return Math.min(longestAskedMs, askedMs) + bound * (0.5 + this.#random() / 2);
   }
 
   reset(): void {

@@ -6,21 +6,25 @@ export const exitCodes = {
   STOPPED: 0,
   /** The runner was being deleted: wound down and signed off. */
   WOUND_DOWN: 0,
-  /** The state folder, the token file or the CA file cannot be used as it is. */
-  STATE_UNUSABLE: 3,
-  /** Another agent on this machine uses the state folder. */
-  STATE_IN_USE: 4,
   [RefusalReason.TOKEN_EXPIRED]: 10,
   [RefusalReason.TOKEN_REVOKED]: 11,
   [RefusalReason.TOKEN_UNKNOWN]: 12,
-  [RefusalReason.WRONG_RUNNER]: 13,
+  TOKEN_MALFORMED: 12,
+  TOKEN_MISSING: 12,
+  EXCHANGE_TOKEN_UNKNOWN: 13,
+  EXCHANGE_TOKEN_USED: 13,
+  EXCHANGE_TOKEN_EXPIRED: 13,
   [RefusalReason.RUNNER_DELETED]: 14,
   [RefusalReason.SUPERSEDED]: 15,
-  EXCHANGE_TOKEN_UNKNOWN: 20,
-  EXCHANGE_TOKEN_USED: 21,
-  EXCHANGE_TOKEN_EXPIRED: 22,
-  /** Refused without a reason that the agent knows, in a way that waiting does not mend. */
-  REFUSED: 30,
+  [RefusalReason.WRONG_RUNNER]: 16,
+  /** `permission_denied` without a reason: not a runner's token. */
+  NOT_A_RUNNER: 17,
+  /** The server does not have the method, or answers what it must not. */
+  NOT_SPOKEN: 18,
+  /** Another agent on this machine uses the state folder. */
+  STATE_IN_USE: 19,
+  /** The state folder, the token file or the CA file cannot be used as it is. */
+  STATE_UNUSABLE: 20,
 } as const;
 export type EndKind = keyof typeof exitCodes;
 
@@ -32,27 +36,27 @@ export interface AgentEnd {
   readonly message: string;
 }
 
+const newToken =
+  "create a new token for the runner (CreateRunnerToken), put it into the token file and start again";
+
 const advice: Readonly<Record<EndKind, string>> = {
   STOPPED: "",
   WOUND_DOWN: "",
-  STATE_UNUSABLE: "",
+  TOKEN_EXPIRED: newToken,
+  TOKEN_REVOKED: newToken,
+  TOKEN_UNKNOWN: `check --server and --state-dir; if they are right, ${newToken}`,
+  TOKEN_MALFORMED: `check --server and --state-dir; if they are right, ${newToken}`,
+  TOKEN_MISSING: "a proxy before the server may have removed the Authorization header",
+  EXCHANGE_TOKEN_UNKNOWN: "check --server, and that the token file holds the runner's exchange token in full",
+  EXCHANGE_TOKEN_USED: newToken,
+  EXCHANGE_TOKEN_EXPIRED: newToken,
+  RUNNER_DELETED: "remove the state folder; register a new runner if this machine is to serve again",
+  SUPERSEDED: "if that is not wanted, stop one of the two before starting again",
+  WRONG_RUNNER: "state folders are mixed up; give each agent a --state-dir of its own",
+  NOT_A_RUNNER: "check that the token file holds the exchange token of a runner",
+  NOT_SPOKEN: "check --server and --protocol, and that the server is new enough",
   STATE_IN_USE: "stop the other agent, or give this one a --state-dir of its own",
-  TOKEN_EXPIRED:
-    "create a new token for the runner (CreateRunnerToken), put it into the token file, start again",
-  TOKEN_REVOKED:
-    "create a new token for the runner (CreateRunnerToken), put it into the token file, start again",
-  TOKEN_UNKNOWN:
-    "check --server; if it is right, create a new token for the runner and put it into the token file",
-  WRONG_RUNNER: "the state folder mixes two runners: give each agent a --state-dir of its own",
-  RUNNER_DELETED: "register a new runner if this machine is to serve again",
-  SUPERSEDED:
-    "another process runs as this runner; if that is not wanted, stop one of the two before starting again",
-  EXCHANGE_TOKEN_UNKNOWN: "check --server and that the token file holds the runner's exchange token, in full",
-  EXCHANGE_TOKEN_USED:
-    "it works once: create a new token for the runner (CreateRunnerToken) and put it into the token file",
-  EXCHANGE_TOKEN_EXPIRED:
-    "create a new token for the runner (CreateRunnerToken) and put it into the token file",
-  REFUSED: "check --server and the versions of server and agent",
+  STATE_UNUSABLE: "",
 };
 
 /** @param what what happened, without a full stop */

@@ -1,5 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { AgentEndError, agentEnd } from "./end.ts";
+import { partOf } from "./thrown.ts";
 
 const busy = 5; // SQLITE_BUSY, https://sqlite.org/rescode.html
 
@@ -14,7 +15,7 @@ export function lockState(file: string): { release(): void } {
     lock.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     lock.close();
-    if (error instanceof Error && "errcode" in error && error.errcode === busy) {
+    if (partOf(error, "errcode") === busy) {
       throw new AgentEndError(agentEnd("STATE_IN_USE", `another agent uses the lock ${file}`));
     }
     throw error;

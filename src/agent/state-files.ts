@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { AgentEndError, agentEnd } from "./end.ts";
+import { messageOf, partOf } from "./thrown.ts";
 
 /** What one agent keeps between its processes: small secret files in a folder of its own, for its user only. */
 export class StateFiles {
@@ -36,7 +37,7 @@ export class StateFiles {
     try {
       return readFileSync(this.path(name), "utf8");
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+      if (partOf(error, "code") === "ENOENT") return null;
       throw unusable(this.path(name), error);
     }
   }
@@ -86,6 +87,6 @@ function syncFolder(dir: string): void {
 
 /** The end for a file that cannot be used. */
 export function unusable(path: string, cause: unknown): AgentEndError {
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = messageOf(cause);
   return new AgentEndError(agentEnd("STATE_UNUSABLE", `cannot use ${path}: ${why}`));
 }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { tokenKind, tokenPrefixes } from "../domain/tokens/token.ts";
 import { isToken } from "./credential.ts";
 import { unusable } from "./state-files.ts";
+import { partOf } from "./thrown.ts";
 
 /**
  * The exchange token of a file, or null when there is no such file: once exchanged it may be removed.
@@ -12,7 +13,7 @@ export function readTokenFile(path: string): string | null {
   try {
     text = readFileSync(path, "utf8").trim();
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    if (partOf(error, "code") === "ENOENT") return null;
     throw unusable(path, error);
   }
   if (!isToken(text)) throw unusable(path, "it must hold one exchange token and nothing else");

@@ -1,23 +1,26 @@
 import { Command, CommanderError } from "commander";
 import { ConfigError } from "../config.ts";
 import { DomainError } from "../domain/errors.ts";
-import { DatabaseInUseError } from "../store/sqlite/lock.ts";
-import { UnusableDatabaseError } from "../store/sqlite/open.ts";
+import { StoreRefusedError } from "../store/store.ts";
 import { adminCommand } from "./admin.ts";
+import { AgentEnded, agentCommand } from "./agent.ts";
 import { auditCommand } from "./audit.ts";
 import { configCommand } from "./config.ts";
 import { serveCommand } from "./serve.ts";
+import { staleCommand } from "./stale.ts";
 import type { Terminal } from "./terminal.ts";
 import { tokenCommand } from "./token.ts";
 
-/** Runs a command line and resolves to the exit code: 0 done, 1 failed, 2 wrong words or settings. */
+/** Runs a command line and resolves to the exit code: 0 done, 1 failed, 2 wrong words or settings, an agent's own ones. */
 export async function runCommand(words: readonly string[], terminal: Terminal): Promise<number> {
   const program = new Command("rollcall")
     .description("Self-hosted control plane for runners, speaking the gitpod.v1 API.")
     .addCommand(serveCommand(terminal))
+    .addCommand(agentCommand(terminal))
     .addCommand(tokenCommand(terminal))
     .addCommand(adminCommand(terminal))
     .addCommand(auditCommand(terminal))
+    .addCommand(staleCommand(terminal))
     .addCommand(configCommand(terminal))
     .addHelpText("after", "\nExample:\n  rollcall serve --port 7655 --data-dir ./data\n");
   for (const command of withSubcommands(program)) {
@@ -35,6 +38,10 @@ export async function runCommand(words: readonly string[], terminal: Terminal): 
       terminal.warn(error.message);
       return 2;
     }
+    if (error instanceof AgentEnded) {
+      terminal.warn(error.message);
+      return error.exitCode;
+    }
     terminal.warn(`rollcall: ${messageOf(error)}`);
     return 1;
   }
@@ -47,8 +54,7 @@ function withSubcommands(command: Command): readonly Command[] {
 function messageOf(error: unknown): string {
   const expected =
     error instanceof DomainError ||
-    error instanceof DatabaseInUseError ||
-    error instanceof UnusableDatabaseError ||
+    error instanceof StoreRefusedError ||
     (error instanceof Error && "code" in error);
   if (expected) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

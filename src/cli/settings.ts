@@ -21,6 +21,11 @@ export function addSettings(command: Command, flags?: readonly Flag[]): Command 
   return command;
 }
 
+/** How a command that lists things prints them. */
+export function outputOption(): Option {
+  return new Option("--output <FORMAT>", "how to print it").choices(["table", "json"]).default("table");
+}
+
 /** The configuration of flags over environment over defaults. */
 export function readConfig(options: Record<string, string | undefined>, terminal: Terminal): Config {
   const set: Settings = readEnv(terminal.environment);

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { databaseFile } from "../data-dir.ts";
 import type { Attribution } from "../domain/access/attribution.ts";
 import { Principal } from "../domain/access/principal.ts";
@@ -7,10 +7,10 @@ import { DomainError } from "../domain/errors.ts";
 import { uuidv7Source } from "../domain/ids.ts";
 import type { AccessToken } from "../domain/tokens/access-token.ts";
 import { mintToken } from "../domain/tokens/token.ts";
-import { runnerCodecs } from "../rpc/messages/runner.ts";
-import { openSqliteStore } from "../store/sqlite/store.ts";
+import { openStore } from "../open-store.ts";
 import type { Store, User } from "../store/store.ts";
-import { addSettings, readConfig } from "./settings.ts";
+import { addSettings, outputOption, readConfig } from "./settings.ts";
+import { asTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -21,6 +21,7 @@ Works on the database of this machine, beside a running server or without one; t
 Examples:
   rollcall token create --description "ci" --read-only --days 30
   rollcall token list --output json
+  rollcall token list --runner 019ab3c2-5d11-7c44-9c1e-3f0b7a2e6d10
   rollcall token revoke 019ab3c2-6f0e-7a10-8d2b-5a4f1c7e9b00
 `;
 
@@ -35,7 +36,7 @@ export function tokenCommand(terminal: Terminal): Command {
     ])
       .option("--description <TEXT>", "what it is for", "")
       .option("--read-only", "allow only methods that change nothing")
-      .option("--days <DAYS>", "expires after so many days (default: never)")
+      .option("--days <DAYS>", "expires after so many days (default: never)", wholeDays)
       .addHelpText("after", about)
       .action((options: CreateOptions) =>
         withAdmin(options, terminal, async (store, admin) => {
@@ -51,7 +52,7 @@ export function tokenCommand(terminal: Terminal): Command {
             readOnly: options.readOnly === true,
             by: onThisMachine(admin),
             createdAt: now,
-            expiresAt: options.days === undefined ? null : now + wholeDays(options.days) * dayMs,
+            expiresAt: options.days === undefined ? null : now + options.days * dayMs,
           });
           terminal.print(secret);
         }),
@@ -61,12 +62,16 @@ export function tokenCommand(terminal: Terminal): Command {
     addSettings(new Command("list").description("list tokens, newest first; never their secrets"), [
       "data-dir",
     ])
-      .option("--output <FORMAT>", "table or json", "table")
+      .option("--runner <ID>", "the tokens of this runner instead of those of people and services")
+      .addOption(outputOption())
       .addHelpText("after", about)
       .action((options: ListOptions) =>
         withAdmin(options, terminal, async (store, admin) => {
-          const tokens = await store.tokens.listAccessTokens(admin.organizationId);
-          terminal.print(options.output === "json" ? asJson(tokens) : asTable(tokens));
+          const tokens = await store.tokens.listAccessTokens(
+            admin.organizationId,
+            options.runner?.toLowerCase(),
+          );
+          terminal.print(options.output === "json" ? asJson(tokens) : tokenTable(tokens));
         }),
       ),
   );
@@ -90,8 +95,8 @@ export function tokenCommand(terminal: Terminal): Command {
 }
 
 type TokenOptions = Record<string, string>;
-type CreateOptions = TokenOptions & { description: string; readOnly?: boolean; days?: string };
-type ListOptions = TokenOptions & { output: string };
+type CreateOptions = TokenOptions & { description: string; readOnly?: boolean; days?: number };
+type ListOptions = TokenOptions & { output: string; runner?: string };
 
 async function withAdmin(
   options: Record<string, unknown>,
@@ -99,12 +104,7 @@ async function withAdmin(
   work: (store: Store, admin: User) => Promise<void>,
 ): Promise<void> {
   const { dataDir } = readConfig({ dataDir: options.dataDir as string | undefined }, terminal);
-  const store = openSqliteStore({
-    file: databaseFile(dataDir),
-    codecs: runnerCodecs,
-    role: "tool",
-    newId: uuidv7Source(systemClock),
-  });
+  const store = openStore(databaseFile(dataDir), "tool");
   try {
     const first = await store.accounts.first();
     if (first === null)
@@ -124,7 +124,7 @@ function onThisMachine(admin: User): Attribution {
 function wholeDays(text: string): number {
   const days = Number(text);
   if (!/^\d{1,5}$/.test(text) || days < 1) {
-    throw new DomainError("invalid", `--days must be a whole number from 1, not "${text}"`);
+    throw new InvalidArgumentError("It must be a whole number from 1 to 99999.");
   }
   return days;
 }
@@ -137,7 +137,7 @@ function asJson(tokens: readonly AccessToken[]): string {
   );
 }
 
-function asTable(tokens: readonly AccessToken[]): string {
+function tokenTable(tokens: readonly AccessToken[]): string {
   const rows = tokens.map((token) => [
     token.id,
     stateOf(token),
@@ -145,15 +145,7 @@ function asTable(tokens: readonly AccessToken[]): string {
     token.expiresAt === null ? "never" : new Date(token.expiresAt).toISOString(),
     token.description,
   ]);
-  const table = [["ID", "STATE", "ACCESS", "EXPIRES", "DESCRIPTION"], ...rows];
-  const widths =
-    table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
-  const line = (row: string[]) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd();
-  return table.map(line).join("\n");
+  return asTable(["ID", "STATE", "ACCESS", "EXPIRES", "DESCRIPTION"], rows);
 }
 
 function stateOf(token: AccessToken): string {

@@ -93,13 +93,19 @@ export function httpServers(limits: Limits, handler: RequestHandler): HttpServer
 
 /** A request whose body trickles in for ever would hold its connection: it is cut off with 408. */
 function limitRequestTime(req: http.IncomingMessage, res: NodeServerResponse, timeoutMs: number): void {
+  const { socket } = req;
   const timer = setTimeout(() => {
-    if (res.headersSent) req.socket.destroy();
-    else rawAnswer(req.socket, 408, "deadline_exceeded", "the request body took too long");
+    if (res.headersSent) socket.destroy();
+    else rawAnswer(socket, 408, "deadline_exceeded", "the request body took too long");
   }, timeoutMs);
-  const stop = () => clearTimeout(timer);
+  const stop = () => {
+    clearTimeout(timer);
+    socket.off("close", stop);
+  };
   req.once("end", stop);
   req.once("close", stop);
+  // A request that was answered early hears nothing of its socket any more.
+  socket.once("close", stop);
 }
 
 /** Answers what the HTTP/1.1 parser refused. */

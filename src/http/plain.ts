@@ -54,11 +54,13 @@ export function jsonAnswer(status: number, body: unknown): PlainAnswer {
 export type Readiness = { readonly ready: true } | { readonly ready: false; readonly reason: string };
 
 /** `/healthz` is 200 as long as the process answers at all; `/readyz` is 503 with the reason until it is ready. */
-export function healthEndpoints(readiness: () => Readiness): Record<string, PlainEndpoint> {
+export function healthEndpoints(
+  readiness: () => Readiness | Promise<Readiness>,
+): Record<string, PlainEndpoint> {
   return {
     "/healthz": () => jsonAnswer(200, { status: "ok" }),
-    "/readyz": () => {
-      const state = readiness();
+    "/readyz": async () => {
+      const state = await readiness();
       return state.ready
         ? jsonAnswer(200, { status: "ready" })
         : jsonAnswer(503, { status: "unready", reason: state.reason });

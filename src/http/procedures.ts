@@ -16,6 +16,7 @@ import {
 } from "@connectrpc/connect-node";
 import { sendHeadersKey } from "../rpc/early-headers.ts";
 import { checkedRouter } from "./checked-router.ts";
+import { withPlainGrpcMessage } from "./grpc-message.ts";
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
 import { answerJson, refuseCall } from "./refuse.ts";
 import { bodyOf } from "./unread-body.ts";
@@ -70,7 +71,7 @@ async function serve(
     if (answer.status === 405) refuseMethod(handler, req, res);
     else if (answer.status === 415) refuseMediaType(handler, req, res);
     // Resolves never after success, so nothing may wait for it.
-    else await universalResponseToNodeResponse(answer, res);
+    else await universalResponseToNodeResponse(withPlainGrpcMessage(answer), res);
   } catch (error) {
     // The caller went away: the handler heard it through its signal.
     if (ConnectError.from(error).code !== Code.Aborted) onError(error, handler.requestPath);

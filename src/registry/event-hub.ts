@@ -37,11 +37,11 @@ export class EventHub implements Lifecycle {
   #looking: Promise<void> = Promise.resolve();
   #looks = 0;
   #stopped = false;
-  #seen: { events: number; access: number; outside: number };
+  #seen: { events: number; access: number; outside: string };
 
   constructor(options: EventHubOptions) {
     this.#options = options;
-    this.#seen = { events: 0, access: 0, outside: options.tokens.outsideChanges() };
+    this.#seen = { events: 0, access: 0, outside: options.tokens.revocationMark() };
   }
 
   async run(): Promise<void> {
@@ -101,7 +101,7 @@ export class EventHub implements Lifecycle {
   }
 
   #look(): void {
-    const outside = this.#options.tokens.outsideChanges();
+    const outside = this.#options.tokens.revocationMark();
     const changed = outside !== this.#seen.outside;
     this.#seen = { ...this.#seen, outside };
     this.#looks += 1;

@@ -1,19 +1,21 @@
 import type { Logger } from "pino";
-import { type Authorized, deletionAskedFor } from "../domain/access/runners.ts";
+import { type Authorized, deletionAskedFor, staleRemoval } from "../domain/access/runners.ts";
 import type { Clock } from "../domain/clock.ts";
 import { planDeletion, windDownLeftMs } from "../domain/leases/deletion.ts";
 import { LeaseEngine } from "../domain/leases/engine.ts";
-import type { DurableChange, LeaseTransition, Renewal } from "../domain/leases/events.ts";
+import type { DurableChange, Renewal } from "../domain/leases/events.ts";
 import { LeaseState } from "../domain/leases/lease.ts";
 import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
 import type { LeaseSettings } from "../domain/leases/settings.ts";
-import { type DerivedStatus, deriveStatus } from "../domain/leases/status.ts";
+import { type DerivedStatus, deriveStatus, freshStatus, storedStanding } from "../domain/leases/status.ts";
 import type { LoadSample } from "../domain/leases/stretch.ts";
 import type { MetricSample } from "../domain/metrics/exposition.ts";
+import { RunnerKind, RunnerPhase } from "../domain/runners/enums.ts";
 import type { RunnerReportChange } from "../domain/runners/report.ts";
 import type { Runner } from "../domain/runners/runner.ts";
 import type { Store } from "../store/store.ts";
 import { Announcer } from "./announcer.ts";
+import { FollowUp, type LeaseNews } from "./follow-up.ts";
 import { MetricsBoard } from "./metrics-board.ts";
 import { Watcher, Watchers } from "./watcher.ts";
 
@@ -62,7 +64,7 @@ export class RunnerRegistry {
   readonly #engine: LeaseEngine;
   readonly #announcer: Announcer;
   readonly #known = new Map<string, Known>();
-  #transitions: LeaseTransition[] = [];
+  readonly #followUp: FollowUp;
   #renewals = 0;
 
   constructor(options: RegistryOptions) {
@@ -76,13 +78,30 @@ export class RunnerRegistry {
       clock: options.clock,
       settings: options.settings,
       listener: {
-        transition: (transition) => void this.#transitions.push(transition),
+        transition: (transition) => {
+          if (transition.kind === "lapsed" && transition.incident !== null)
+            this.#announceLater(transition.runnerId);
+          this.#followUp.note(transition);
+        },
         incident: ({ runnerIds, ...change }) => {
           this.#log.warn({ ...change, runners: runnerIds.length }, "many runners lapsed at once");
           // What their status says changed with the incident, also for those that lapsed before it was one.
           for (const id of runnerIds) this.#announceLater(id);
         },
         stalled: (ms) => this.#log.warn({ stalledMs: Math.round(ms) }, "the server stood still; leases wait"),
+      },
+    });
+    this.#followUp = new FollowUp({
+      store: options.store,
+      clock: options.clock,
+      log: this.#log,
+      engine: this.#engine,
+      watchers: this.watchers,
+      metrics: this.metrics,
+      organizationOf: (runnerId) => this.#known.get(runnerId)?.organizationId,
+      onRemoved: (runnerId) => {
+        this.#known.delete(runnerId);
+        this.metrics.drop(runnerId);
       },
     });
   }
@@ -98,7 +117,7 @@ export class RunnerRegistry {
         this.#clock.now(),
         this.#settings.windDownMs,
       );
-      if (!this.#engine.windDown(runner.id, left)) await this.#remove(deletionAskedFor(runner));
+      if (!this.#engine.windDown(runner.id, left)) await this.#followUp.remove(deletionAskedFor(runner));
     }
   }
 
@@ -108,13 +127,14 @@ export class RunnerRegistry {
    */
   async renew(who: RunnerIdentity, renewal: Renewal, report?: RunnerReportChange): Promise<RenewalAnswer> {
     const known = await this.#admit(who);
+    // A lapse that a reader found a moment ago is older than this renewal, and must be written before it.
+    const earlier = this.#followUp.settle();
     const granted = this.#engine.renew(who.id, renewal);
     this.#renewals += 1;
     if (!granted.ok) throw refusalError(granted.reason);
     const { durable, ...answer } = granted;
-    // Asked for in one turn, so that the write keeps its place among those of other calls.
     const recorded = durable === null ? true : this.#record(who, durable, { report });
-    const [found] = await Promise.all([recorded, this.#settle()]);
+    const [found] = await Promise.all([recorded, earlier, this.#followUp.settle()]);
     if (!found) throw refusalError(RefusalReason.RUNNER_DELETED);
     const changed = known.specRevision !== renewal.appliedSpecRevision;
     const wanted = changed ? await this.#store.runners.get(who.organizationId, who.id) : null;
@@ -124,10 +144,11 @@ export class RunnerRegistry {
   /** A clean leave, durable when this resolves. @throws DomainError when the generation may not speak */
   async signOff(who: RunnerIdentity, generation: number, signOffReason: string): Promise<void> {
     await this.#admit(who);
+    const earlier = this.#followUp.settle();
     const granted = this.#engine.signOff(who.id, generation);
     if (!granted.ok) throw refusalError(granted.reason);
     const recorded = granted.durable && this.#record(who, granted.durable, { signOffReason });
-    await Promise.all([recorded, this.#settle()]);
+    await Promise.all([recorded, earlier, this.#followUp.settle()]);
   }
 
   /**
@@ -167,12 +188,18 @@ export class RunnerRegistry {
     return this.#engine.view(runnerId)?.windDownMs ?? null;
   }
 
+  /** Whether a mass lapse that still lasts took the runner. */
+  isUnreachable(runnerId: string): boolean {
+    return (this.#engine.view(runnerId)?.incident ?? null) !== null;
+  }
+
   /** The status of a runner as it is at this moment. */
   async observe(runner: Runner): Promise<DerivedStatus> {
+    // No process stands behind it: there is nothing to bootstrap, and nothing to hint at.
+    if (runner.kind === RunnerKind.LOCAL_CONFIGURATION) return freshStatus(runner);
     const { lease } = runner;
     const live = this.#engine.view(runner.id);
-    const standing = live ?? (lease.generation === 0 ? null : { ...lease, incident: null });
-    const isNew = standing === null || standing.generation === 0;
+    const standing = live ?? storedStanding(lease);
     const facts = {
       createdAtMs: runner.createdAt,
       desiredPhase: runner.spec.desiredPhase,
@@ -180,9 +207,10 @@ export class RunnerRegistry {
       deletionAskedAtMs: runner.deletionRequestedAt,
       message: runner.report.message,
       signOffReason: lease.signOffReason,
-      exchangeToken: isNew
-        ? await this.#store.runners.bootstrapToken(runner.organizationId, runner.id)
-        : null,
+      exchangeToken:
+        standing.generation === 0
+          ? await this.#store.runners.bootstrapToken(runner.organizationId, runner.id)
+          : null,
     };
     return deriveStatus(facts, standing, this.#clock.now(), this.#settings.unusedTokenHintMs);
   }
@@ -201,18 +229,32 @@ export class RunnerRegistry {
    */
   async delete(runner: Authorized<"delete">, force: boolean): Promise<boolean> {
     const live = this.#engine.view(runner.id)?.state === LeaseState.LIVE;
-    if (planDeletion(force, live) === "delete_now") return this.#remove(runner);
+    if (planDeletion(force, live) === "delete_now") return this.#followUp.remove(runner);
     if (!(await this.#store.runners.requestDeletion(runner, this.#clock.now()))) return false;
-    if (!this.#engine.windDown(runner.id)) return this.#remove(runner);
+    if (!this.#engine.windDown(runner.id)) return this.#followUp.remove(runner);
     this.watchers.tell(runner.id, "wind_down");
-    await this.#settle();
+    await this.#followUp.settle();
     return true;
+  }
+
+  /**
+   * Removes a runner that has been offline since before a time, if that still holds now.
+   * @returns whether it did
+   */
+  async removeStale({ id, organizationId }: RunnerIdentity, offlineBefore: number): Promise<boolean> {
+    const runner = await this.#store.runners.get(organizationId, id);
+    if (runner === null || runner.deletionRequestedAt !== null) return false;
+    if (runner.spec.desiredPhase === RunnerPhase.INACTIVE || this.isUnreachable(id)) return false;
+    const standing = this.#engine.view(id) ?? storedStanding(runner.lease);
+    if (standing.state === LeaseState.LIVE) return false;
+    if (Math.max(runner.createdAt, standing.sinceMs) >= offlineBefore) return false;
+    return this.#followUp.remove(staleRemoval(runner));
   }
 
   /** Lapses what is due. @returns milliseconds until it wants to be called again */
   async tick(): Promise<number> {
     this.#engine.tick();
-    await this.#settle();
+    await Promise.all([this.#followUp.settle(), this.#followUp.retry()]);
     return Math.min(await this.#announcer.announce(), this.#engine.nextDueMs());
   }
 
@@ -242,12 +284,12 @@ export class RunnerRegistry {
 
   /** Ends the lease and the streams of a runner whose credentials were revoked. */
   async cutOff(runnerId: string): Promise<void> {
-    const known = this.#known.get(runnerId);
+    const organizationId = this.#known.get(runnerId)?.organizationId;
+    const earlier = this.#followUp.settle();
     const change = this.#engine.revoke(runnerId);
-    if (known !== undefined && change !== null) {
-      await this.#record({ id: runnerId, organizationId: known.organizationId }, change, {});
-    }
-    await this.#settle();
+    const isOver = organizationId !== undefined && change !== null;
+    const recorded = isOver && this.#record({ id: runnerId, organizationId }, change, {});
+    await Promise.all([recorded, earlier, this.#followUp.settle()]);
   }
 
   #check(who: RunnerIdentity, generation: number): void {
@@ -272,99 +314,12 @@ export class RunnerRegistry {
     return known;
   }
 
-  async #record(
-    { id: runnerId, organizationId }: RunnerIdentity,
-    change: DurableChange,
-    news: {
-      readonly report?: RunnerReportChange | undefined;
-      readonly signOffReason?: string;
-      readonly quiet?: boolean;
-    },
-  ): Promise<boolean> {
-    const { report, signOffReason, quiet = false } = news;
-    const found = await this.#store.leases.record({
-      ...change,
-      runnerId,
-      organizationId,
-      lastSeenMs: this.#engine.view(runnerId)?.lastSeenMs ?? 0,
-      quiet,
-      now: this.#clock.now(),
-      ...(report && { report }),
-      ...(signOffReason !== undefined && { signOffReason }),
-    });
-    this.#engine.confirm(runnerId, change.version);
-    return found;
-  }
-
-  /** Carries out what the engine decided since the last time. */
-  async #settle(): Promise<void> {
-    const transitions = this.#transitions;
-    if (transitions.length === 0) return;
-    this.#transitions = [];
-    await Promise.all(transitions.map((transition) => this.#carryOut(transition)));
-  }
-
-  async #carryOut(transition: LeaseTransition): Promise<void> {
-    const { runnerId, generation } = transition;
-    const organizationId = this.#known.get(runnerId)?.organizationId;
-    if (organizationId === undefined) return;
-    switch (transition.kind) {
-      case "opened":
-        for (const watcher of this.watchers.of(runnerId)) {
-          if (watcher.generation < generation) watcher.end(refusalError(RefusalReason.SUPERSEDED));
-        }
-        return;
-      case "returned":
-      case "phase":
-        return;
-      case "signed_off":
-      case "revoked":
-        this.metrics.drop(runnerId);
-        this.#endStreams(runnerId, transition.kind === "revoked" ? "TOKEN_REVOKED" : "GENERATION_ENDED");
-        return;
-      case "lapsed":
-        if (transition.incident !== null) this.#announceLater(runnerId);
-        return this.#storeLapse({ id: runnerId, organizationId }, transition, transition.incident !== null);
-      case "wind_down_over": {
-        const runner = await this.#store.runners.get(organizationId, runnerId);
-        if (runner !== null) await this.#remove(deletionAskedFor(runner));
-        return;
-      }
-      default:
-        transition satisfies never;
-    }
-  }
-
   #announceLater(runnerId: string): void {
     const organizationId = this.#known.get(runnerId)?.organizationId;
     if (organizationId !== undefined) this.#announcer.offer(runnerId, organizationId);
   }
 
-  async #storeLapse(
-    who: RunnerIdentity,
-    { atMs, ...transition }: LeaseTransition,
-    quiet: boolean,
-  ): Promise<void> {
-    this.metrics.drop(who.id);
-    const appliedSpecRevision = this.#engine.view(who.id)?.appliedSpecRevision ?? 0;
-    try {
-      await this.#record(who, { ...transition, sinceMs: atMs, appliedSpecRevision }, { quiet });
-    } catch (error) {
-      // Readers are told the truth from memory meanwhile; after a restart the lease lapses anew.
-      this.#log.warn({ err: error, runner: who.id }, "a lapse could not be stored");
-    }
-  }
-
-  async #remove(runner: Authorized<"delete">): Promise<boolean> {
-    const removed = await this.#store.runners.remove(runner, this.#clock.now());
-    this.#endStreams(runner.id, "RUNNER_DELETED");
-    this.#engine.forget(runner.id);
-    this.#known.delete(runner.id);
-    this.metrics.drop(runner.id);
-    return removed;
-  }
-
-  #endStreams(runnerId: string, reason: RefusalReason): void {
-    for (const watcher of this.watchers.of(runnerId)) watcher.end(refusalError(reason));
+  #record({ id, organizationId }: RunnerIdentity, change: DurableChange, news: LeaseNews): Promise<boolean> {
+    return this.#followUp.record(id, organizationId, change, news);
   }
 }

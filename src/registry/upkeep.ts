@@ -1,8 +1,11 @@
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
+import { DAY_MS } from "../domain/leases/settings.ts";
 import { usableToken } from "../domain/tokens/access-token.ts";
 import type { TokenStore } from "../store/store.ts";
+import { Chore } from "./chore.ts";
+import { type Cleanup, cleanupEveryMs } from "./cleanup.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import { LoadMeter } from "./load-meter.ts";
 import type { RunnerRegistry } from "./registry.ts";
@@ -11,17 +14,22 @@ import type { RunnerRegistry } from "./registry.ts";
 const keepAliveMs = 20_000;
 /** How often "last seen" goes to disk, in milliseconds. */
 const saveSeenMs = 30_000;
+/** How often tokens that ended long ago are forgotten, in milliseconds. */
+const forgetEveryMs = 60 * 60 * 1000;
+/** How long a token that ended is remembered, so that its bearer is told why it is refused, in milliseconds. */
+const endedTokensKeptMs = 90 * DAY_MS;
 /** How often the load is measured, and revocations from outside are looked for, in milliseconds. */
 const lookMs = 1_000;
 
 export interface UpkeepOptions {
   readonly registry: RunnerRegistry;
+  readonly cleanup: Cleanup;
   readonly tokens: TokenStore;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** What the registry needs done again and again: one timer for all leases, and three chores beside it. */
+/** What the registry needs done again and again: one timer for all leases, and a few chores beside it. */
 export class Upkeep implements Lifecycle {
   readonly #options: UpkeepOptions;
   readonly #load: LoadMeter;
@@ -29,22 +37,29 @@ export class Upkeep implements Lifecycle {
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> = Promise.resolve();
   #stopped = false;
-  #outsideChanges: number;
+  #revocationMark: string;
   #revocationsFrom: number;
 
   constructor(options: UpkeepOptions) {
-    const { registry, tokens, clock } = options;
+    const { registry, cleanup, tokens, clock, log } = options;
+    const chore = (everyMs: number, work: () => Promise<void>) =>
+      // A full disk, say: the next time tries again.
+      new Chore(everyMs, clock, work, (error) => log.error({ err: error }, "upkeep failed"));
     this.#options = options;
     this.#load = new LoadMeter(clock.monotonic());
-    this.#outsideChanges = tokens.outsideChanges();
+    this.#revocationMark = tokens.revocationMark();
     this.#revocationsFrom = clock.now();
     this.#chores = [
-      new Chore(lookMs, clock, async () => {
+      chore(lookMs, async () => {
         registry.sampleLoad(this.#load.sample(clock.monotonic(), registry.takeRenewals()));
         await this.#noticeRevocations();
       }),
-      new Chore(saveSeenMs, clock, () => registry.saveLastSeen()),
-      new Chore(keepAliveMs, clock, async () => {
+      chore(cleanupEveryMs, () => cleanup.sweep()),
+      chore(forgetEveryMs, async () => {
+        while (!this.#stopped && (await tokens.forgetEnded(clock.now() - endedTokensKeptMs)) > 0);
+      }),
+      chore(saveSeenMs, () => registry.saveLastSeen()),
+      chore(keepAliveMs, async () => {
         for (const watcher of registry.watchers.all()) watcher.tell("keep_alive");
       }),
     ];
@@ -59,8 +74,11 @@ export class Upkeep implements Lifecycle {
     if (this.#stopped) return;
     this.#stopped = true;
     clearTimeout(this.#timer);
-    this.#load.stop();
     await this.#beating;
+    // A lapse that a reader found a moment ago must not be forgotten: the next run would show the runner as live.
+    await this.beat();
+    await Promise.all(this.#chores.map((chore) => chore.rest()));
+    this.#load.stop();
     const closing = new DomainError("unavailable", "the server is shutting down", { retryAfterMs: lookMs });
     for (const watcher of this.#options.registry.watchers.all()) watcher.end(closing);
     await this.#options.registry.saveLastSeen();
@@ -82,7 +100,7 @@ export class Upkeep implements Lifecycle {
     const { registry, log } = this.#options;
     try {
       const nextMs = await registry.tick();
-      for (const chore of this.#chores) await chore.doIfDue();
+      for (const chore of this.#chores) chore.startIfDue();
       return nextMs;
     } catch (error) {
       // A full disk, say: the next round tries again, and readers are told the truth from memory.
@@ -91,15 +109,15 @@ export class Upkeep implements Lifecycle {
     }
   }
 
-  /** Another process, such as `rollcall token revoke`, may have ended tokens: their streams end at once. */
+  /** A token may have been ended, here or by `rollcall token revoke` in another process: its streams end. */
   async #noticeRevocations(): Promise<void> {
     const { registry, tokens, clock } = this.#options;
-    const changes = tokens.outsideChanges();
-    if (changes === this.#outsideChanges) return;
-    this.#outsideChanges = changes;
-    const from = this.#revocationsFrom;
+    const changes = tokens.revocationMark();
+    if (changes === this.#revocationMark) return;
     // A little overlap: the clocks of two processes are read at different moments.
-    this.#revocationsFrom = clock.now() - 10_000;
+    const lately = clock.now() - 10_000;
+    // The wall clock may have been set back since the last look.
+    const from = Math.min(this.#revocationsFrom, lately);
     for (const { runnerId, cutOff } of await tokens.runnersRevokedSince(from)) {
       if (cutOff) await registry.cutOff(runnerId);
       for (const watcher of registry.watchers.of(runnerId)) {
@@ -110,27 +128,8 @@ export class Upkeep implements Lifecycle {
         }
       }
     }
-  }
-}
-
-/** Something to do every so often, however often it is asked. */
-class Chore {
-  readonly #everyMs: number;
-  readonly #clock: Clock;
-  readonly #work: () => Promise<void>;
-  #doneAt: number;
-
-  constructor(everyMs: number, clock: Clock, work: () => Promise<void>) {
-    this.#everyMs = everyMs;
-    this.#clock = clock;
-    this.#work = work;
-    this.#doneAt = clock.monotonic();
-  }
-
-  async doIfDue(): Promise<void> {
-    const now = this.#clock.monotonic();
-    if (now - this.#doneAt < this.#everyMs) return;
-    this.#doneAt = now;
-    await this.#work();
+    // Only now: what failed halfway is looked for again.
+    this.#revocationMark = changes;
+    this.#revocationsFrom = lately;
   }
 }

@@ -7,9 +7,11 @@ import {
   WatchRegistrationResponseSchema,
 } from "../../gen/rollcall/v1/agent_pb.js";
 import { isRunner } from "../domain/access/caller.ts";
+import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
 import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
 import { cleanText } from "../domain/leases/text.ts";
+import { usableToken } from "../domain/tokens/access-token.ts";
 import type { SecretBox } from "../domain/tokens/seal.ts";
 import { hashToken } from "../domain/tokens/token.ts";
 import type { RunnerIdentity, RunnerRegistry } from "../registry/registry.ts";
@@ -26,11 +28,12 @@ export interface AgentServiceDeps {
   readonly store: Store;
   readonly registry: RunnerRegistry;
   readonly secrets: SecretBox;
+  readonly clock: Clock;
 }
 
 /** `rollcall.v1.RunnerAgentService`: what runners call, each for itself alone. */
 export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerAgentService> {
-  const { store, registry, secrets } = deps;
+  const { store, registry, secrets, clock } = deps;
   return {
     async renewRegistration(request, context) {
       const who = runnerOf(context, request.runnerId);
@@ -64,7 +67,10 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
       const watcher = await registry.watch(who, request.generation, request.appliedSpecRevision, token);
       try {
         while (!context.signal.aborted) {
-          for (const news of await watcher.next(context.signal)) yield* watchEvents(who, news);
+          const pending = await watcher.next(context.signal);
+          // A token that was revoked a moment ago must not see another secret.
+          usableToken(await store.tokens.findAccessToken(token), clock.now());
+          for (const news of pending) yield* watchEvents(who, news);
         }
       } finally {
         registry.watchers.remove(watcher);

@@ -67,8 +67,9 @@ function fromDomainError(error: DomainError, input: DescMessage): ConnectError {
 
 /** Official SDKs retry every 409; those that would fail again say so. Others read one header each. */
 function retryHeaders(error: DomainError, code: Code): Record<string, string> {
-  if (code === Code.AlreadyExists || code === Code.Aborted) return { "x-should-retry": "false" };
-  if (error.retryAfterMs === undefined) return {};
+  if (error.retryAfterMs === undefined) {
+    return code === Code.AlreadyExists || code === Code.Aborted ? { "x-should-retry": "false" } : {};
+  }
   const seconds = String(Math.ceil(error.retryAfterMs / 1000));
   return { "retry-after": seconds, "ratelimit-retryafter": seconds };
 }

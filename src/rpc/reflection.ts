@@ -76,7 +76,7 @@ function answer(index: SchemaIndex, question: Question, sent: Set<DescFile>) {
   }
 }
 
-/** The file, and what it imports that this stream has not sent yet. */
+/** The file first, which clients expect; then what it imports that this stream has not sent yet. */
 function fileAnswer(file: DescFile | undefined, what: string, sent: Set<DescFile>) {
   if (file === undefined) return notFound(what);
   const files = [file, ...withImports([file]).filter((each) => each !== file && !sent.has(each))];

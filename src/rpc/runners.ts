@@ -32,6 +32,7 @@ import type { RunnerRegistry } from "../registry/registry.ts";
 import type { NewExchangeToken, Store } from "../store/store.ts";
 import { callerOf } from "./context.ts";
 import { answerKeptMs, idempotencyKeyHash, requestHash } from "./idempotency-key.ts";
+import { plain } from "./messages/plain.ts";
 import { runnerMessage } from "./messages/runner.ts";
 import { runnerChange } from "./messages/runner-change.ts";
 import { sealForRunner } from "./messages/sealed.ts";
@@ -151,7 +152,7 @@ function runnerRequest(request: CreateRunnerRequest) {
     kind: request.kind as RunnerKind,
     provider: request.provider as RunnerProvider,
     managerId: request.runnerManagerId === "" ? null : request.runnerManagerId.toLowerCase(),
-    spec: request.spec as RunnerSpec | undefined,
+    spec: plain(request.spec) as RunnerSpec | undefined,
   };
 }
 

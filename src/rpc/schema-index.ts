@@ -48,13 +48,13 @@ export function schemaIndex(services: readonly DescService[]): SchemaIndex {
   return { services, files: new Map(files.map((file) => [file.proto.name, file])), symbols, extensions };
 }
 
-/** The files and everything that they import, each once. */
+/** The files and everything that they import, each once, imports before the files that import them. */
 export function withImports(files: readonly DescFile[]): DescFile[] {
   const all = new Set<DescFile>();
   const add = (file: DescFile) => {
     if (all.has(file)) return;
-    all.add(file);
     file.dependencies.forEach(add);
+    all.add(file);
   };
   files.forEach(add);
   return [...all];

@@ -50,6 +50,11 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** The store cannot be opened; the message tells the operator why and what to do. */
+export class StoreRefusedError extends Error {
+  override readonly name: string = "StoreRefusedError";
+}
+
 /** A secret's hash and its life. */
 export interface NewExchangeToken {
   readonly hash: Uint8Array;
@@ -141,8 +146,8 @@ export interface LeaseStore {
   carryOver(): Promise<readonly CarriedLease[]>;
   /** The runners that are being deleted. */
   deleting(): Promise<readonly Runner[]>;
-  /** Runners whose lease ended, or that were created and never renewed, before a time; oldest id first. */
-  offlineSince(before: number): Promise<readonly Runner[]>;
+  /** Runners whose lease ended, or that were created and never renewed, before a time; a page of them, oldest id first. */
+  offlineSince(before: number, page: Page): Promise<readonly Runner[]>;
 }
 
 export interface NewAccessToken extends Omit<AccessToken, "lastUsedAt" | "revokedAt" | "revokedFor"> {
@@ -165,11 +170,16 @@ export interface TokenStore {
   /** Newest first, revoked ones included: those of users and service accounts, or of one subject. */
   listAccessTokens(organizationId: string, subjectId?: string): Promise<readonly AccessToken[]>;
   /**
+   * Forgets tokens that ended before a time, some hundred of them: they answer "unknown" from then on.
+   * @returns how many; call again while there are any
+   */
+  forgetEnded(before: number): Promise<number>;
+  /**
    * The runners that had a token revoked at or after a time; `cutOff` are those that no live one is left to.
    */
   runnersRevokedSince(since: number): Promise<readonly { runnerId: string; cutOff: boolean }[]>;
-  /** Changes whenever another process wrote to the store, such as `rollcall token revoke`. */
-  outsideChanges(): number;
+  /** Changes whenever a token may have been revoked: here, or by another process such as `rollcall token revoke`. */
+  revocationMark(): string;
   /** False when there is no such live token in the organisation of `by`. */
   revokeAccessToken(by: Attribution, id: string, now: number): Promise<boolean>;
 }

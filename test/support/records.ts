@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 import type { Attribution } from "../../src/domain/access/attribution.ts";
 import { Principal } from "../../src/domain/access/principal.ts";
-import type { Authorized, RunnerAction } from "../../src/domain/access/runners.ts";
+import type { Authorized, RunnerAction, RunnerCreation } from "../../src/domain/access/runners.ts";
 import { systemClock } from "../../src/domain/clock.ts";
 import { uuidv7Source } from "../../src/domain/ids.ts";
 import { draftRunner, type RunnerRequest } from "../../src/domain/runners/create.ts";
 import { RunnerKind, RunnerProvider } from "../../src/domain/runners/enums.ts";
 import type { Runner } from "../../src/domain/runners/runner.ts";
-import type { Founding, NewExchangeToken } from "../../src/store/store.ts";
+import type { Founding, IdempotentCall, NewExchangeToken, RunnerStore } from "../../src/store/store.ts";
 
 /** Fresh ids, in the order of asking. */
 export const newId = uuidv7Source(systemClock);
@@ -45,6 +45,24 @@ export function runnerOf(
 export function byUser(id: string, organizationId: string): Attribution {
   return { actor: { id, principal: Principal.USER }, organizationId, sourceAddress: "", userAgent: "test" };
 }
+
+/** Stands for the permission to register runners, in tests of what comes behind it. */
+export function creating(runner: Runner): RunnerCreation {
+  return { by: byUser(runner.creator.id, runner.organizationId) } as RunnerCreation;
+}
+
+/** Registers a runner, as a caller who may. */
+export function register(
+  runners: RunnerStore,
+  runner: Runner,
+  token: NewExchangeToken,
+  call?: IdempotentCall,
+): ReturnType<RunnerStore["create"]> {
+  return runners.create(creating(runner), runner, token, call);
+}
+
+/** Where a test's own calls come from. */
+export const nowhere = { sourceAddress: "", userAgent: "test" };
 
 /** Stands for an access check that was passed, in tests of what comes behind it. */
 export function allowed<Action extends RunnerAction>(runner: Runner): Authorized<Action> {

@@ -56,8 +56,9 @@ export function authorizeRunner<Action extends RunnerAction>(
   if (action !== "read") {
     refuseRunner(caller);
     if (role !== "admin") throw roleMissing("an admin of the runner");
-    if (action === "delete" && runner.kind === RunnerKind.LOCAL_CONFIGURATION) {
-      throw new DomainError("failed_precondition", "the LOCAL_CONFIGURATION runner cannot be deleted", {
+    if (action !== "update" && runner.kind === RunnerKind.LOCAL_CONFIGURATION) {
+      const refused = action === "delete" ? "deleted" : "bootstrapped";
+      throw new DomainError("failed_precondition", `the LOCAL_CONFIGURATION runner cannot be ${refused}`, {
         reason: "LOCAL_CONFIGURATION_IS_SERVER_MADE",
       });
     }
@@ -77,6 +78,11 @@ export function needsSharedRole(caller: Caller, runner: Runner): boolean {
 export function deletionAskedFor(runner: Runner): Authorized<"delete"> {
   if (runner.deletionRequestedAt === null) throw new Error("nobody asked for the deletion of this runner");
   // Who asked is in the audit log; that it is over comes from the runner, or from its silence.
+  return { ...runner, by: ownAttribution(runner) } as Authorized<"delete">;
+}
+
+/** The permission of the operator who switched the removal of stale runners on. */
+export function staleRemoval(runner: Runner): Authorized<"delete"> {
   return { ...runner, by: ownAttribution(runner) } as Authorized<"delete">;
 }
 

@@ -30,7 +30,7 @@ export type LeaseStanding = Pick<
 >;
 
 /** What the store alone knows of a lease. Only the engine can tell that one is live, so a stored LIVE is a lapse. */
-export function storedStanding(facts: LeaseFacts): LeaseStanding {
+export function storedStanding(facts: Omit<LeaseFacts, "runnerId" | "provider">): LeaseStanding {
   const { generation, phase, sinceMs, lastSeenMs } = facts;
   const state = facts.state === LeaseState.LIVE ? LeaseState.LAPSED : facts.state;
   return { state, generation, phase, sinceMs, lastSeenMs, incident: null };

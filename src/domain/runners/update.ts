@@ -65,6 +65,7 @@ export function applyRunnerChange(runner: Runner, change: RunnerChange, now: num
   if (sealedTo !== undefined && Buffer.compare(sealedTo, runner.report.publicKey) !== 0) {
     throw new DomainError("aborted", "the runner changed its public key meanwhile; try again", {
       reason: "PUBLIC_KEY_CHANGED",
+      retryAfterMs: 0,
     });
   }
   const changesSpec = change.desiredPhase !== undefined || change.configuration !== undefined;

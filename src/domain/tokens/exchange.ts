@@ -22,12 +22,14 @@ export interface ExchangeToken {
 
 /**
  * Whether a stored exchange token can be exchanged now; returns the access token that a replay replaces.
+ * @param isEnded whether the access token that the use gave out was revoked
  * @throws DomainError `unauthenticated`, with a reason that tells unknown, used and expired apart.
  */
 export function decideExchange(
   stored: ExchangeToken | null,
   idempotencyHash: Uint8Array | null,
   now: number,
+  isEnded = false,
 ): { token: ExchangeToken; replaces: string | null } {
   if (stored === null) throw refusal("EXCHANGE_TOKEN_UNKNOWN", "exchange token is unknown");
   if (stored.usedAt !== null) {
@@ -35,7 +37,8 @@ export function decideExchange(
       idempotencyHash !== null &&
       stored.idempotencyHash !== null &&
       timingSafeEqual(idempotencyHash, stored.idempotencyHash);
-    if (!sameCaller || now - stored.usedAt > exchangeReplayMs) {
+    // A token that was revoked meanwhile stays so: a replay must not undo what an operator did.
+    if (!sameCaller || isEnded || Math.abs(now - stored.usedAt) > exchangeReplayMs) {
       throw refusal("EXCHANGE_TOKEN_USED", "exchange token has been used already; ask for a new one");
     }
     return { token: stored, replaces: stored.accessTokenId };

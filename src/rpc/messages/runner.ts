@@ -10,16 +10,17 @@ import type { DerivedStatus } from "../../domain/leases/status.ts";
 import type { RunnerReport } from "../../domain/runners/report.ts";
 import type { Runner, RunnerSpec } from "../../domain/runners/runner.ts";
 import type { RunnerCodecs } from "../../store/store.ts";
+import { plain } from "./plain.ts";
 
 /** What is kept whole is stored in the contract's encoding, so that its compatibility rules hold for old files. */
 export const runnerCodecs: RunnerCodecs = {
   spec: {
     encode: (spec) => toBinary(RunnerSpecSchema, create(RunnerSpecSchema, spec)),
-    decode: (bytes) => fromBinary(RunnerSpecSchema, bytes) as RunnerSpec,
+    decode: (bytes) => plain(fromBinary(RunnerSpecSchema, bytes)) as RunnerSpec,
   },
   report: {
     encode: (report) => toBinary(RunnerStatusSchema, create(RunnerStatusSchema, report)),
-    decode: (bytes) => fromBinary(RunnerStatusSchema, bytes) as RunnerReport,
+    decode: (bytes) => plain(fromBinary(RunnerStatusSchema, bytes)) as RunnerReport,
   },
 };
 

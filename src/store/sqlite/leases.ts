@@ -1,7 +1,7 @@
-import { and, eq, isNotNull, lt, ne, sql } from "drizzle-orm";
+import { and, eq, gt, isNotNull, lt, ne, sql } from "drizzle-orm";
 import { ResourceOperation, ResourceType } from "../../domain/access/resources.ts";
 import { LeaseState, type ReportedPhase } from "../../domain/leases/lease.ts";
-import type { RunnerProvider } from "../../domain/runners/enums.ts";
+import { RunnerKind, type RunnerProvider } from "../../domain/runners/enums.ts";
 import { applyReportChange } from "../../domain/runners/report.ts";
 import type { LeaseStore, RunnerCodecs } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
@@ -129,13 +129,21 @@ export function leaseStore(
         .all()
         .map(fromRow);
     },
-    async offlineSince(before) {
+    async offlineSince(before, { after, limit }) {
       const endedBefore = lt(sql`max(${runners.createdAt}, ${runners.leaseSince})`, before);
       return connection
         .select()
         .from(runners)
-        .where(and(ne(runners.leaseState, LeaseState.LIVE), ne(runners.kind, 3), endedBefore))
+        .where(
+          and(
+            ne(runners.leaseState, LeaseState.LIVE),
+            ne(runners.kind, RunnerKind.LOCAL_CONFIGURATION),
+            endedBefore,
+            gt(runners.id, after ?? ""),
+          ),
+        )
         .orderBy(runners.id)
+        .limit(limit)
         .all()
         .map(fromRow);
     },

@@ -1,8 +1,10 @@
 import { existsSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
+import { StoreRefusedError } from "../store.ts";
+import { sqliteCode } from "./failures.ts";
 
 /** Another server holds the database. */
-export class DatabaseInUseError extends Error {
+export class DatabaseInUseError extends StoreRefusedError {
   override readonly name = "DatabaseInUseError";
 }
 
@@ -21,7 +23,7 @@ export function lockDatabase(file: string): { release(): void } {
     lock.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     lock.close();
-    if (error instanceof Database.SqliteError && error.code === "SQLITE_BUSY") {
+    if (sqliteCode(error) === "SQLITE_BUSY") {
       throw new DatabaseInUseError(
         `another rollcall server is using ${file}; stop it, or choose another --data-dir`,
       );

@@ -5,13 +5,15 @@ import { sql } from "drizzle-orm";
 import { type BetterSQLite3Database, drizzle } from "drizzle-orm/better-sqlite3";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { readMigrationFiles } from "drizzle-orm/migrator";
+import { StoreRefusedError } from "../store.ts";
+import { sqliteCode } from "./failures.ts";
 import * as schema from "./schema.ts";
 
 /** A typed connection; `$client` is the driver's. */
 export type Connection = BetterSQLite3Database<typeof schema> & { $client: Database.Database };
 
 /** The file cannot be used as this version's database; the message says why and what to do. */
-export class UnusableDatabaseError extends Error {
+export class UnusableDatabaseError extends StoreRefusedError {
   override readonly name = "UnusableDatabaseError";
 }
 
@@ -55,7 +57,7 @@ export function openConnection(file: string, mode: "create" | "existing"): Conne
     return connection;
   } catch (error) {
     client.close();
-    if (error instanceof Database.SqliteError && error.code === "SQLITE_NOTADB") {
+    if (sqliteCode(error) === "SQLITE_NOTADB") {
       throw new UnusableDatabaseError(`${file} is not a database`);
     }
     throw error;

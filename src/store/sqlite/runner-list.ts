@@ -3,6 +3,7 @@ import { ResourceType } from "../../domain/access/resources.ts";
 import { runnerRoles } from "../../domain/access/roles.ts";
 import type { RunnerScope } from "../../domain/access/runners.ts";
 import type { Page } from "../../domain/paging/cursor.ts";
+import { RunnerKind } from "../../domain/runners/enums.ts";
 import type { Rows, RunnerFilter } from "../store.ts";
 import type { Connection } from "./open.ts";
 import { roleAssignments, runners } from "./schema.ts";
@@ -31,7 +32,7 @@ export function runnerListing(
       wanted(sql`${runners.kind}`, "kinds"),
       wanted(sql`${runners.provider}`, "providers"),
       wanted(sql`${runners.creatorId}`, "creatorIds"),
-      sql`(${sql.placeholder("kinds")} IS NOT NULL OR ${runners.kind} <> 3)`,
+      sql`(${sql.placeholder("kinds")} IS NOT NULL OR ${runners.kind} <> ${RunnerKind.LOCAL_CONFIGURATION})`,
     ];
     if (driver === "sharedWith") return sharedRange(connection, conditions);
     const column = drivers[driver as Exclude<Driver, "sharedWith">];

@@ -259,6 +259,7 @@ export const accessTokens = sqliteTable(
     // Those of an organisation's people, or programs, without walking past the tokens of its runners.
     index("access_tokens_by_principal").on(t.organizationId, t.principal, t.id),
     index("access_tokens_revoked").on(t.revokedAt).where(sql`revoked_at IS NOT NULL`),
+    index("access_tokens_by_expiry").on(t.expiresAt).where(sql`expires_at IS NOT NULL`),
   ],
 );
 
@@ -276,7 +277,11 @@ export const exchangeTokens = sqliteTable(
     idempotencyHash: blob("idempotency_hash", { mode: "buffer" }),
     accessTokenId: text("access_token_id").references(() => accessTokens.id),
   },
-  (t) => [index("exchange_tokens_by_runner").on(t.runnerId)],
+  (t) => [
+    index("exchange_tokens_by_runner").on(t.runnerId),
+    index("exchange_tokens_by_access_token").on(t.accessTokenId),
+    index("exchange_tokens_by_expiry").on(t.expiresAt),
+  ],
 );
 
 export const idempotentCalls = sqliteTable(

@@ -18,8 +18,13 @@ import {
   presentedToken,
 } from "./token-rows.ts";
 
+/** Rows that one commit deletes at most, so that calls get their turn in between. */
+const forgottenAtOnce = 500;
+
 export function tokenStore(connection: Connection, commits: CommitQueue, log: Journal): TokenStore {
   const written = tokenJournal(log);
+  // Revocations of this process: SQLite counts only those of others.
+  let revocations = 0;
   const selectAccess = connection
     .select(presentedColumns)
     .from(accessTokens)
@@ -43,6 +48,11 @@ export function tokenStore(connection: Connection, commits: CommitQueue, log: Jo
         isNull(accessTokens.revokedAt),
       ),
     )
+    .prepare();
+  const selectAccessById = connection
+    .select({ revokedAt: accessTokens.revokedAt })
+    .from(accessTokens)
+    .where(eq(accessTokens.id, sql.placeholder("id")))
     .prepare();
   const selectExchange = connection
     .select()
@@ -129,9 +139,15 @@ export function tokenStore(connection: Connection, commits: CommitQueue, log: Jo
       }),
     exchange: ({ hash, idempotencyHash, access, from, now }) =>
       commits.run(() => {
-        const decision = decideExchange(selectExchange.get({ hash }) ?? null, idempotencyHash, now);
+        const stored = selectExchange.get({ hash }) ?? null;
+        const lost = stored?.accessTokenId ? selectAccessById.get({ id: stored.accessTokenId }) : undefined;
+        const isEnded = lost !== undefined && lost.revokedAt !== null;
+        const decision = decideExchange(stored, idempotencyHash, now, isEnded);
         const { organizationId, runnerId, usedAt } = decision.token;
-        if (decision.replaces !== null) revoke.run({ id: decision.replaces, organizationId, now });
+        if (decision.replaces !== null) {
+          revoke.run({ id: decision.replaces, organizationId, now });
+          revocations += 1;
+        }
         const by = { ...ownAttribution({ id: runnerId, organizationId }), ...from };
         const token = {
           ...access,
@@ -168,10 +184,21 @@ export function tokenStore(connection: Connection, commits: CommitQueue, log: Jo
           : listOfSubject.all({ organizationId, subjectId });
       return rows.map(accessTokenFromRow);
     },
+    forgetEnded: (before) =>
+      commits.run(() => {
+        const batch = sql`LIMIT ${forgottenAtOnce}`;
+        const exchanged = connection.run(sql`DELETE FROM exchange_tokens WHERE hash IN
+          (SELECT hash FROM exchange_tokens WHERE expires_at < ${before} ${batch})`);
+        const ended = connection.run(sql`DELETE FROM access_tokens WHERE id IN
+          (SELECT id FROM access_tokens WHERE (revoked_at < ${before} OR expires_at < ${before}) AND NOT EXISTS
+          (SELECT 1 FROM exchange_tokens WHERE access_token_id = access_tokens.id) ${batch})`);
+        return exchanged.changes + ended.changes;
+      }),
     async runnersRevokedSince(since) {
+      // Written out: in a query of one table Drizzle leaves its name away, and the columns would be those of `other`.
       const liveTokens = sql<number>`(SELECT count(*) FROM access_tokens AS other
-        WHERE other.organization_id = ${accessTokens.organizationId}
-        AND other.subject_id = ${accessTokens.subjectId} AND other.revoked_at IS NULL)`;
+        WHERE other.organization_id = access_tokens.organization_id
+        AND other.subject_id = access_tokens.subject_id AND other.revoked_at IS NULL)`;
       const rows = connection
         .selectDistinct({ runnerId: accessTokens.subjectId, live: liveTokens })
         .from(accessTokens)
@@ -179,12 +206,13 @@ export function tokenStore(connection: Connection, commits: CommitQueue, log: Jo
         .all();
       return rows.map(({ runnerId, live }) => ({ runnerId, cutOff: live === 0 }));
     },
-    outsideChanges: () => Number(connection.$client.pragma("data_version", { simple: true })),
+    revocationMark: () => `${connection.$client.pragma("data_version", { simple: true })}.${revocations}`,
     revokeAccessToken: (by, id, now) =>
       commits.run(() => {
         const token = selectLive.get({ id, organizationId: by.organizationId });
         if (token === undefined) return false;
         revoke.run({ ...token, now });
+        revocations += 1;
         written.revoked(by, accessTokenFromRow(token), now);
         return true;
       }),

@@ -19,6 +19,7 @@ CREATE TABLE `access_tokens` (
 CREATE UNIQUE INDEX `access_tokens_hash` ON `access_tokens` (`hash`);--> statement-breakpoint
 CREATE INDEX `access_tokens_by_subject` ON `access_tokens` (`organization_id`,`subject_id`,`id`);--> statement-breakpoint
 CREATE INDEX `access_tokens_revoked` ON `access_tokens` (`revoked_at`) WHERE revoked_at IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `access_tokens_by_expiry` ON `access_tokens` (`expires_at`) WHERE expires_at IS NOT NULL;--> statement-breakpoint
 CREATE TABLE `exchange_tokens` (
 	`hash` blob PRIMARY KEY NOT NULL,
 	`organization_id` text NOT NULL,
@@ -34,6 +35,8 @@ CREATE TABLE `exchange_tokens` (
 );
 --> statement-breakpoint
 CREATE INDEX `exchange_tokens_by_runner` ON `exchange_tokens` (`runner_id`);--> statement-breakpoint
+CREATE INDEX `exchange_tokens_by_access_token` ON `exchange_tokens` (`access_token_id`);--> statement-breakpoint
+CREATE INDEX `exchange_tokens_by_expiry` ON `exchange_tokens` (`expires_at`);--> statement-breakpoint
 CREATE TABLE `idempotent_calls` (
 	`organization_id` text NOT NULL,
 	`caller_id` text NOT NULL,

@@ -104,8 +104,12 @@ CREATE TABLE `signing_keys` (
 	`public_jwk` text NOT NULL,
 	`private_key` blob NOT NULL,
 	`created_at` integer NOT NULL,
+	`active_from` integer DEFAULT 0 NOT NULL,
 	`retired_at` integer
 );
 --> statement-breakpoint
 ALTER TABLE `users` ADD `avatar_url` text DEFAULT '' NOT NULL;--> statement-breakpoint
-ALTER TABLE `users` ADD `status` integer DEFAULT 1 NOT NULL;
+ALTER TABLE `users` ADD `status` integer DEFAULT 1 NOT NULL;--> statement-breakpoint
+CREATE INDEX `users_by_id` ON `users` (`organization_id`,`id`);--> statement-breakpoint
+CREATE INDEX `access_tokens_by_principal` ON `access_tokens` (`organization_id`,`principal`,`id`);--> statement-breakpoint
+CREATE INDEX `runner_managers_by_id` ON `runner_managers` (`organization_id`,`id`);

@@ -1,0 +1,2 @@
+# Strict types, in sources, tests and bench.
+tsc

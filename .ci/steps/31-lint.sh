@@ -1,0 +1,2 @@
+# Lint rules, format and import order.
+biome check --error-on-warnings .

@@ -1,0 +1,2 @@
+# Names, shapes and comments of the contract.
+buf lint

@@ -1,0 +1,2 @@
+# One layout for every .proto file.
+buf format --diff --exit-code

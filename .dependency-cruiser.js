@@ -1,0 +1,143 @@
+import VisitorModule from "@swc/core/Visitor.js";
+
+// Which part of the sources may import which: the picture is in docs/decisions/toolchain.md.
+
+const domainIo = "^(node:)?(?!crypto$|zlib$)"; // both compute, neither reads nor writes
+
+// The walk that comes with the parser stops with an error at the one statement that is younger than it:
+// `using x = …` and `await using x = …`. Both hold declarators like any other declaration.
+const { prototype } = VisitorModule.Visitor ?? VisitorModule;
+const { visitStatement } = prototype;
+prototype.visitStatement = function (statement) {
+  if (statement.type !== "UsingDeclaration") return visitStatement.call(this, statement);
+  return { ...statement, decls: this.visitVariableDeclarators(statement.decls) };
+};
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    {
+      name: "no-cycles",
+      comment: "Two modules that import each other are one module in two files.",
+      severity: "error",
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: "no-orphans",
+      comment: "A source that nothing imports is dead, or was forgotten.",
+      severity: "error",
+      from: { orphan: true, path: "^src/" },
+      to: {},
+    },
+    {
+      name: "resolvable",
+      comment: "Every import leads to a file or to a package that package.json names.",
+      severity: "error",
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: "no-dev-packages-at-run-time",
+      comment: "An installed tarball has no devDependencies.",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "domain-is-pure",
+      comment: "The rules import nothing of ours but each other.",
+      severity: "error",
+      from: { path: "^src/domain/" },
+      to: { path: "^(src|gen|test|bench)/", pathNot: "^src/domain/" },
+    },
+    {
+      name: "domain-does-no-io",
+      comment:
+        "Clock, ids and secrets are passed in. Of Node, hashing and checksums alone; of the registry, nothing.",
+      severity: "error",
+      from: { path: "^src/domain/" },
+      to: { dependencyTypes: ["core"], path: domainIo },
+    },
+    {
+      name: "domain-needs-no-package",
+      severity: "error",
+      from: { path: "^src/domain/" },
+      to: { path: "node_modules/" },
+    },
+    {
+      name: "store-knows-domain-only",
+      severity: "error",
+      from: { path: "^src/store/" },
+      to: { path: "^(src|gen|test|bench)/", pathNot: "^src/(store|domain)/" },
+    },
+    {
+      name: "store-port-names-no-dialect",
+      severity: "error",
+      from: { path: "^src/store/[^/]+[.]ts$" },
+      to: { path: "^src/store/[^/]+/" },
+    },
+    {
+      name: "drivers-in-their-dialect",
+      comment: "Another dialect comes beside this one, so nothing else may learn the driver's shape.",
+      severity: "error",
+      from: { path: "^(src|bench)/", pathNot: "^src/store/sqlite/" },
+      to: { path: "node_modules/(drizzle-orm|better-sqlite3|@types/better-sqlite3)/" },
+    },
+    {
+      name: "one-place-names-a-dialect",
+      comment:
+        "Choosing the store is the composition root's; tools on the database's own machine open it likewise.",
+      severity: "error",
+      from: {
+        path: "^(src|bench)/",
+        pathNot: "^src/(store/sqlite/|open-store[.]ts$)",
+      },
+      to: { path: "^src/store/[^/]+/" },
+    },
+    {
+      name: "gen-for-the-wire-only",
+      comment: "Generated types end where the protocol ends.",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(rpc|agent)/" },
+      to: { path: "^gen/" },
+    },
+    {
+      name: "rpc-below-http",
+      severity: "error",
+      from: { path: "^src/rpc/" },
+      to: { path: "^src/(http|cli|agent|server[.]ts|main[.]ts)" },
+    },
+    {
+      name: "http-above-rpc",
+      severity: "error",
+      from: { path: "^src/http/" },
+      to: { path: "^src/", pathNot: "^src/(http|rpc|domain)/" },
+    },
+    {
+      name: "agent-is-a-client",
+      comment: "The reference agent knows the server by its protocol, as everybody's agent does.",
+      severity: "error",
+      from: { path: "^src/agent/" },
+      to: { path: "^src/", pathNot: "^src/(agent|domain)/" },
+    },
+    {
+      name: "sources-without-tests",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { path: "^(test|bench)/" },
+    },
+  ],
+  options: {
+    // The parser that reads TypeScript without TypeScript's own API, which version 7 does not have.
+    parser: "swc",
+    tsPreCompilationDeps: true,
+    combinedDependencies: false,
+    doNotFollow: { path: "node_modules|^gen/" },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "node", "default", "types"],
+      extensions: [".ts", ".js", ".d.ts"],
+    },
+  },
+};

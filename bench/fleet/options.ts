@@ -1,0 +1,92 @@
+import { parseArgs } from "node:util";
+import { type Fault, parseFaults } from "./faults.ts";
+
+/** What a run of the simulator is told. */
+export interface FleetOptions {
+  readonly runners: number;
+  readonly connections: number;
+  /** How many renewal intervals are measured. */
+  readonly windows: number;
+  /** Seconds over which the runners start. */
+  readonly ramp: number;
+  readonly faults: readonly Fault[];
+  /** A server that runs already; null starts one. */
+  readonly url: string | null;
+  /** An admin's token of that server. */
+  readonly token: string;
+  /** How many of the silenced runners are watched by polling; the others by the time stamp in their status. */
+  readonly polled: number;
+  /** Calls in flight at once while registering. */
+  readonly inFlight: number;
+  /** Further flags of `rollcall serve`. */
+  readonly serverFlags: readonly string[];
+  /** File for the report as JSON. */
+  readonly json: string | null;
+}
+
+export const usage = `node bench/fleet.ts [options] [-- flags of rollcall serve]
+
+  --runners N        simulated runners (1000)
+  --connections M    HTTP/2 connections that they share (8)
+  --windows W        renewal intervals to measure (3)
+  --ramp SECONDS     the runners start spread over so long (10; 0: all in the same moment)
+  --faults LIST      separated by commas, T in seconds from the start of the measurement:
+                       kill:PERCENT@T     so many runners fall silent
+                       cut:SECONDS@T      every connection breaks and none can be made for so long
+                       restart:SECONDS@T  the server is killed (SIGKILL) and started again after so long
+                       stall:SECONDS@T    the server stands still (SIGSTOP, SIGCONT) for so long
+                       slow:MS@T          from here on every call takes so much longer each way
+                     Clock steps are not among them: nothing can step the clock of one process. They are
+                     tested on a moved clock in test/domain/leases and test/registry.
+  --polled N         silenced runners whose detection is measured by polling GetRunner (500)
+  --in-flight N      calls in flight while registering (64)
+  --url URL          use this server, with --token of an admin; else one is started
+  --token TOKEN
+  --json FILE        write the report there as JSON as well
+`;
+
+/** @throws Error for the command line */
+export function readOptions(args: readonly string[]): FleetOptions | null {
+  const at = args.indexOf("--");
+  const { values } = parseArgs({
+    args: at === -1 ? [...args] : args.slice(0, at),
+    options: {
+      runners: { type: "string", default: "1000" },
+      connections: { type: "string", default: "8" },
+      windows: { type: "string", default: "3" },
+      ramp: { type: "string", default: "10" },
+      faults: { type: "string", default: "" },
+      polled: { type: "string", default: "500" },
+      "in-flight": { type: "string", default: "64" },
+      url: { type: "string" },
+      token: { type: "string", default: "bench-admin-token" },
+      json: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return null;
+  const faults = parseFaults(values.faults);
+  if (values.url !== undefined && faults.some(({ kind }) => kind === "restart" || kind === "stall")) {
+    throw new Error("restart and stall need a server of our own, not --url");
+  }
+  return {
+    runners: whole("runners", values.runners, 1),
+    connections: whole("connections", values.connections, 1),
+    windows: whole("windows", values.windows, 1),
+    ramp: whole("ramp", values.ramp, 0),
+    faults,
+    url: values.url ?? null,
+    token: values.token,
+    polled: whole("polled", values.polled, 0),
+    inFlight: whole("in-flight", values["in-flight"], 1),
+    serverFlags: at === -1 ? [] : args.slice(at + 1),
+    json: values.json ?? null,
+  };
+}
+
+function whole(name: string, text: string, least: number): number {
+  if (!/^\d+$/.test(text) || Number(text) < least) {
+    throw new Error(`--${name} must be a whole number from ${least}, not "${text}"`);
+  }
+  return Number(text);
+}

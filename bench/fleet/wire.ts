@@ -1,0 +1,140 @@
+import http2 from "node:http2";
+import {
+  create,
+  type DescMethodUnary,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
+
+/** A call that did not succeed: refused by the server, or never answered. */
+export class CallFailed extends Error {
+  /** Connect's code, or `no_answer`. */
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(`${code}: ${message}`);
+    this.code = code;
+  }
+}
+
+const noAnswer = (why: string): CallFailed => new CallFailed("no_answer", why);
+
+/**
+ * The network between the fleet and the server: some HTTP/2 connections that all runners share, calls in Connect's
+ * unary binary form (connectrpc.com/docs/protocol). Bare on purpose: the fleet must cost less than the server.
+ */
+export class Wire {
+  readonly #url: string;
+  readonly #sessions: (http2.ClientHttp2Session | undefined)[];
+  #cutUntil = 0;
+  #delayMs = 0;
+  #turn = 0;
+
+  constructor(url: string, connections: number) {
+    this.#url = url;
+    this.#sessions = Array.from({ length: connections }, () => undefined);
+  }
+
+  /** Breaks every connection; for so long none can be made. */
+  cut(seconds: number): void {
+    this.#cutUntil = performance.now() + seconds * 1000;
+    this.close();
+  }
+
+  /** From now on requests and answers each take so much longer. */
+  slowDown(ms: number): void {
+    this.#delayMs = ms;
+  }
+
+  close(): void {
+    for (const session of this.#sessions) session?.destroy();
+    this.#sessions.fill(undefined);
+  }
+
+  /**
+   * @param lane which connection; the next in turn when left out
+   * @throws CallFailed
+   */
+  async call<M extends DescMethodUnary>(
+    method: M,
+    token: string | null,
+    request: MessageInitShape<M["input"]>,
+    options: { readonly lane?: number; readonly timeoutMs?: number } = {},
+  ): Promise<MessageShape<M["output"]>> {
+    const { lane = this.#turn++, timeoutMs = 20_000 } = options;
+    const body = toBinary(method.input, create(method.input, request));
+    if (this.#delayMs > 0) await sleep(this.#delayMs);
+    const answer = await this.#exchange(method, token, body, lane % this.#sessions.length, timeoutMs);
+    if (this.#delayMs > 0) await sleep(this.#delayMs);
+    return fromBinary(method.output, answer) as MessageShape<M["output"]>;
+  }
+
+  #exchange(
+    method: DescMethodUnary,
+    token: string | null,
+    body: Uint8Array,
+    lane: number,
+    timeoutMs: number,
+  ): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      if (performance.now() < this.#cutUntil) return reject(noAnswer("the network is cut"));
+      const stream = this.#session(lane).request({
+        ":method": "POST",
+        ":path": `/${method.parent.typeName}/${method.name}`,
+        "content-type": "application/proto",
+        "connect-protocol-version": "1",
+        ...(token !== null && { authorization: `Bearer ${token}` }),
+      });
+      const chunks: Buffer[] = [];
+      let status = 0;
+      const timer = setTimeout(() => {
+        reject(noAnswer("timed out"));
+        stream.close(http2.constants.NGHTTP2_CANCEL);
+      }, timeoutMs);
+      stream.on("response", (headers) => {
+        status = headers[":status"] ?? 0;
+      });
+      stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+      stream.on("error", (error) => reject(noAnswer(error.message)));
+      stream.on("close", () => {
+        clearTimeout(timer);
+        const bytes = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+        if (status === 200) resolve(bytes);
+        else reject(refusal(status, bytes));
+      });
+      stream.end(body);
+    });
+  }
+
+  #session(lane: number): http2.ClientHttp2Session {
+    const open = this.#sessions[lane];
+    if (open !== undefined && !open.closed && !open.destroyed) return open;
+    const session = http2.connect(this.#url);
+    // Calls on it fail by themselves, with a reason of their own.
+    session.on("error", () => undefined);
+    session.on("close", () => {
+      if (this.#sessions[lane] === session) this.#sessions[lane] = undefined;
+    });
+    this.#sessions[lane] = session;
+    return session;
+  }
+}
+
+/** Connect's errors are JSON; the reason of an ErrorInfo tells more than the code where there is one. */
+function refusal(status: number, body: Buffer): CallFailed {
+  if (status === 0) return noAnswer("the connection broke");
+  try {
+    const { code, message, details = [] } = JSON.parse(body.toString());
+    const info = details.find(({ type }: { type: string }) => type === ErrorInfoSchema.typeName);
+    const reason = info && fromBinary(ErrorInfoSchema, Buffer.from(info.value, "base64")).reason;
+    return new CallFailed(reason ?? code, message);
+  } catch {
+    return new CallFailed(`http_${status}`, body.toString());
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,161 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { Command, Option } from "commander";
+import {
+  type AgentEnd,
+  AgentEndError,
+  type AgentProtocol,
+  agentProtocols,
+  agentVersion,
+  commandHooks,
+  hostDetails,
+  openConnection,
+  runAgent,
+  sendsTokensInClear,
+} from "../agent/index.ts";
+import { createLog } from "../log.ts";
+import { capability, type InfoPair, info, region, seconds, serverUrl } from "./agent-flags.ts";
+import type { Terminal } from "./terminal.ts";
+
+const about = `
+Bootstraps the runner with its exchange token, once, and then answers the roll call until SIGTERM or SIGINT, which
+sign it off. The access token and the key pair stay in the state folder, so that restarts need no new token; the
+token file may be removed then. Another token in it bootstraps anew.
+
+Commands run in a shell. --on-spec gets one line of JSON on standard input: runnerId, revision, paused, spec; the
+environment has ROLLCALL_RUNNER_ID, ROLLCALL_SPEC_REVISION and ROLLCALL_PAUSED. It also runs once after each start.
+A command that fails makes the runner DEGRADED, with the last line that it printed.
+
+Exit codes: 0 signed off, or wound down before deletion; 10 token expired; 11 token revoked; 12 token unknown;
+13 exchange token refused; 14 runner deleted; 15 a newer agent of this runner took over; 16 token of another runner;
+17 not a runner's token; 18 the server does not speak the protocol; 19 state folder in use; 20 state folder or token
+file unusable; 2 wrong words; 1 anything else. Only 1 is worth a restart without a person.
+
+Examples:
+  rollcall agent --server http://127.0.0.1:7655 --token-file token
+  rollcall agent --server https://rollcall.example --token-file /etc/rollcall/token --state-dir /var/lib/rollcall-agent \\
+    --capability agent-execution --region eu-central-1 --info rack=b12 --on-spec ./apply.sh --health ./healthy.sh
+`;
+
+interface AgentFlags {
+  readonly server: URL;
+  readonly tokenFile: string;
+  readonly stateDir: string;
+  readonly protocol: AgentProtocol;
+  readonly ca?: string;
+  readonly capability: readonly number[];
+  readonly region?: string;
+  readonly info: readonly InfoPair[];
+  readonly onSpec?: string;
+  readonly onSpecTimeout: number;
+  readonly health?: string;
+  readonly healthTimeout: number;
+  readonly onWindDown?: string;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+}
+
+/** An agent that ended for another reason than being told to: its end has the exit code and the line to print. */
+export class AgentEnded extends Error {
+  override readonly name = "AgentEnded";
+  readonly exitCode: number;
+
+  constructor(end: AgentEnd) {
+    super(`rollcall agent: ${end.message} (exit code ${end.exitCode})`);
+    this.exitCode = end.exitCode;
+  }
+}
+
+/** `rollcall agent`: runs until it is told to stop. @throws AgentEnded from its action, with the exit code */
+export function agentCommand(terminal: Terminal): Command {
+  return new Command("agent")
+    .description("run the agent of one runner on this machine")
+    .addOption(
+      new Option("--server <URL>", "address of the server").argParser(serverUrl).makeOptionMandatory(),
+    )
+    .requiredOption("--token-file <FILE>", "file with the runner's exchange token")
+    .option(
+      "--state-dir <DIR>",
+      "what the agent keeps, one folder for each runner",
+      defaultStateDir(terminal),
+    )
+    .addOption(new Option("--protocol <NAME>", "what to speak").choices(agentProtocols).default("grpc"))
+    .option("--ca <FILE>", "PEM file with the authorities to trust, instead of the system's")
+    .addOption(
+      new Option("--capability <NAME>", "what the runner can do; repeatable")
+        .argParser(capability)
+        .default([], "none"),
+    )
+    .option("--region <NAME>", "where the runner runs, in its provider's words", region)
+    .addOption(
+      new Option("--info <KEY=VALUE>", "fact for people and tools; repeatable")
+        .argParser(info)
+        .default([], "none"),
+    )
+    .option("--on-spec <CMD>", "command that puts a wanted spec into force")
+    .addOption(
+      new Option("--on-spec-timeout <SECONDS>", "how long it may take")
+        .argParser(seconds)
+        .default(60_000, "60"),
+    )
+    .option("--health <CMD>", "command that fails while the runner is not well, run with every renewal")
+    .addOption(
+      new Option("--health-timeout <SECONDS>", "how long it may take")
+        .argParser(seconds)
+        .default(10_000, "10"),
+    )
+    .option("--on-wind-down <CMD>", "command that finishes what runs here, before the runner is deleted")
+    .addOption(
+      new Option("--log-level <LEVEL>", "what to log")
+        .choices(["debug", "info", "warn", "error"])
+        .default("info"),
+    )
+    .addHelpText("after", about)
+    .action(async (flags: AgentFlags) => {
+      const end = await run(flags, terminal);
+      if (end.exitCode !== 0) throw new AgentEnded(end);
+      terminal.print(end.message);
+    });
+}
+
+async function run(flags: AgentFlags, terminal: Terminal): Promise<AgentEnd> {
+  const log = createLog(flags.logLevel, terminal.isTerminal);
+  if (sendsTokensInClear(flags.server))
+    log.warn({}, "http: the runner's tokens cross the network in clear; use https");
+  const stop = new AbortController();
+  void terminal.stopRequested().then(() => stop.abort());
+  try {
+    return await runAgent({
+      tokenFile: flags.tokenFile,
+      stateDir: flags.stateDir,
+      connection: openConnection({
+        server: flags.server,
+        protocol: flags.protocol,
+        ...(flags.ca !== undefined && { caFile: flags.ca }),
+      }),
+      facts: {
+        version: agentVersion(),
+        systemDetails: hostDetails(agentVersion()),
+        ...(flags.region !== undefined && { region: flags.region }),
+        capabilities: flags.capability,
+        additionalInfo: flags.info,
+      },
+      hooks: commandHooks({
+        specTimeoutMs: flags.onSpecTimeout,
+        healthTimeoutMs: flags.healthTimeout,
+        ...(flags.onSpec !== undefined && { onSpec: flags.onSpec }),
+        ...(flags.health !== undefined && { health: flags.health }),
+        ...(flags.onWindDown !== undefined && { onWindDown: flags.onWindDown }),
+      }),
+      stop: stop.signal,
+      log,
+    });
+  } catch (error) {
+    if (error instanceof AgentEndError) return error.end;
+    throw error;
+  }
+}
+
+/** By the XDG base directory specification: state that should survive restarts. */
+function defaultStateDir({ environment }: Terminal): string {
+  return join(environment.XDG_STATE_HOME || join(homedir(), ".local", "state"), "rollcall-agent");
+}

@@ -1,0 +1,13 @@
+import { systemClock } from "./domain/clock.ts";
+import { uuidv7Source } from "./domain/ids.ts";
+import { runnerCodecs } from "./rpc/messages/runner.ts";
+import { openSqliteStore } from "./store/sqlite/store.ts";
+import type { Store } from "./store/store.ts";
+
+/**
+ * Opens the store of a server, or of a tool beside it: the one place that says which database it is.
+ * @throws StoreRefusedError with a message for the operator.
+ */
+export function openStore(file: string, role: "server" | "tool", newId = uuidv7Source(systemClock)): Store {
+  return openSqliteStore({ file, codecs: runnerCodecs, role, newId });
+}

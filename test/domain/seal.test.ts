@@ -1,0 +1,42 @@
+import { randomBytes } from "node:crypto";
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { secretBox } from "../../src/domain/tokens/seal.ts";
+
+const key = randomBytes(32);
+const box = secretBox(key);
+
+describe("a sealed secret", () => {
+  test("opens to what was sealed, and shows nothing of it", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 8 }), (plaintext) => {
+        const sealed = box.seal(plaintext);
+        expect(Buffer.from(box.open(sealed))).toEqual(Buffer.from(plaintext));
+        expect(Buffer.from(sealed).includes(plaintext)).toBe(false);
+      }),
+    );
+    expect(box.open(box.seal(new Uint8Array()))).toHaveLength(0);
+  });
+
+  test("is another box every time", () => {
+    const boxes = Array.from({ length: 100 }, () =>
+      Buffer.from(box.seal(Buffer.from("same"))).toString("hex"),
+    );
+    expect(new Set(boxes).size).toBe(100);
+  });
+
+  test("does not open under another key", () => {
+    expect(() => secretBox(randomBytes(32)).open(box.seal(Buffer.from("secret")))).toThrow();
+  });
+
+  test("does not open with any byte changed, or cut short anywhere", () => {
+    const sealed = Buffer.from(box.seal(Buffer.from("secret")));
+    for (let at = 0; at < sealed.length; at++) {
+      const damaged = Buffer.from(sealed);
+      damaged[at] = (damaged[at] ?? 0) ^ 0x01;
+      expect(() => box.open(damaged)).toThrow();
+      expect(() => box.open(sealed.subarray(0, at))).toThrow();
+    }
+    expect(() => box.open(Buffer.concat([sealed, Buffer.of(0)]))).toThrow();
+  });
+});

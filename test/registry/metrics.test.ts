@@ -1,0 +1,113 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { MetricType } from "../../gen/rollcall/v1/agent_pb.js";
+import { addOrganization } from "../support/database.ts";
+import { plainRequest } from "../support/http.ts";
+import { refusal } from "../support/refusal.ts";
+import { adminToken, startTestServer, type TestServer } from "../support/server.ts";
+import { type Agent, live, pass } from "./fixture.ts";
+
+let server: TestServer;
+let agent: Agent;
+beforeEach(async () => {
+  server = await startTestServer();
+  agent = await live(server, {
+    name: 'build "eu"\\1',
+    spec: { configuration: { metrics: { managedMetricsEnabled: true } } },
+  });
+});
+afterEach(() => server.close());
+
+const scrape = (token: string | null = adminToken) =>
+  plainRequest(`${server.url}/metrics/runners`, {
+    headers: token === null ? {} : { authorization: `Bearer ${token}` },
+  });
+
+const ours = () => `provider="AWS_EC2"`;
+
+test("samples are shown in the Prometheus text format, with the runner's labels, escaped", async () => {
+  const { reportAfter } = await agent.calls.reportRunnerMetrics({
+    generation: 1,
+    samples: [
+      { name: "jobs_running", value: 3, type: MetricType.GAUGE },
+      { name: "jobs_total", value: 120, type: MetricType.COUNTER, labels: [{ name: "result", value: "ok" }] },
+      {
+        name: "odd",
+        value: Number.NaN,
+        labels: [{ name: "text", value: 'a"b\\c\nd' }],
+        time: timestampFromMs(1_700_000_000_123),
+      },
+      { name: "odd", value: Number.NEGATIVE_INFINITY },
+    ],
+  });
+  expect(Number(reportAfter?.seconds)).toBeGreaterThan(0);
+  const { status, headers, text } = await scrape();
+  expect([status, headers["content-type"]]).toEqual([200, "text/plain; version=0.0.4; charset=utf-8"]);
+  const name = 'runner_name="build \\"eu\\"\\\\1"';
+  expect(text.trim().split("\n")).toEqual([
+    "# TYPE jobs_running gauge",
+    `jobs_running{${ours()},runner_id="${agent.id}",${name}} 3`,
+    "# TYPE jobs_total counter",
+    `jobs_total{${ours()},result="ok",runner_id="${agent.id}",${name}} 120`,
+    "# TYPE odd untyped",
+    `odd{${ours()},runner_id="${agent.id}",${name},text="a\\"b\\\\c\\nd"} NaN 1700000000123`,
+    `odd{${ours()},runner_id="${agent.id}",${name}} -Inf`,
+  ]);
+});
+
+test("only a user of the same organisation may read them", async () => {
+  await agent.calls.reportRunnerMetrics({ generation: 1, samples: [{ name: "up", value: 1 }] });
+  const stranger = await addOrganization(server.config.dataDir);
+  for (const token of [null, "wrong", agent.token]) expect((await scrape(token)).status).toBe(401);
+  expect(await scrape(stranger.token)).toMatchObject({ status: 200, text: "" });
+  expect((await scrape()).text).toContain("up{");
+});
+
+test("a report replaces the one before; they go when it ages or the lease ends", async () => {
+  const report = (name: string) =>
+    agent.calls.reportRunnerMetrics({ generation: 1, samples: [{ name, value: 1 }] });
+  await report("first");
+  await report("second");
+  expect((await scrape()).text).toMatch(/^# TYPE second untyped\nsecond\{[^\n]*\n$/);
+  server.clock.advance(2_000);
+  await agent.calls.signOff({ generation: 1 });
+  expect((await scrape()).text).toBe("");
+  await agent.renew({ generation: 0 });
+  await agent.calls.reportRunnerMetrics({ generation: 2, samples: [{ name: "third", value: 1 }] });
+  for (let minute = 0; minute < 10; minute++) {
+    await pass(server, 30_000, agent.id);
+    await agent.renew();
+  }
+  await pass(server, 2_000, agent.id);
+  expect((await scrape()).text).toBe("");
+});
+
+test("metrics that nobody asked for are refused", async () => {
+  const other = await live(server);
+  expect(
+    await refusal(other.calls.reportRunnerMetrics({ generation: 1, samples: [{ name: "up", value: 1 }] })),
+  ).toMatchObject({ code: "failed_precondition", reason: "METRICS_NOT_ENABLED" });
+});
+
+test.each([
+  ["a name that Prometheus does not know", { name: "9lives" }, "samples.name"],
+  [
+    "a label that the server adds",
+    { name: "a", labels: [{ name: "runner_id", value: "x" }] },
+    "samples.labels.name",
+  ],
+  ["a label twice", { name: "a", labels: [{ name: "l" }, { name: "l" }] }, "samples.labels"],
+])("%s is refused", async (_, sample, field) => {
+  expect(await refusal(agent.calls.reportRunnerMetrics({ generation: 1, samples: [sample] }))).toMatchObject({
+    code: "invalid_argument",
+    fields: [field],
+  });
+});
+
+test("more than 1,000 samples are refused", async () => {
+  const samples = Array.from({ length: 1001 }, (_, index) => ({ name: `m${index}`, value: 1 }));
+  expect(await refusal(agent.calls.reportRunnerMetrics({ generation: 1, samples }))).toMatchObject({
+    code: "invalid_argument",
+    fields: ["samples"],
+  });
+});

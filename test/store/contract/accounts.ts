@@ -1,0 +1,41 @@
+import { expect, test } from "@jest/globals";
+import { foundingOf } from "../../support/records.ts";
+import type { OpenStore } from "./setting.ts";
+
+export function accountContract(open: OpenStore): void {
+  test("nobody is there before the founding", async () => {
+    await using opened = await open();
+    expect(await opened.store.accounts.first()).toBeNull();
+  });
+
+  test("the founding leaves an organisation, its admin, a token and the server's own runner", async () => {
+    await using opened = await open();
+    const { accounts, tokens, runners } = opened.store;
+    const founding = foundingOf();
+    const { organization, admin, token, localConfiguration } = founding;
+    await accounts.found(founding);
+    expect(await accounts.first()).toEqual({ organization, admin });
+    expect(await tokens.findAccessToken(token.hash)).toMatchObject({ subjectId: admin.id, id: token.id });
+    expect(await runners.get(organization.id, localConfiguration.id)).toMatchObject(localConfiguration);
+  });
+
+  test("the first stays the first", async () => {
+    await using opened = await open();
+    const [early, late] = [foundingOf(), foundingOf()];
+    await opened.store.accounts.found(late);
+    await opened.store.accounts.found(early);
+    expect((await opened.store.accounts.first())?.admin).toEqual(early.admin);
+  });
+
+  test("a founding that fails leaves nothing", async () => {
+    await using opened = await open();
+    const { accounts, tokens } = opened.store;
+    const founding = foundingOf();
+    const stranger = { ...founding.localConfiguration, organizationId: foundingOf().organization.id };
+    await expect(accounts.found({ ...founding, localConfiguration: stranger })).rejects.toThrow();
+    expect(await accounts.first()).toBeNull();
+    expect(await tokens.findAccessToken(founding.token.hash)).toBeNull();
+    await accounts.found(founding);
+    expect(await accounts.first()).not.toBeNull();
+  });
+}

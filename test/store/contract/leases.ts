@@ -1,0 +1,85 @@
+import { expect, test } from "@jest/globals";
+import { LeaseState } from "../../../src/domain/leases/lease.ts";
+import { RunnerPhase } from "../../../src/domain/runners/enums.ts";
+import type { LeaseChange } from "../../../src/store/store.ts";
+import { allowed, creating, exchangeTokenOf, newId, runnerOf, someTime } from "../../support/records.ts";
+import { type OpenStore, type Setting, setting } from "./setting.ts";
+
+export function leaseContract(open: OpenStore): void {
+  async function withRunner(at: Setting) {
+    const runner = runnerOf(at.org);
+    await at.store.runners.create(creating(runner), runner, exchangeTokenOf());
+    const live: LeaseChange = {
+      runnerId: runner.id,
+      organizationId: at.org,
+      state: LeaseState.LIVE,
+      generation: 3,
+      phase: RunnerPhase.DEGRADED,
+      sinceMs: someTime + 1,
+      lastSeenMs: someTime + 2,
+      appliedSpecRevision: 1,
+      now: someTime + 3,
+    };
+    return { runner, live };
+  }
+
+  test("a lease is kept with its runner, and what was reported with it", async () => {
+    await using at = await setting(open);
+    const { runner, live } = await withRunner(at);
+    const report = { version: "1.2", capabilities: [1, 99], publicKey: new Uint8Array(32).fill(5) };
+    expect(await at.store.leases.record({ ...live, report })).toBe(true);
+    await at.store.leases.record({ ...live, report: { message: "tired" }, now: someTime + 9 });
+    const { generation, state, phase, sinceMs, lastSeenMs, appliedSpecRevision } = live;
+    expect(await at.store.runners.get(at.org, runner.id)).toMatchObject({
+      lease: { generation, state, phase, sinceMs, lastSeenMs, appliedSpecRevision, signOffReason: "" },
+      report: { ...report, publicKey: expect.anything(), message: "tired" },
+      reportedAt: someTime + 9,
+      name: runner.name,
+      updatedAt: runner.updatedAt,
+    });
+  });
+
+  test("a lease of a runner that is gone, or of another organisation's, is not kept", async () => {
+    await using at = await setting(open);
+    const { runner, live } = await withRunner(at);
+    const report = { version: "stolen" };
+    expect(await at.store.leases.record({ ...live, organizationId: at.otherOrg })).toBe(false);
+    expect(await at.store.leases.record({ ...live, organizationId: at.otherOrg, report })).toBe(false);
+    expect(await at.store.runners.get(at.org, runner.id)).toMatchObject(runner);
+    await at.store.runners.remove(allowed(runner), someTime);
+    expect(await at.store.leases.record(live)).toBe(false);
+    expect(await at.store.leases.record({ ...live, report })).toBe(false);
+  });
+
+  test("a start finds the leases that were live, and how many starts they missed", async () => {
+    await using at = await setting(open);
+    const { leases } = at.store;
+    const { runner, live } = await withRunner(at);
+    const gone = await withRunner(at);
+    await leases.record(live);
+    await leases.record({ ...gone.live, state: LeaseState.SIGNED_OFF, signOffReason: "bye" });
+    const carried = { runnerId: runner.id, organizationId: at.org, generation: 3, state: LeaseState.LIVE };
+    expect(await leases.carryOver()).toMatchObject([{ ...carried, unheardRestarts: 0, specRevision: 1 }]);
+    expect(await leases.carryOver()).toMatchObject([{ ...carried, unheardRestarts: 1 }]);
+    await leases.saveLastSeen([
+      { runnerId: runner.id, atMs: someTime + 50 },
+      { runnerId: newId(), atMs: someTime },
+    ]);
+    expect(await leases.carryOver()).toMatchObject([{ unheardRestarts: 0, lastSeenMs: someTime + 50 }]);
+  });
+
+  test("offline runners are those without a live lease, since their creation or its end", async () => {
+    await using at = await setting(open);
+    const { leases } = at.store;
+    const never = await withRunner(at);
+    const live = await withRunner(at);
+    const lapsed = await withRunner(at);
+    await leases.record(live.live);
+    await leases.record({ ...lapsed.live, state: LeaseState.LAPSED, sinceMs: someTime + 100 });
+    const offline = async (before: number) =>
+      (await leases.offlineSince(before, { limit: 10, after: null })).map(({ id }) => id);
+    expect(await offline(someTime)).toEqual([]);
+    expect(await offline(someTime + 1)).toEqual([never.runner.id]);
+    expect(await offline(someTime + 101)).toEqual([never.runner.id, lapsed.runner.id]);
+  });
+}

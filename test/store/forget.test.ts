@@ -1,0 +1,38 @@
+import { expect, test } from "@jest/globals";
+import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
+import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { databaseFile } from "../../src/data-dir.ts";
+import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
+import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { newId } from "../support/records.ts";
+import { refusal } from "../support/refusal.ts";
+import { startTestServer } from "../support/server.ts";
+
+test("tokens that ended long ago are forgotten, live ones and the way they were made are not", async () => {
+  const server = await startTestServer();
+  const runners = server.client(RunnerService);
+  const made = await runners.createRunner({ name: "forgotten", provider: 1 });
+  const kept = await runners.createRunner({ name: "remembered", provider: 1 });
+  const identity = server.client(IdentityService, { token: null });
+  const ended = await identity.exchangeToken({ exchangeToken: made.exchangeToken });
+  const live = await identity.exchangeToken({ exchangeToken: kept.exchangeToken });
+  server.keepSecret(ended.accessToken, live.accessToken);
+  await runners.deleteRunner({ runnerId: made.runner?.runnerId ?? "" });
+  const whoami = (token: string) => server.client(IdentityService, { token }).getAuthenticatedIdentity({});
+  expect((await refusal(whoami(ended.accessToken))).reason).toBe("RUNNER_DELETED");
+
+  const store = openSqliteStore({
+    file: databaseFile(server.config.dataDir),
+    codecs: runnerCodecs,
+    newId,
+    role: "tool",
+  });
+  const yearLater = server.clock.now() + 365 * 86_400_000;
+  expect(await store.tokens.forgetEnded(server.clock.now() - 1)).toBe(0);
+  expect(await store.tokens.forgetEnded(yearLater)).toBeGreaterThan(0);
+  await store.close();
+
+  expect((await refusal(whoami(ended.accessToken))).reason).toBe("TOKEN_UNKNOWN");
+  expect((await whoami(live.accessToken)).subject?.id).toBe(kept.runner?.runnerId);
+  await server.close();
+});

@@ -1,0 +1,234 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import Database from "better-sqlite3";
+import { openDataDir, UnusableServerKeyError, writeSecretFile } from "../../src/data-dir.ts";
+import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
+import { DatabaseInUseError } from "../../src/store/sqlite/lock.ts";
+import { UnusableDatabaseError } from "../../src/store/sqlite/open.ts";
+import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { foundingOf, newId } from "../support/records.ts";
+
+let dir: string;
+let file: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "rollcall-open-"));
+  file = join(dir, "rollcall.db");
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+const open = (role: "server" | "tool" = "server") =>
+  openSqliteStore({ file, codecs: runnerCodecs, newId, role });
+
+/** The error of an opening that must fail, and no lock left behind by it. */
+function refusalToOpen(role: "server" | "tool" = "server"): Error {
+  try {
+    void open(role).close();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("it was opened");
+}
+
+async function makeDatabase(): Promise<void> {
+  const store = open();
+  await store.accounts.found(foundingOf());
+  await store.close();
+}
+
+describe("one server a file", () => {
+  test("a second server in the same process is refused until the first has closed", async () => {
+    const first = open();
+    const refused = refusalToOpen();
+    expect(refused).toBeInstanceOf(DatabaseInUseError);
+    expect(refused.message).toBe(
+      `another rollcall server is using ${file}; stop it, or choose another --data-dir`,
+    );
+    expect(refusalToOpen()).toBeInstanceOf(DatabaseInUseError);
+    await first.close();
+    await open().close();
+  });
+
+  test("a second server in another process is refused with the same words, and exits 1", async () => {
+    openDataDir(dir);
+    const first = open();
+    const second = spawnSync(
+      process.execPath,
+      ["src/main.ts", "serve", "--port", "0", "--data-dir", dir, "--log-level", "silent"],
+      { encoding: "utf8", timeout: 20_000 },
+    );
+    expect(second).toMatchObject({ status: 1, stdout: "" });
+    expect(second.stderr).toBe(
+      `rollcall: another rollcall server is using ${file}; stop it, or choose another --data-dir\n`,
+    );
+    expect(await first.healthy()).toBe(true);
+    await first.close();
+  });
+
+  test("tools work beside a server, and on a file without one", async () => {
+    const server = open();
+    await server.accounts.found(foundingOf());
+    const tool = open("tool");
+    expect(await tool.accounts.first()).toEqual(await server.accounts.first());
+    await server.close();
+    expect(await tool.healthy()).toBe(true);
+    await tool.close();
+  });
+
+  test("a file that could not be opened is not left locked", async () => {
+    writeFileSync(file, "not a database at all, but long enough to look like something".repeat(20));
+    refusalToOpen();
+    rmSync(file);
+    await open().close();
+  });
+});
+
+describe("what cannot be used", () => {
+  test("a file of a newer version is refused and left alone", async () => {
+    await makeDatabase();
+    const database = new Database(file);
+    database.exec(
+      "INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('newer', 99999999999999);" +
+        "CREATE TABLE from_the_future (x)",
+    );
+    database.close();
+    const before = readFileSync(file);
+    for (const role of ["server", "tool"] as const) {
+      const refused = refusalToOpen(role);
+      expect(refused).toBeInstanceOf(UnusableDatabaseError);
+      expect(refused.message).toBe(
+        `${file} was written by a newer version of rollcall; run that version, or restore a backup`,
+      );
+    }
+    expect(readFileSync(file).equals(before)).toBe(true);
+  });
+
+  test("a database of another program is refused and left alone", () => {
+    const database = new Database(file);
+    database.exec("CREATE TABLE recipes (name)");
+    database.close();
+    const before = readFileSync(file);
+    for (const role of ["server", "tool"] as const) {
+      expect(refusalToOpen(role).message).toBe(`${file} is a database of another program`);
+    }
+    expect(readFileSync(file).equals(before)).toBe(true);
+  });
+
+  test("a file that is no database is refused and left alone", () => {
+    const text = "Dear diary, today I kept no database.\n".repeat(200);
+    writeFileSync(file, text);
+    expect(refusalToOpen().message).toBe(`${file} is not a database`);
+    expect(readFileSync(file, "utf8")).toBe(text);
+  });
+
+  test("a tool makes no database, and does not migrate one", () => {
+    expect(refusalToOpen("tool").message).toBe(
+      `${file} does not exist; start the server once, or check --data-dir`,
+    );
+    expect(existsSync(file)).toBe(false);
+    writeFileSync(file, "");
+    expect(refusalToOpen("tool").message).toBe(
+      `${file} has an older schema; start this version's server once`,
+    );
+  });
+});
+
+describe("the data folder", () => {
+  const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
+
+  test("is made with its parents, for its user alone", () => {
+    const nested = join(dir, "a", "b");
+    const made = openDataDir(nested);
+    expect([mode(nested), mode(made.database), mode(join(nested, "server.key"))]).toEqual([
+      "700",
+      "600",
+      "600",
+    ]);
+    expect(made.serverKey).toHaveLength(32);
+  });
+
+  test("keeps its key", () => {
+    expect(openDataDir(dir).serverKey).toEqual(openDataDir(dir).serverKey);
+    mkdirSync(join(dir, "other"));
+    expect(openDataDir(join(dir, "other")).serverKey).not.toEqual(openDataDir(dir).serverKey);
+  });
+
+  test.each(["", "short", "zz".repeat(32), "00".repeat(33)])("refuses %j as a server key", async (text) => {
+    writeFileSync(join(dir, "server.key"), text);
+    const key = join(dir, "server.key");
+    expect(() => openDataDir(dir)).toThrow(
+      `${key} is not a server key: 64 hexadecimal digits; remove it to have one made`,
+    );
+    expect(readFileSync(key, "utf8")).toBe(text);
+    await makeDatabase();
+    expect(() => openDataDir(dir)).toThrow(
+      `${key} is not a server key: 64 hexadecimal digits; restore it from your backup`,
+    );
+    expect(readFileSync(key, "utf8")).toBe(text);
+  });
+
+  test("makes no second key for a database that has one, opened or not", async () => {
+    openDataDir(dir);
+    // The file alone, as a kill leaves it right after the opening: what is in it is still beside it.
+    new Database(file).pragma("journal_mode = WAL");
+    rmSync(join(dir, "server.key"));
+    expect(() => openDataDir(dir)).toThrow(UnusableServerKeyError);
+    await makeDatabase();
+    expect(() => openDataDir(dir)).toThrow(UnusableServerKeyError);
+    expect(existsSync(join(dir, "server.key"))).toBe(false);
+  });
+
+  test("first starts at the same moment have the same key", async () => {
+    // A hundred folders, because two processes meet in one only now and then.
+    const script = `import { openDataDir } from ${JSON.stringify(new URL("../../src/data-dir.ts", import.meta.url))};
+      process.stdout.write("ready\\n");
+      process.stdin.once("data", () => {
+        for (let i = 0; i < 100; i++)
+          process.stdout.write(Buffer.from(openDataDir(process.argv[1] + "/" + i).serverKey).toString("hex") + "\\n");
+        process.exit();
+      });`;
+    const starts = Array.from({ length: 2 }, () =>
+      spawn(process.execPath, ["--input-type=module", "-e", script, dir], {
+        stdio: ["pipe", "pipe", "inherit"],
+      }),
+    );
+    await Promise.all(starts.map(({ stdout }) => once(stdout, "readable")));
+    for (const { stdin } of starts) stdin.write("go");
+    const [one = "", other] = await Promise.all(starts.map(({ stdout }) => text(stdout)));
+    expect(one.match(/^[0-9a-f]{64}$/gm)).toHaveLength(100);
+    expect(other).toBe(one);
+    expect(readdirSync(join(dir, "0")).sort()).toEqual(["rollcall.db", "server.key"]);
+  });
+
+  test("replaces a secret by a file of its own, readable by its user alone", () => {
+    const secret = join(dir, "secret");
+    const old = join(dir, "old");
+    writeFileSync(secret, "old", { mode: 0o644 });
+    linkSync(secret, old);
+    writeSecretFile(secret, "new");
+    expect([readFileSync(secret, "utf8"), mode(secret)]).toEqual(["new\n", "600"]);
+    // Never written over: a crash in the middle would leave neither of the two.
+    expect(readFileSync(old, "utf8")).toBe("old");
+    expect(readdirSync(dir).sort()).toEqual(["old", "secret"]);
+  });
+
+  test("leaves nothing of a secret that could not be placed", () => {
+    mkdirSync(join(dir, "taken"));
+    expect(() => writeSecretFile(join(dir, "taken"), "new")).toThrow();
+    expect(readdirSync(dir)).toEqual(["taken"]);
+  });
+});

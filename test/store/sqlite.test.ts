@@ -1,0 +1,68 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import type { OperatorGrant } from "../../src/domain/users/rights.ts";
+import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
+import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { addRunnerManager } from "../support/database.ts";
+import { byUser, creating, exchangeTokenOf, foundingOf, newId, runnerOf } from "../support/records.ts";
+import type { OpenedStore } from "./contract/setting.ts";
+import { storeContract } from "./contract.ts";
+
+async function onFile(): Promise<OpenedStore & { file: string }> {
+  const dir = mkdtempSync(join(tmpdir(), "rollcall-store-"));
+  const file = join(dir, "rollcall.db");
+  const store = openSqliteStore({ file, codecs: runnerCodecs, newId, role: "server" });
+  return {
+    file,
+    store,
+    addManager: async (organizationId) => addRunnerManager(file, organizationId),
+    async [Symbol.asyncDispose]() {
+      await store.close();
+      rmSync(dir, { recursive: true });
+    },
+  };
+}
+
+async function inMemory(): Promise<OpenedStore> {
+  const store = openSqliteStore({ file: ":memory:", codecs: runnerCodecs, newId, role: "server" });
+  return {
+    store,
+    async addManager(organizationId) {
+      const grant = { by: byUser(newId(), organizationId) } as OperatorGrant;
+      const id = newId();
+      await store.runnerManagers.create(grant, { id, organizationId, name: id, createdAt: 0 });
+      return id;
+    },
+    [Symbol.asyncDispose]: () => store.close(),
+  };
+}
+
+storeContract("a file", onFile);
+storeContract("memory", inMemory);
+
+describe("a file", () => {
+  test("holds what was acknowledged the moment that it was", async () => {
+    await using opened = await onFile();
+    const founding = foundingOf();
+    await opened.store.accounts.found(founding);
+    const runner = runnerOf(founding.organization.id);
+    await opened.store.runners.create(creating(runner), runner, exchangeTokenOf());
+    // Another connection sees only what was committed.
+    const other = openSqliteStore({ file: opened.file, codecs: runnerCodecs, newId, role: "tool" });
+    expect(await other.runners.get(founding.organization.id, runner.id)).toMatchObject(runner);
+    await other.close();
+  });
+
+  test("tells when another process wrote to it", async () => {
+    await using opened = await onFile();
+    const before = opened.store.tokens.revocationMark();
+    await opened.store.accounts.found(foundingOf());
+    expect(opened.store.tokens.revocationMark()).toBe(before);
+    const other = openSqliteStore({ file: opened.file, codecs: runnerCodecs, newId, role: "tool" });
+    await other.accounts.found(foundingOf());
+    await other.close();
+    expect(opened.store.tokens.revocationMark()).not.toBe(before);
+  });
+});
