@@ -1,19 +1,42 @@
-import Database from "better-sqlite3";
 import { DomainError } from "../../domain/errors.ts";
 
 const retryAfterMs = 1000;
 
+/**
+ * The result code of an error of SQLite, null for any other error. By shape, not by class: the driver's native part
+ * throws the class of whoever loaded it first in this process.
+ */
+export function sqliteCode(error: unknown): string | null {
+  if (typeof error !== "object" || error === null || !("code" in error)) return null;
+  return typeof error.code === "string" && error.code.startsWith("SQLITE_") ? error.code : null;
+}
+
+/** Whether another connection holds the database. */
+export function isBusy(error: unknown): boolean {
+  return sqliteCode(error)?.startsWith("SQLITE_BUSY") === true;
+}
+
 /** What the disk did to us, in words for the caller; everything that is not the disk's doing stays as it is. */
 export function asStoreError(error: unknown): unknown {
-  if (!(error instanceof Database.SqliteError)) return error;
-  const { code } = error;
+  const code = sqliteCode(error);
+  if (code === null) return error;
   if (code === "SQLITE_FULL") {
     return new DomainError("resource_exhausted", "the disk of the server is full; nothing was changed", {
       reason: "DISK_FULL",
       retryAfterMs,
     });
   }
-  if (/^SQLITE_(BUSY|LOCKED|IOERR|READONLY|CANTOPEN)/.test(code)) {
+  if (isBusy(error)) {
+    return new DomainError(
+      "unavailable",
+      "another program holds the server's database; nothing was changed",
+      {
+        reason: "STORE_UNAVAILABLE",
+        retryAfterMs,
+      },
+    );
+  }
+  if (/^SQLITE_(LOCKED|IOERR|READONLY|CANTOPEN)/.test(code)) {
     return new DomainError("unavailable", "the server cannot write to its disk now; nothing was changed", {
       reason: "STORE_UNAVAILABLE",
       retryAfterMs,
@@ -24,10 +47,10 @@ export function asStoreError(error: unknown): unknown {
 
 /** Whether a write broke a UNIQUE rule. */
 export function isUniqueViolation(error: unknown): boolean {
-  return error instanceof Database.SqliteError && error.code.startsWith("SQLITE_CONSTRAINT_UNIQUE");
+  return sqliteCode(error)?.startsWith("SQLITE_CONSTRAINT_UNIQUE") === true;
 }
 
 /** Whether a write named a row of another table that is not there, or removed one that others name. */
 export function isForeignKeyViolation(error: unknown): boolean {
-  return error instanceof Database.SqliteError && error.code === "SQLITE_CONSTRAINT_FOREIGNKEY";
+  return sqliteCode(error) === "SQLITE_CONSTRAINT_FOREIGNKEY";
 }
