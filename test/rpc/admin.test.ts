@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { EventService, ResourceType } from "../../gen/gitpod/v1/event_pb.js";
+import { EventService, ResourceOperation, ResourceType } from "../../gen/gitpod/v1/event_pb.js";
 import { GroupService } from "../../gen/gitpod/v1/group_pb.js";
 import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { UserService, UserStatus } from "../../gen/gitpod/v1/user_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
+import { besideServer } from "../support/database.ts";
 import { newOrganization, newServiceAccount, newUser, operator, type Someone } from "../support/people.ts";
 import { newId } from "../support/records.ts";
 import { refusal } from "../support/refusal.ts";
@@ -240,9 +241,20 @@ describe("what operators do", () => {
         ["user.create", mine.id, ResourceType.USER],
       ]);
     }
+    const told = await besideServer(server.config.dataDir, (store) =>
+      store.events.read(theirs.organizationId, 0, 100),
+    );
+    const pat = ResourceType.PERSONAL_ACCESS_TOKEN;
+    expect(told.map((event) => [event.resourceType, event.operation])).toEqual([
+      [pat, ResourceOperation.CREATE],
+      [ResourceType.ORGANIZATION, ResourceOperation.CREATE],
+      [ResourceType.USER, ResourceOperation.CREATE],
+      [pat, ResourceOperation.CREATE],
+      [ResourceType.USER, ResourceOperation.UPDATE],
+    ]);
     const { entries } = await server
       .client(EventService, { token: theirs.token })
-      .listAuditLogs({ filter: { subjectTypes: [ResourceType.PERSONAL_ACCESS_TOKEN] } });
+      .listAuditLogs({ filter: { subjectTypes: [pat] } });
     expect(entries.map(({ action }) => action)).toEqual(["access_token.create", "access_token.create"]);
   });
 });
