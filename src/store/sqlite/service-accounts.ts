@@ -7,6 +7,7 @@ import type { ServiceAccount } from "../../domain/service-accounts/service-accou
 import type { ServiceAccountStore } from "../service-account-store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import { isUniqueViolation } from "./failures.ts";
+import { containsFolded, defineFoldCase, foldCase } from "./fold-case.ts";
 import type { Journal } from "./journal.ts";
 import type { Connection } from "./open.ts";
 import { auditOperator } from "./operator-journal.ts";
@@ -23,9 +24,7 @@ export function serviceAccountStore(
   commits: CommitQueue,
   log: Journal,
 ): ServiceAccountStore {
-  // SQLite's own lower() knows ASCII alone.
-  connection.$client.function("fold_case", { deterministic: true }, foldCase);
-
+  defineFoldCase(connection);
   const isTheAccount = eq(serviceAccounts.id, sql.placeholder("id"));
   const select = connection.select().from(serviceAccounts).where(isTheAccount).prepare();
   const insert = connection.insert(serviceAccounts).values(columnPlaceholders(serviceAccounts)).prepare();
@@ -60,7 +59,6 @@ export function serviceAccountStore(
     )
     .prepare();
   const ids = sql.placeholder("ids");
-  const search = sql.placeholder("search");
   const list = connection
     .select()
     .from(serviceAccounts)
@@ -70,12 +68,17 @@ export function serviceAccountStore(
         lt(serviceAccounts.id, sql.placeholder("after")),
         sql`(${sql.placeholder("includeSuspended")} OR NOT ${serviceAccounts.suspended})`,
         sql`(${ids} IS NULL OR ${serviceAccounts.id} IN (SELECT value FROM json_each(${ids})))`,
-        sql`(${search} = '' OR instr(fold_case(${serviceAccounts.name}), ${search}))`,
+        containsFolded(sql`${serviceAccounts.name}`, "search"),
       ),
     )
     .orderBy(desc(serviceAccounts.id))
     .limit(sql.placeholder("limit"))
     .prepare();
+
+  /** A value in an expression is not converted as that of a column is, hence the number. */
+  function write(account: ServiceAccount): void {
+    change.run({ ...account, suspended: account.suspended ? 1 : 0 });
+  }
 
   function written(
     by: Attribution,
@@ -123,7 +126,7 @@ export function serviceAccountStore(
         const row = select.get({ id: account.id });
         if (row === undefined) return null;
         const changed = { ...fromRow(row), ...wanted };
-        unlessNameTaken(() => change.run(toRow(changed)));
+        unlessNameTaken(() => write(changed));
         written(account.by, changed, "update", ResourceOperation.UPDATE, now);
         return changed;
       }),
@@ -141,7 +144,7 @@ export function serviceAccountStore(
         if (row === undefined) return null;
         const changed = { ...fromRow(row), suspended };
         if (row.suspended === suspended) return changed;
-        change.run(toRow(changed));
+        write(changed);
         const action = `service_account.${suspended ? "suspend" : "resume"}`;
         const subject = { subjectType: ResourceType.SERVICE_ACCOUNT, subjectId: id };
         auditOperator(log, grant, { organizationId: row.organizationId, action, ...subject, now });
@@ -155,10 +158,6 @@ export function serviceAccountStore(
 function wantedIds(onlyId: string | null, asked: readonly string[]): readonly string[] | null {
   if (onlyId === null) return asked.length === 0 ? null : asked;
   return asked.length === 0 || asked.includes(onlyId) ? [onlyId] : [];
-}
-
-function foldCase(text: unknown): string {
-  return String(text).normalize("NFC").toLowerCase();
 }
 
 function unlessNameTaken(write: () => unknown): void {

@@ -1,0 +1,305 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { EventService, ResourceType } from "../../gen/gitpod/v1/event_pb.js";
+import { GroupService, ResourceRole } from "../../gen/gitpod/v1/group_pb.js";
+import { Principal } from "../../gen/gitpod/v1/identity_pb.js";
+import { RunnerKind, RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
+import { RunnerRole, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { type Actor, actor, type Kind, makeWorld, type World } from "../access/world.ts";
+import { newId } from "../support/records.ts";
+import { refusal } from "../support/refusal.ts";
+import { startTestServer, type TestServer } from "../support/server.ts";
+
+let server: TestServer;
+let world: World;
+beforeAll(async () => {
+  server = await startTestServer();
+  world = await makeWorld(server);
+});
+afterAll(() => server.close());
+
+const kind = (name: Exclude<Kind, "nobody">) => actor(world, name);
+const groupsAs = (who: Actor) => server.client(GroupService, { token: who.token });
+const runnersAs = (who: Actor) => server.client(RunnerService, { token: who.token });
+const user = (who: Actor) => ({ id: who.id, principal: Principal.USER });
+const denied = { code: "permission_denied", reason: "ROLE_MISSING" };
+const { RUNNER_ADMIN, RUNNER_USER, GROUP_ADMIN, ORG_ADMIN, ORG_RUNNERS_ADMIN } = ResourceRole;
+
+describe("runner policies", () => {
+  test("are the role assignments on the runner, seen from the runner", async () => {
+    const { id: runnerId } = await world.newRunner();
+    const groupId = await world.newGroup();
+    const { groups, runners } = world;
+    const { policy } = await runners.createRunnerPolicy({ runnerId, groupId, role: RunnerRole.USER });
+    expect(policy).toMatchObject({ groupId, role: RunnerRole.USER });
+    const filter = { groupId, resourceTypes: [ResourceType.RUNNER] };
+    const roles = async () =>
+      (await groups.listRoleAssignments({ filter })).assignments.map((one) => [
+        one.resourceId,
+        one.resourceRole,
+      ]);
+    expect(await roles()).toEqual([[runnerId, RUNNER_USER]]);
+    await runners.updateRunnerPolicy({ runnerId, groupId, role: RunnerRole.ADMIN });
+    expect(await roles()).toEqual([[runnerId, RUNNER_ADMIN]]);
+    const listed = async () => (await runners.listRunnerPolicies({ runnerId })).policies;
+    expect((await listed()).map((one) => [one.groupId, one.role])).toEqual([
+      [groupId, RunnerRole.ADMIN],
+      [world.runnerUsers, RunnerRole.USER],
+      [world.runnerAdmins, RunnerRole.ADMIN],
+    ]);
+    await runners.deleteRunnerPolicy({ runnerId, groupId });
+    expect(await roles()).toEqual([]);
+    const grant = { groupId, resourceType: ResourceType.RUNNER, resourceId: runnerId };
+    await groups.createRoleAssignment({ ...grant, resourceRole: RUNNER_USER });
+    expect((await listed())[0]).toMatchObject({ groupId, role: RunnerRole.USER });
+  });
+
+  test("are one for each runner and group, of a role that there is", async () => {
+    const { runnerId, runners } = world;
+    const groupId = await world.newGroup();
+    await runners.createRunnerPolicy({ runnerId, groupId, role: RunnerRole.USER });
+    for (const role of [RunnerRole.USER, RunnerRole.ADMIN]) {
+      expect(await refusal(runners.createRunnerPolicy({ runnerId, groupId, role }))).toMatchObject({
+        code: "already_exists",
+        reason: "ROLE_ASSIGNMENT_EXISTS",
+      });
+    }
+    for (const role of [RunnerRole.UNSPECIFIED, 7 as RunnerRole]) {
+      const wrong = { code: "invalid_argument", fields: ["role"] };
+      expect(await refusal(runners.createRunnerPolicy({ runnerId, groupId, role }))).toMatchObject(wrong);
+      expect(await refusal(runners.updateRunnerPolicy({ runnerId, groupId, role }))).toMatchObject(wrong);
+    }
+    await runners.deleteRunnerPolicy({ runnerId, groupId });
+    const gone = { code: "not_found", reason: "RUNNER_POLICY_NOT_FOUND" };
+    expect(await refusal(runners.deleteRunnerPolicy({ runnerId, groupId }))).toMatchObject(gone);
+    const update = runners.updateRunnerPolicy({ runnerId, groupId, role: RunnerRole.ADMIN });
+    expect(await refusal(update)).toMatchObject(gone);
+  });
+
+  test("name groups of the same organisation that are there", async () => {
+    const { runnerId, runners } = world;
+    for (const groupId of [world.otherOrganizationGroup, newId()]) {
+      const call = runners.createRunnerPolicy({ runnerId, groupId, role: RunnerRole.USER });
+      expect(await refusal(call)).toMatchObject({ code: "not_found", reason: "GROUP_NOT_FOUND" });
+    }
+    const absent = { runnerId: newId(), groupId: world.runnerUsers, role: RunnerRole.USER };
+    expect(await refusal(runners.createRunnerPolicy(absent))).toMatchObject({ reason: "RUNNER_NOT_FOUND" });
+  });
+
+  test("are listed page by page", async () => {
+    const { id: runnerId } = await world.newRunner();
+    const seen: string[] = [];
+    let token = "";
+    do {
+      const page = await world.runners.listRunnerPolicies({ runnerId, pagination: { pageSize: 1, token } });
+      seen.push(...page.policies.map(({ groupId }) => groupId));
+      token = page.pagination?.nextToken ?? "";
+    } while (token !== "");
+    expect(seen).toEqual([world.runnerUsers, world.runnerAdmins]);
+  });
+
+  test("go with the group, and with the runner", async () => {
+    const { groups, runners } = world;
+    const { id: runnerId } = await world.newRunner();
+    const somebody = await world.newUser("passing");
+    const groupId = await world.newGroup(somebody);
+    await runners.createRunnerPolicy({ runnerId, groupId, role: RunnerRole.ADMIN });
+    await runnersAs(somebody).getRunner({ runnerId });
+    await groups.deleteGroup({ groupId });
+    const { policies } = await runners.listRunnerPolicies({ runnerId });
+    expect(policies.map((one) => one.groupId)).toEqual([world.runnerUsers, world.runnerAdmins]);
+    expect(await refusal(runnersAs(somebody).getRunner({ runnerId }))).toMatchObject({ code: "not_found" });
+    await runners.deleteRunner({ runnerId });
+    const { assignments } = await groups.listRoleAssignments({ filter: { resourceId: runnerId } });
+    expect(assignments).toEqual([]);
+  });
+
+  test("leave an audit entry and an event with the change", async () => {
+    const { id: runnerId } = await world.newRunner();
+    const groupId = await world.newGroup();
+    await world.runners.createRunnerPolicy({ runnerId, groupId, role: RunnerRole.USER });
+    await world.runners.updateRunnerPolicy({ runnerId, groupId, role: RunnerRole.ADMIN });
+    await world.runners.deleteRunnerPolicy({ runnerId, groupId });
+    const { entries } = await server.client(EventService).listAuditLogs({
+      filter: { subjectTypes: [ResourceType.ROLE_ASSIGNMENT] },
+      pagination: { pageSize: 3 },
+    });
+    expect(entries.map(({ action }) => action)).toEqual([
+      "role_assignment.delete",
+      "role_assignment.update",
+      "role_assignment.create",
+    ]);
+    expect(new Set(entries.map(({ actorId }) => actorId))).toEqual(new Set([kind("org admin").id]));
+  });
+});
+
+describe("lists of runners", () => {
+  test("hold what the caller registered and what is shared with it, once and in order, page by page", async () => {
+    const somebody = await world.newUser("lister");
+    const [one, two] = [await world.newGroup(somebody), await world.newGroup(somebody)];
+    const mine = runnersAs(somebody);
+    const expected: string[] = [];
+    for (let index = 0; index < 4; index++) {
+      const { runner } = await mine.createRunner({ name: "own", provider: RunnerProvider.GCP });
+      expected.unshift(runner?.runnerId ?? "");
+      const { id: runnerId } = await world.newRunner();
+      expected.unshift(runnerId);
+      await world.runners.createRunnerPolicy({ runnerId, groupId: one, role: RunnerRole.USER });
+      await world.runners.createRunnerPolicy({ runnerId, groupId: two, role: RunnerRole.ADMIN });
+      await world.newRunner();
+    }
+    for (const pageSize of [1, 3, 100]) {
+      const seen: string[] = [];
+      let token = "";
+      do {
+        const page = await mine.listRunners({ pagination: { pageSize, token } });
+        expect(page.runners.length).toBeGreaterThan(0);
+        seen.push(...page.runners.map((runner) => runner.runnerId));
+        token = page.pagination?.nextToken ?? "";
+      } while (token !== "");
+      expect(seen).toEqual(expected);
+    }
+    const own = await mine.listRunners({ filter: { creatorIds: [somebody.id] } });
+    expect(own.runners.map(({ name }) => name)).toEqual(["own", "own", "own", "own"]);
+    const { runners } = await mine.listRunners({ filter: { providers: [RunnerProvider.AWS_EC2] } });
+    expect(runners.map(({ runnerId }) => runnerId)).toEqual(expected.filter((_, index) => index % 2 === 0));
+  });
+
+  test("show the server's own runner to admins alone", async () => {
+    const filter = { kinds: [RunnerKind.LOCAL_CONFIGURATION] };
+    expect((await world.runners.listRunners({ filter })).runners).toHaveLength(1);
+    expect((await runnersAs(kind("member")).listRunners({ filter })).runners).toEqual([]);
+  });
+
+  test("are of what one registers: the creator is its admin, nobody else sees it", async () => {
+    const member = kind("member");
+    const { runner } = await runnersAs(member).createRunner({ name: "own", provider: RunnerProvider.GCP });
+    const runnerId = runner?.runnerId ?? "";
+    expect(await refusal(runnersAs(kind("runner user")).getRunner({ runnerId }))).toMatchObject({
+      code: "not_found",
+    });
+    await runnersAs(member).createRunnerPolicy({
+      runnerId,
+      groupId: world.runnerUsers,
+      role: RunnerRole.USER,
+    });
+    await runnersAs(kind("runner user")).getRunner({ runnerId });
+    await runnersAs(member).createRunnerToken({ runnerId });
+    await runnersAs(member).deleteRunner({ runnerId });
+  });
+});
+
+describe("somebody who wants more than it has", () => {
+  test("as user of a runner does not become its admin", async () => {
+    const eve = kind("runner user");
+    const { runnerId, runnerUsers, groupId } = world;
+    const onRunner = { resourceType: ResourceType.RUNNER, resourceId: runnerId };
+    const { assignments } = await groupsAs(eve).listRoleAssignments({ filter: { resourceId: runnerId } });
+    const assignmentId = assignments[0]?.id ?? "";
+    const principal = { principal: Principal.USER, principalId: eve.id };
+    const role = RunnerRole.ADMIN;
+    for (const call of [
+      runnersAs(eve).updateRunnerPolicy({ runnerId, groupId: runnerUsers, role }),
+      runnersAs(eve).createRunnerPolicy({ runnerId, groupId, role }),
+      runnersAs(eve).deleteRunnerPolicy({ runnerId, groupId: world.runnerAdmins }),
+      groupsAs(eve).createRoleAssignment({ ...onRunner, groupId: runnerUsers, resourceRole: RUNNER_ADMIN }),
+      groupsAs(eve).shareResourceWithPrincipal({ ...onRunner, ...principal, role: RUNNER_ADMIN }),
+      groupsAs(eve).unshareResourceWithPrincipal({ ...onRunner, ...principal }),
+      groupsAs(eve).deleteRoleAssignment({ assignmentId }),
+      groupsAs(eve).createMembership({ groupId: world.runnerAdmins, subject: user(eve) }),
+    ]) {
+      expect(await refusal(call)).toMatchObject(denied);
+    }
+  });
+
+  test("as admin of a group does not get into org-admins, nor into any group with power over the organisation", async () => {
+    const powerful = await world.newSharedGroup();
+    const resource = { resourceType: ResourceType.ORGANIZATION, resourceId: world.organizationId };
+    await world.groups.createRoleAssignment({
+      groupId: powerful,
+      ...resource,
+      resourceRole: ORG_RUNNERS_ADMIN,
+    });
+    for (const eve of [kind("group admin"), kind("groups admin"), kind("runners admin"), kind("member")]) {
+      for (const groupId of [world.orgAdmins, world.orgMembers, powerful]) {
+        const call = groupsAs(eve).createMembership({ groupId, subject: user(eve) });
+        expect(await refusal(call)).toMatchObject(denied);
+        const admin = { groupId: world.orgAdmins, subject: user(kind("org admin")) };
+        const { member } = await world.groups.getMembership(admin);
+        const remove = groupsAs(eve).deleteMembership({ membershipId: member?.id ?? "" });
+        expect(await refusal(remove)).toMatchObject(denied);
+      }
+      for (const resourceRole of [ORG_ADMIN, ORG_RUNNERS_ADMIN]) {
+        const grant = { groupId: world.groupId, ...resource, resourceRole };
+        expect(await refusal(groupsAs(eve).createRoleAssignment(grant))).toMatchObject(denied);
+      }
+      expect(await refusal(groupsAs(eve).deleteGroup({ groupId: powerful }))).toMatchObject(denied);
+    }
+  });
+
+  test("as admin of one group does not become admin of another", async () => {
+    const eve = kind("group admin");
+    const grant = {
+      groupId: world.groupId,
+      resourceType: ResourceType.GROUP,
+      resourceId: world.runnerAdmins,
+      resourceRole: GROUP_ADMIN,
+    };
+    expect(await refusal(groupsAs(eve).createRoleAssignment(grant))).toMatchObject(denied);
+  });
+
+  test("through a circle of groups gets nothing that nobody granted", async () => {
+    const eve = await world.newUser("circle");
+    const [first, second] = [await world.newGroup(eve), await world.newGroup()];
+    for (const [groupId, resourceId] of [
+      [first, second],
+      [second, first],
+      [second, second],
+    ]) {
+      const resource = { resourceType: ResourceType.GROUP, resourceId: resourceId ?? "" };
+      const grant = { groupId: groupId ?? "", ...resource, resourceRole: GROUP_ADMIN };
+      await world.groups.createRoleAssignment(grant);
+    }
+    const rename = groupsAs(eve).updateGroup({ groupId: first, name: "mine" });
+    expect(await refusal(rename)).toMatchObject(denied);
+    await groupsAs(eve).createMembership({ groupId: second, subject: user(eve) });
+    await groupsAs(eve).updateGroup({ groupId: first, name: "now by right" });
+    for (const groupId of [first, second]) await groupsAs(eve).deleteGroup({ groupId });
+  });
+
+  test("from another organisation finds nothing", async () => {
+    const eve = kind("other org admin");
+    const { runnerId, groupId } = world;
+    const hidden = { code: "not_found" };
+    const theirs = world.otherOrganizationGroup;
+    for (const call of [
+      runnersAs(eve).createRunnerPolicy({ runnerId, groupId: theirs, role: RunnerRole.ADMIN }),
+      runnersAs(eve).listRunnerPolicies({ runnerId }),
+      groupsAs(eve).createMembership({ groupId, subject: user(eve) }),
+      groupsAs(eve).listMemberships({ groupId }),
+      groupsAs(eve).createRoleAssignment({
+        groupId: theirs,
+        resourceType: ResourceType.RUNNER,
+        resourceId: runnerId,
+        resourceRole: RUNNER_ADMIN,
+      }),
+      groupsAs(eve).createRoleAssignment({
+        groupId: theirs,
+        resourceType: ResourceType.ORGANIZATION,
+        resourceId: world.organizationId,
+        resourceRole: ORG_ADMIN,
+      }),
+    ]) {
+      expect(await refusal(call)).toMatchObject(hidden);
+    }
+  });
+
+  test("with a runner's token reaches no group, and cannot share itself", async () => {
+    const runner = kind("runner itself");
+    const { runnerId } = world;
+    const refused = { code: "permission_denied", reason: "RUNNER_TOKEN" };
+    expect(await refusal(groupsAs(runner).listGroups({}))).toMatchObject(refused);
+    expect(await refusal(runnersAs(runner).listRunnerPolicies({ runnerId }))).toMatchObject(refused);
+    const grant = { runnerId, groupId: world.runnerUsers, role: RunnerRole.ADMIN };
+    expect(await refusal(runnersAs(runner).updateRunnerPolicy(grant))).toMatchObject(refused);
+  });
+});

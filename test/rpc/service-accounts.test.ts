@@ -1,0 +1,208 @@
+import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { IdentityService, Principal } from "../../gen/gitpod/v1/identity_pb.js";
+import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
+import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
+import { newOrganization, newServiceAccount, newUser, type Someone } from "../support/people.ts";
+import { refusal } from "../support/refusal.ts";
+import { startTestServer, type TestServer } from "../support/server.ts";
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+let server: TestServer;
+beforeEach(async () => {
+  server = await startTestServer();
+});
+afterEach(() => server.close());
+
+const accounts = (who?: Pick<Someone, "token">) =>
+  server.client(ServiceAccountService, who === undefined ? {} : { token: who.token });
+const whoIs = (token: string) => server.client(IdentityService, { token }).getAuthenticatedIdentity({});
+const inADay = () => timestampFromMs(server.clock.now() + dayMs);
+
+describe("service accounts", () => {
+  test("are made, read, changed and deleted by admins", async () => {
+    const made = await accounts().createServiceAccount({
+      name: "ci",
+      description: "the pipeline",
+      validUntil: inADay(),
+    });
+    const id = made.serviceAccount?.id ?? "";
+    expect(made.serviceAccount).toMatchObject({ name: "ci", suspended: false, systemManaged: false });
+    const read = await accounts().getServiceAccount({ serviceAccountId: id.toUpperCase() });
+    expect(read.serviceAccount).toEqual(made.serviceAccount);
+    const renamed = await accounts().updateServiceAccount({ serviceAccountId: id, name: "cd" });
+    expect(renamed.serviceAccount).toMatchObject({ name: "cd", description: "the pipeline" });
+    const cleared = await accounts().updateServiceAccount({ serviceAccountId: id, description: "" });
+    expect(cleared.serviceAccount).toMatchObject({ name: "cd", description: "" });
+    await accounts().deleteServiceAccount({ serviceAccountId: id });
+    for (const call of [
+      accounts().getServiceAccount({ serviceAccountId: id }),
+      accounts().deleteServiceAccount({ serviceAccountId: id }),
+      accounts().createServiceAccountAccessToken({ serviceAccountId: id }),
+    ]) {
+      expect(await refusal(call)).toMatchObject({ code: "not_found", reason: "SERVICE_ACCOUNT_NOT_FOUND" });
+    }
+  });
+
+  test("are for admins to change: members see them, strangers and the accounts themselves cannot touch them", async () => {
+    const { id } = await newServiceAccount(server, "ci");
+    const other = await newServiceAccount(server, "other");
+    const member = await newUser(server);
+    const stranger = await newOrganization(server);
+    const asked = { serviceAccountId: id };
+    expect((await accounts(member).getServiceAccount(asked)).serviceAccount?.name).toBe("ci");
+    for (const [who, code] of [
+      [member, "permission_denied"],
+      [stranger, "not_found"],
+      [other, "not_found"],
+    ] as const) {
+      for (const call of [
+        accounts(who).updateServiceAccount({ ...asked, name: "mine" }),
+        accounts(who).deleteServiceAccount(asked),
+      ]) {
+        expect(await refusal(call)).toMatchObject({ code });
+      }
+    }
+    for (const who of [member, other]) {
+      const refused = await refusal(
+        accounts(who).createServiceAccount({ name: "mine", validUntil: inADay() }),
+      );
+      expect(refused).toMatchObject({ code: "permission_denied", reason: "ROLE_MISSING" });
+    }
+    expect((await accounts(other).listServiceAccounts({})).serviceAccounts.map((a) => a.id)).toEqual([
+      other.id,
+    ]);
+  });
+
+  test("refuse what cannot be: no end, an end in the past, a name that is taken", async () => {
+    expect(await refusal(accounts().createServiceAccount({ name: "ci" }))).toMatchObject({
+      code: "invalid_argument",
+      fields: ["valid_until"],
+    });
+    const past = accounts().createServiceAccount({
+      name: "ci",
+      validUntil: timestampFromMs(server.clock.now()),
+    });
+    expect(await refusal(past)).toMatchObject({
+      code: "invalid_argument",
+      rules: ["service_account.valid_until.future"],
+    });
+    await newServiceAccount(server, "ci");
+    const { id } = await newServiceAccount(server, "cd");
+    for (const call of [
+      accounts().createServiceAccount({ name: "ci", validUntil: inADay() }),
+      accounts().updateServiceAccount({ serviceAccountId: id, name: "ci" }),
+    ]) {
+      expect(await refusal(call)).toMatchObject({
+        code: "already_exists",
+        reason: "SERVICE_ACCOUNT_NAME_TAKEN",
+      });
+    }
+  });
+
+  test("are found by id, by part of the name in any case, and suspended ones on request", async () => {
+    const release = await newServiceAccount(server, "Größe-Release");
+    const nightly = await newServiceAccount(server, "nightly");
+    await server.client(AdminService).suspendServiceAccount({ serviceAccountId: nightly.id });
+    const listed = async (filter: object) =>
+      (await accounts().listServiceAccounts({ filter })).serviceAccounts.map(({ id }) => id);
+    expect(await listed({})).toEqual([release.id]);
+    expect(await listed({ includeSuspended: true })).toEqual([nightly.id, release.id]);
+    expect(await listed({ search: "GRÖSSE" })).toEqual([]);
+    expect(await listed({ search: "GRÖßE-r" })).toEqual([release.id]);
+    expect(await listed({ search: "%" })).toEqual([]);
+    expect(await listed({ serviceAccountIds: [nightly.id.toUpperCase()], includeSuspended: true })).toEqual([
+      nightly.id,
+    ]);
+  });
+});
+
+describe("tokens of a service account", () => {
+  test("act as the account, and last no longer than it", async () => {
+    const account = await newServiceAccount(server, "ci");
+    expect(account.token).toMatch(/^rcsat_/);
+    expect((await whoIs(account.token)).subject).toMatchObject({
+      id: account.id,
+      principal: Principal.SERVICE_ACCOUNT,
+    });
+    const end = server.clock.now() + dayMs;
+    for (const [seconds, expiry] of [
+      [60n, server.clock.now() + 60_000],
+      [0n, end],
+      [2_524_608_000n, end],
+    ] as const) {
+      const { token, serviceAccountToken } = await accounts(account).createServiceAccountToken({
+        description: "step",
+        validFor: { seconds },
+      });
+      expect(serviceAccountToken).toMatchObject({ serviceAccountId: account.id, description: "step" });
+      expect(serviceAccountToken?.expiresAt && timestampMs(serviceAccountToken.expiresAt)).toBe(expiry);
+      expect((await whoIs(token)).subject?.id).toBe(account.id);
+    }
+    server.clock.advance(dayMs);
+    expect(await refusal(whoIs(account.token))).toMatchObject({ code: "unauthenticated" });
+  });
+
+  test("are the account's own: nobody else mints them but people who administer the organisation", async () => {
+    const account = await newServiceAccount(server, "ci");
+    const other = await newServiceAccount(server, "other");
+    const member = await newUser(server);
+    const stranger = await newOrganization(server);
+    const asked = { serviceAccountId: account.id };
+    expect(await refusal(accounts(other).createServiceAccountAccessToken(asked))).toMatchObject({
+      code: "permission_denied",
+      reason: "NOT_YOURSELF",
+    });
+    expect(await refusal(accounts(member).createServiceAccountAccessToken(asked))).toMatchObject({
+      code: "permission_denied",
+      reason: "ROLE_MISSING",
+    });
+    expect(await refusal(accounts(stranger).createServiceAccountAccessToken(asked))).toMatchObject({
+      code: "not_found",
+    });
+    expect(await refusal(accounts().createServiceAccountToken({}))).toMatchObject({
+      code: "permission_denied",
+      reason: "NOT_A_SERVICE_ACCOUNT",
+    });
+  });
+
+  test("are listed, read and revoked by the account and by admins, not by other accounts", async () => {
+    const account = await newServiceAccount(server, "ci");
+    const other = await newServiceAccount(server, "other");
+    const { token, serviceAccountToken } = await accounts(account).createServiceAccountToken({});
+    const asked = { serviceAccountTokenId: serviceAccountToken?.id ?? "" };
+    const { tokens } = await accounts(account).listServiceAccountTokens({});
+    expect(tokens.map(({ serviceAccountId }) => serviceAccountId)).toEqual([account.id, account.id]);
+    expect((await accounts().listServiceAccountTokens({})).tokens).toHaveLength(3);
+    expect((await accounts(account).getServiceAccountToken(asked)).token).toMatchObject({
+      id: asked.serviceAccountTokenId,
+      creator: { id: account.id },
+    });
+    for (const call of [
+      accounts(other).getServiceAccountToken(asked),
+      accounts(other).deleteServiceAccountToken(asked),
+    ]) {
+      expect(await refusal(call)).toMatchObject({ code: "not_found", reason: "TOKEN_NOT_FOUND" });
+    }
+    await accounts().deleteServiceAccountToken(asked);
+    expect(await refusal(whoIs(token))).toMatchObject({ reason: "TOKEN_REVOKED" });
+    expect((await whoIs(account.token)).subject?.id).toBe(account.id);
+  });
+
+  test("are refused while the account is suspended, and for ever once it is deleted", async () => {
+    const account = await newServiceAccount(server, "ci");
+    const admins = server.client(AdminService);
+    const asked = { serviceAccountId: account.id };
+    const { serviceAccount } = await admins.suspendServiceAccount(asked);
+    expect(serviceAccount?.suspended).toBe(true);
+    expect(await refusal(whoIs(account.token))).toMatchObject({
+      code: "unauthenticated",
+      reason: "SERVICE_ACCOUNT_SUSPENDED",
+    });
+    await admins.resumeServiceAccount(asked);
+    expect((await whoIs(account.token)).subject?.id).toBe(account.id);
+    await accounts().deleteServiceAccount(asked);
+    expect(await refusal(whoIs(account.token))).toMatchObject({ reason: "SERVICE_ACCOUNT_DELETED" });
+  });
+});
