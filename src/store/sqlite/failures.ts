@@ -11,6 +11,11 @@ export function sqliteCode(error: unknown): string | null {
   return typeof error.code === "string" && error.code.startsWith("SQLITE_") ? error.code : null;
 }
 
+/** Whether another connection holds the database. */
+export function isBusy(error: unknown): boolean {
+  return sqliteCode(error)?.startsWith("SQLITE_BUSY") === true;
+}
+
 /** What the disk did to us, in words for the caller; everything that is not the disk's doing stays as it is. */
 export function asStoreError(error: unknown): unknown {
   const code = sqliteCode(error);
@@ -21,7 +26,17 @@ export function asStoreError(error: unknown): unknown {
       retryAfterMs,
     });
   }
-  if (/^SQLITE_(BUSY|LOCKED|IOERR|READONLY|CANTOPEN)/.test(code)) {
+  if (isBusy(error)) {
+    return new DomainError(
+      "unavailable",
+      "another program holds the server's database; nothing was changed",
+      {
+        reason: "STORE_UNAVAILABLE",
+        retryAfterMs,
+      },
+    );
+  }
+  if (/^SQLITE_(LOCKED|IOERR|READONLY|CANTOPEN)/.test(code)) {
     return new DomainError("unavailable", "the server cannot write to its disk now; nothing was changed", {
       reason: "STORE_UNAVAILABLE",
       retryAfterMs,
