@@ -1,8 +1,9 @@
+import { setImmediate } from "node:timers/promises";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { isRunner } from "../domain/access/caller.ts";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
-import { exposition, type SampleGroup } from "../domain/metrics/exposition.ts";
+import { Exposition } from "../domain/metrics/exposition.ts";
 import type { RunnerRegistry } from "../registry/registry.ts";
 import type { Store } from "../store/store.ts";
 import { authenticate } from "./gate.ts";
@@ -12,6 +13,9 @@ interface Deps {
   readonly registry: RunnerRegistry;
   readonly clock: Clock;
 }
+
+/** How many runners are looked at between two turns for other work. */
+const runnersPerTurn = 50;
 
 /**
  * What the runners of the caller's organisation pushed, in the Prometheus text format with the runner's id, name
@@ -24,13 +28,16 @@ export async function runnerMetrics(deps: Deps, authorization: string | null): P
     throw error;
   });
   if (caller === null || isRunner(caller)) return null;
-  const groups: SampleGroup[] = [];
-  for (const [runnerId, samples] of registry.metrics.current(clock.monotonic())) {
+  const shown = new Exposition();
+  let seen = 0;
+  for (const [runnerId, families] of registry.metrics.current(clock.monotonic())) {
+    // Renewals must not wait for a scrape of many runners.
+    if (++seen % runnersPerTurn === 0) await setImmediate();
     const runner = await store.runners.get(caller.organizationId, runnerId);
     if (runner === null) continue;
     const provider = RunnerProvider[runner.provider] ?? String(runner.provider);
     const labels = Object.entries({ runner_id: runner.id, runner_name: runner.name, provider });
-    groups.push({ labels, samples });
+    shown.add(labels, families);
   }
-  return exposition(groups);
+  return shown.text();
 }

@@ -583,7 +583,8 @@ export declare const MetricLabelSchema: GenMessage<MetricLabel>;
  */
 export declare type ReportRunnerMetricsResponse = Message<"rollcall.v1.ReportRunnerMetricsResponse"> & {
   /**
-   * When to report next. Reports that come much sooner may be refused with `resource_exhausted`.
+   * When to report next. A report within a second of the last one is refused with
+   * `resource_exhausted`, as is one for which the server has no room; RetryInfo says how long to wait.
    *
    * @generated from field: google.protobuf.Duration report_after = 1;
    */
