@@ -6,7 +6,6 @@ import {
   type LeaseSettings,
   type LeaseTiming,
 } from "./domain/leases/settings.ts";
-import { checkLeaseSettings } from "./domain/leases/settings-check.ts";
 import { RunnerProvider } from "./domain/runners/enums.ts";
 import { defaultLimits, type Limits } from "./http/limits.ts";
 import type { RetentionSettings } from "./registry/retention.ts";
@@ -213,7 +212,7 @@ export function parseConfig(set: Settings): Config {
   const count = (flag: Flag, least: number, most: number): number => {
     const value = Number(text(flag));
     if (!/^\d+$/.test(text(flag)) || value < least || value > most) {
-      problems.push(`${flag} must be a whole number from ${least} to ${most}, not "${text(flag)}"`);
+      problems.push(`${flag} must be ${wholeNumber(flag)} from ${least} to ${most}, not "${text(flag)}"`);
     }
     return value;
   };
@@ -263,8 +262,8 @@ export function parseConfig(set: Settings): Config {
     leases: {
       ...defaultLeaseSettings,
       timing: {
-        intervalMs: count("renew-interval", 1, 86_400) * 1000,
-        graceMs: count("renew-grace", 1, 86_400) * 1000,
+        intervalMs: count("renew-interval", 1, 3600) * 1000,
+        graceMs: count("renew-grace", 1, 3600) * 1000,
       },
       perProvider: providerTimings(text("provider-timing"), problems),
       brake: {
@@ -276,7 +275,7 @@ export function parseConfig(set: Settings): Config {
         ...defaultLeaseSettings.cleanup,
         staleAfterMs: count("stale-after", 1, 3650) * DAY_MS,
         removeAfterMs:
-          text("remove-stale-after") === "never" ? null : count("remove-stale-after", 0, 3650) * DAY_MS,
+          text("remove-stale-after") === "never" ? null : count("remove-stale-after", 1, 3650) * DAY_MS,
       },
     },
     retention: {
@@ -286,7 +285,6 @@ export function parseConfig(set: Settings): Config {
     externalUrl: externalUrl(path("external-url"), problems),
     keyRotationMs: count("key-rotation", 1, 3650) * DAY_MS,
   };
-  problems.push(...checkLeaseSettings(config.leases).map(({ field, message }) => `${field} ${message}`));
   if (problems.length > 0) throw new ConfigError(problems.join("\n"));
   return config;
 }
@@ -304,6 +302,13 @@ function externalUrl(text: string | null, problems: string[]): string | null {
   return text.replace(/\/+$/, "");
 }
 
+/** What a setting counts, with its unit: an operator knows `renew-interval` in seconds, not what is made of it. */
+function wholeNumber(flag: Flag): string {
+  const { value, fallback } = settings.find((setting) => setting.flag === flag) ?? {};
+  const unit = value === "COUNT" || value === "PORT" ? "" : ` of ${value?.toLowerCase()}`;
+  return `${fallback === "never" ? "never, or " : ""}a whole number${unit}`;
+}
+
 function providerTimings(list: string, problems: string[]): LeaseSettings["perProvider"] {
   const timings: Partial<Record<RunnerProvider, LeaseTiming>> = {};
   for (const entry of list.split(",").filter((part) => part.trim() !== "")) {
@@ -312,6 +317,8 @@ function providerTimings(list: string, problems: string[]): LeaseSettings["perPr
     if (provider === undefined || provider === RunnerProvider.UNSPECIFIED) {
       const known = Object.keys(RunnerProvider).slice(1).join(", ");
       problems.push(`provider-timing: "${entry}" is not NAME=INTERVAL/GRACE with a NAME of ${known}`);
+    } else if ([interval, grace].some((seconds) => Number(seconds) < 1 || Number(seconds) > 3600)) {
+      problems.push(`provider-timing: "${entry}" must have whole numbers of seconds from 1 to 3600`);
     } else {
       timings[provider] = { intervalMs: Number(interval) * 1000, graceMs: Number(grace) * 1000 };
     }

@@ -10,7 +10,6 @@ import { isRunner } from "../domain/access/caller.ts";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
 import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
-import { cleanText } from "../domain/leases/text.ts";
 import { usableToken } from "../domain/tokens/access-token.ts";
 import type { SecretBox } from "../domain/tokens/seal.ts";
 import { hashToken } from "../domain/tokens/token.ts";
@@ -18,7 +17,7 @@ import type { RunnerIdentity, RunnerRegistry } from "../registry/registry.ts";
 import type { WatchNews } from "../registry/watcher.ts";
 import type { Store } from "../store/store.ts";
 import { bearer, callerOf } from "./context.ts";
-import { metricSample, reported } from "./messages/report.ts";
+import { metricSample, reported, signOffReason } from "./messages/report.ts";
 import { wantedSpec } from "./messages/wanted.ts";
 
 /** How often a runner should push its metrics, in milliseconds. */
@@ -79,8 +78,9 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
 
     async signOff(request, context) {
       const who = runnerOf(context, request.runnerId);
-      await registry.signOff(who, request.generation, cleanText(request.reason).text);
-      return {};
+      const { text, notices } = signOffReason(request.reason);
+      await registry.signOff(who, request.generation, text);
+      return { notices: [...notices] };
     },
 
     async reportRunnerMetrics(request, context) {

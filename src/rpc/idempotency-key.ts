@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type DescMessage, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { DomainError } from "../domain/errors.ts";
+import type { SecretBox } from "../domain/tokens/seal.ts";
 
 /** How long the answer to a call with an Idempotency-Key is kept, in milliseconds. */
 export const answerKeptMs = 24 * 60 * 60 * 1000;
@@ -20,7 +21,14 @@ export function idempotencyKeyHash(headers: Headers): Uint8Array | null {
   return createHash("sha256").update(key).digest();
 }
 
-/** Tells two requests apart that came with the same key. */
-export function requestHash<T extends DescMessage>(schema: T, request: MessageShape<T>): Uint8Array {
-  return createHash("sha256").update(toBinary(schema, request)).digest();
+/**
+ * Tells two requests apart that came with the same key. Keyed, since it is stored and the request may hold a
+ * password: a plain hash would let a reader of the database try passwords.
+ */
+export function requestHash<T extends DescMessage>(
+  schema: T,
+  request: MessageShape<T>,
+  secrets: Pick<SecretBox, "digest">,
+): Uint8Array {
+  return secrets.digest("idempotent request", toBinary(schema, request));
 }

@@ -1,9 +1,10 @@
+import { setImmediate } from "node:timers/promises";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { type Caller, isRunner } from "../domain/access/caller.ts";
 import type { Authorized } from "../domain/access/runners.ts";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
-import { exposition, type SampleGroup } from "../domain/metrics/exposition.ts";
+import { Exposition } from "../domain/metrics/exposition.ts";
 import type { RunnerRegistry } from "../registry/registry.ts";
 import type { Store } from "../store/store.ts";
 import { authenticate } from "./gate.ts";
@@ -14,6 +15,9 @@ interface Deps {
   readonly registry: RunnerRegistry;
   readonly clock: Clock;
 }
+
+/** How many runners are looked at between two turns for other work. */
+const runnersPerTurn = 50;
 
 /**
  * What the runners that the caller sees pushed, in the Prometheus text format with the runner's id, name
@@ -28,15 +32,18 @@ export async function runnerMetrics(deps: Deps, authorization: string | null): P
   if (caller === null || isRunner(caller)) return null;
   // Nothing that is decided here is written down with an address.
   const reader = { ...caller, sourceAddress: "", userAgent: "" };
-  const groups: SampleGroup[] = [];
-  for (const [runnerId, samples] of registry.metrics.current(clock.monotonic())) {
+  const shown = new Exposition();
+  let seen = 0;
+  for (const [runnerId, families] of registry.metrics.current(clock.monotonic())) {
+    // Renewals must not wait for a scrape of many runners.
+    if (++seen % runnersPerTurn === 0) await setImmediate();
     const runner = await visibleRunner(store, reader, runnerId);
     if (runner === null) continue;
     const provider = RunnerProvider[runner.provider] ?? String(runner.provider);
     const labels = Object.entries({ runner_id: runner.id, runner_name: runner.name, provider });
-    groups.push({ labels, samples });
+    shown.add(labels, families);
   }
-  return exposition(groups);
+  return shown.text();
 }
 
 async function visibleRunner(store: Store, caller: Caller, id: string): Promise<Authorized<"read"> | null> {

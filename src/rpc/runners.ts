@@ -139,7 +139,7 @@ export function runnerService(deps: RunnerServiceDeps): Partial<ServiceImpl<type
       callerId: caller.id,
       method: "gitpod.v1.RunnerService/CreateRunner",
       keyHash,
-      requestHash: requestHash(CreateRunnerRequestSchema, request),
+      requestHash: requestHash(CreateRunnerRequestSchema, request, secrets),
       answer: secrets.seal(toBinary(CreateRunnerResponseSchema, response)),
       expiresAt: clock.now() + answerKeptMs,
     };

@@ -55,9 +55,11 @@ describe("a new runner", () => {
   });
 
   test("has no metrics when they say nothing", () => {
-    const runner = withConfiguration({ metrics: noMetrics });
-    expect(runner.spec.configuration).toEqual(plain);
-    expect(runner.metricsPassword).toBeNull();
+    for (const includeVerboseMetrics of [false, true]) {
+      const runner = withConfiguration({ metrics: { ...noMetrics, includeVerboseMetrics } });
+      expect(runner.spec.configuration).toEqual(plain);
+      expect(runner.metricsPassword).toBeNull();
+    }
   });
 
   test("is never of the server's own kind, and carries nothing sealed to a key that it has not made", () => {
@@ -125,16 +127,25 @@ describe("a change", () => {
     expect(changed({ configuration: {} }, stored).spec.configuration).toMatchObject(stored);
   });
 
-  test("that empties the metrics unsets them, unless a password is still kept", () => {
-    const stored = { metrics: { ...noMetrics, enabled: true, url: "u", password: "p" } };
-    const off = { ...noMetrics, password: null };
-    const without = changed({ configuration: { metrics: off } }, stored);
-    expect(without.spec.configuration).not.toHaveProperty("metrics");
-    expect(without.metricsPassword).toBeNull();
-    const { password: _, ...silent } = off;
-    const kept = changed({ configuration: { metrics: silent } }, stored);
-    expect(kept.spec.configuration?.metrics).toEqual(noMetrics);
-    expect(kept.metricsPassword).not.toBeNull();
+  test("that switches metrics off unsets them, the stored password and verbosity with them", () => {
+    const metrics = { ...noMetrics, enabled: true, url: "u", password: "p", includeVerboseMetrics: true };
+    const off = { enabled: false, url: "", username: "", managedMetricsEnabled: false };
+    for (const change of [off, { ...off, password: null }, { ...off, includeVerboseMetrics: true }]) {
+      const after = changed({ configuration: { metrics: change } }, { metrics });
+      expect(after.spec.configuration).toEqual(plain);
+      expect(after.metricsPassword).toBeNull();
+    }
+  });
+
+  test("that leaves a part of the metrics unsaid keeps it, and a password sent along is kept", () => {
+    const metrics = { ...noMetrics, enabled: true, password: "p", includeVerboseMetrics: true };
+    const part = changed({ configuration: { metrics: { enabled: false } } }, { metrics });
+    expect(part.spec.configuration?.metrics).toEqual({ ...noMetrics, includeVerboseMetrics: true });
+    expect(part.metricsPassword).not.toBeNull();
+    const off = { enabled: false, url: "", username: "", managedMetricsEnabled: false };
+    const next = changed({ configuration: { metrics: { ...off, password: Buffer.of(7) } } }, { metrics });
+    expect(next.spec.configuration).toHaveProperty("metrics");
+    expect(next.metricsPassword).toEqual(Buffer.of(7));
   });
 
   test("is refused while the runner is being deleted", () => {

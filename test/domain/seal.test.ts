@@ -40,3 +40,18 @@ describe("a sealed secret", () => {
     expect(() => box.open(Buffer.concat([sealed, Buffer.of(0)]))).toThrow();
   });
 });
+
+describe("a digest", () => {
+  const data = Buffer.from("a request with a password");
+
+  test("is the same for the same data, and another for other data", () => {
+    expect(box.digest("use", data)).toEqual(secretBox(key).digest("use", data));
+    expect(box.digest("use", data)).toHaveLength(32);
+    expect(box.digest("use", Buffer.from("another"))).not.toEqual(box.digest("use", data));
+  });
+
+  test("cannot be worked out without the key, nor be used for another purpose", () => {
+    expect(secretBox(randomBytes(32)).digest("use", data)).not.toEqual(box.digest("use", data));
+    expect(box.digest("other use", data)).not.toEqual(box.digest("use", data));
+  });
+});

@@ -1,6 +1,5 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { IdentityService, Principal } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerConfigurationService, RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
@@ -163,7 +162,7 @@ test("a deleted runner is told so", async () => {
   expect(await refusal(whoami)).toMatchObject({ code: "unauthenticated", reason: "RUNNER_DELETED" });
 });
 
-test.each([RunnerConfigurationService, EventService] as DescService[])(
+test.each([RunnerConfigurationService] as DescService[])(
   "methods that are not there: %s",
   async (service) => {
     for (const method of service.methods.filter(({ methodKind }) => methodKind === "unary")) {

@@ -1,6 +1,10 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { create as message, toBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import Database from "better-sqlite3";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
-import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { CreateRunnerRequestSchema, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { addOrganization } from "../support/database.ts";
 import { refusal } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -51,4 +55,18 @@ test("the key belongs to its caller, and is forgotten after a day", async () => 
   expect(theirs.runner?.runnerId).not.toBe(ours.runner?.runnerId);
   server.clock.advance(24 * 60 * 60 * 1000 + 1);
   expect((await create("create-4", "shared key")).runner?.runnerId).not.toBe(ours.runner?.runnerId);
+});
+
+test("what is stored of the request tells nothing to who guesses at it", async () => {
+  await create("create-5", "guessed");
+  const request = message(CreateRunnerRequestSchema, { name: "guessed", provider });
+  const guess = createHash("sha256").update(toBinary(CreateRunnerRequestSchema, request)).digest();
+  const database = new Database(join(server.config.dataDir, "rollcall.db"), { readonly: true });
+  try {
+    const stored = database.prepare("SELECT request_hash FROM idempotent_calls").pluck().all();
+    expect(stored.length).toBeGreaterThan(0);
+    expect(stored).not.toContainEqual(guess);
+  } finally {
+    database.close();
+  }
 });

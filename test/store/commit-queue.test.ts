@@ -1,6 +1,11 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import { CommitQueue } from "../../src/store/sqlite/commit-queue.ts";
+import { type TestClock, testClock } from "../support/clock.ts";
 import { domainError } from "./contract/setting.ts";
 
 describe("the commit queue", () => {
@@ -28,7 +33,7 @@ describe("the commit queue", () => {
   });
 
   test("a burst is cut into commits of bounded size, in the order of arrival", async () => {
-    queue = new CommitQueue(database, 10);
+    queue = new CommitQueue(database, { limit: 10 });
     await Promise.all(Array.from({ length: 25 }, (_, i) => queue.run(insert(i))));
     expect(commits()).toBe(3);
     expect(database.prepare("SELECT v FROM t ORDER BY rowid").pluck().all()).toEqual(
@@ -104,11 +109,129 @@ describe("the commit queue", () => {
     expect(await queue.run(insert(1))).toBe(1);
   });
 
+  test("a rollback that fails too leaves nobody without an answer, and is made up for", async () => {
+    const exec = database.exec.bind(database);
+    const broken = Object.assign(new Error("disk I/O error"), { code: "SQLITE_IOERR" });
+    database.exec = (sql) => {
+      if (sql === "COMMIT" || sql === "ROLLBACK") throw broken;
+      return exec(sql);
+    };
+    const refused = await Promise.all([domainError(queue.run(insert(1))), domainError(queue.run(insert(2)))]);
+    for (const error of refused) expect(error).toMatchObject({ kind: "unavailable" });
+    // The transaction is still open: what comes next must not commit what was refused.
+    expect(await domainError(queue.run(insert(3)))).toMatchObject({ kind: "unavailable" });
+    database.exec = exec;
+    await queue.run(insert(4));
+    expect(kept()).toEqual([4]);
+  });
+
   test("closing commits what was accepted and takes nothing more", async () => {
     const accepted = queue.run(insert("accepted"));
     queue.close();
     expect(kept()).toEqual(["accepted"]);
     expect(await accepted).toBe(1);
     expect(await domainError(queue.run(insert("late")))).toMatchObject({ kind: "unavailable" });
+  });
+});
+
+describe("a database that another process holds", () => {
+  let dir: string;
+  let database: Database.Database;
+  let other: Database.Database;
+  let tries: number;
+  let clock: TestClock;
+  let queue: CommitQueue;
+
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), "rollcall-held-"));
+    const file = join(dir, "held.db");
+    tries = 0;
+    database = new Database(file, {
+      timeout: 0,
+      verbose: (sql) => {
+        if (sql === "BEGIN IMMEDIATE") tries += 1;
+      },
+    });
+    database.pragma("journal_mode = WAL");
+    database.exec("CREATE TABLE t (v)");
+    other = new Database(file);
+    clock = testClock();
+    queue = new CommitQueue(database, { limit: 2, clock });
+    other.exec("BEGIN IMMEDIATE");
+  });
+  afterEach(() => {
+    other.close();
+    database.close();
+    rmSync(dir, { recursive: true });
+  });
+
+  const insert = (value: unknown) => () => database.prepare("INSERT INTO t VALUES (?)").run(value).changes;
+  const kept = () => database.prepare("SELECT v FROM t ORDER BY rowid").pluck().all();
+  /** Waits until the queue has tried `count` more times. */
+  async function tried(count: number): Promise<void> {
+    const enough = tries + count;
+    while (tries < enough) await setTimeout(1);
+  }
+
+  test("writes wait in their order while the event loop goes on, and none is lost", async () => {
+    const early = [1, 2, 3].map((value) => queue.run(insert(value)));
+    await tried(1);
+    const late = [4, 5].map((value) => queue.run(insert(value)));
+    await tried(2);
+    expect(kept()).toEqual([]);
+    clock.advance(4999);
+    await tried(2);
+    other.exec("ROLLBACK");
+    await Promise.all([...early, ...late]);
+    expect(kept()).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test("new writes do not add tries to those of the timer", async () => {
+    const first = queue.run(insert(1));
+    await tried(1);
+    const before = tries;
+    const more = [2, 3, 4].map((value) => queue.run(insert(value)));
+    await setImmediate();
+    await setImmediate();
+    expect(tries).toBe(before);
+    other.exec("ROLLBACK");
+    await Promise.all([first, ...more]);
+  });
+
+  test("a write is unavailable after 5 s of waiting, and one that came later waits on", async () => {
+    const early = [1, 2, 3].map((value) => domainError(queue.run(insert(value))));
+    await tried(1);
+    clock.advance(3000);
+    const late = queue.run(insert(4));
+    await tried(1);
+    clock.advance(2000);
+    for (const error of await Promise.all(early)) {
+      expect(error).toMatchObject({ kind: "unavailable", reason: "STORE_UNAVAILABLE" });
+      expect(error.retryAfterMs).toBeGreaterThan(0);
+    }
+    other.exec("ROLLBACK");
+    await late;
+    expect(kept()).toEqual([4]);
+  });
+
+  test("closing ends although the database stays held, and rejects what was waiting", async () => {
+    const waiting = [1, 2, 3, 4, 5].map((value) => domainError(queue.run(insert(value))));
+    await tried(1);
+    const start = performance.now();
+    queue.close();
+    expect(performance.now() - start).toBeLessThan(4000);
+    for (const error of await Promise.all(waiting)) expect(error).toMatchObject({ kind: "unavailable" });
+    const before = tries;
+    await setTimeout(60);
+    expect(tries).toBe(before);
+  });
+
+  test("closing commits what was waiting when the database is free again", async () => {
+    const waiting = [1, 2, 3].map((value) => queue.run(insert(value)));
+    await tried(1);
+    other.exec("ROLLBACK");
+    queue.close();
+    expect(kept()).toEqual([1, 2, 3]);
+    await Promise.all(waiting);
   });
 });

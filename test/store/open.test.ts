@@ -89,6 +89,46 @@ describe("one server a file", () => {
     await tool.close();
   });
 
+  test("a server waits for a program that writes to the file while it starts", async () => {
+    await makeDatabase();
+    const holder = spawn(
+      process.execPath,
+      [
+        "--input-type=module",
+        "-e",
+        `import Database from ${JSON.stringify(import.meta.resolve("better-sqlite3"))};
+         const database = new Database(process.argv[1]);
+         database.exec("BEGIN IMMEDIATE");
+         process.stdout.write("held");
+         setTimeout(() => database.exec("COMMIT"), 200);`,
+        file,
+      ],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    );
+    await once(holder.stdout, "data");
+    await open().close();
+    if (holder.exitCode === null) await once(holder, "exit");
+  });
+
+  test("a program that holds the file stops neither the reads of a server nor its event loop", async () => {
+    const server = open();
+    const founding = foundingOf();
+    await server.accounts.found(founding);
+    const other = new Database(file);
+    other.exec("BEGIN IMMEDIATE");
+    const start = performance.now();
+    const write = server.accounts.found(foundingOf());
+    expect(await server.healthy()).toBe(true);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect((await server.accounts.first())?.organization).toEqual(founding.organization);
+    // SQLite itself would have waited 5 s by now.
+    expect(performance.now() - start).toBeLessThan(2500);
+    other.exec("ROLLBACK");
+    other.close();
+    await write;
+    await server.close();
+  });
+
   test("a file that could not be opened is not left locked", async () => {
     writeFileSync(file, "not a database at all, but long enough to look like something".repeat(20));
     refusalToOpen();

@@ -100,8 +100,9 @@ export declare type RunnerStatusReport = Message<"rollcall.v1.RunnerStatusReport
   region?: string | undefined;
 
   /**
-   * For people: what is wrong, or empty. Control characters other than line feed and tab are replaced with U+FFFD,
-   * and the reply's `notices` say so.
+   * For people: what is wrong, or empty. Control characters other than line feed and tab, and characters that reorder
+   * what is read, are replaced with U+FFFD here and in every other text of a report, URLs included, and the reply's
+   * `notices` say so.
    *
    * @generated from field: optional string message = 5;
    */
@@ -431,7 +432,7 @@ export declare type SignOffRequest = Message<"rollcall.v1.SignOffRequest"> & {
   generation: number;
 
   /**
-   * For people: why. May be empty. Shown after "signed off".
+   * For people: why. May be empty. Shown after "signed off", cleaned like `message` of a report.
    *
    * @generated from field: string reason = 3;
    */
@@ -450,6 +451,12 @@ export declare const SignOffRequestSchema: GenMessage<SignOffRequest>;
  * @generated from message rollcall.v1.SignOffResponse
  */
 export declare type SignOffResponse = Message<"rollcall.v1.SignOffResponse"> & {
+  /**
+   * What the server changed in the reason, as in RenewRegistrationResponse.
+   *
+   * @generated from field: repeated string notices = 1;
+   */
+  notices: string[];
 };
 
 /**
@@ -521,7 +528,7 @@ export declare type MetricSample = Message<"rollcall.v1.MetricSample"> & {
   value: number;
 
   /**
-   * When it was measured, by the runner's clock. Unset: when it arrived.
+   * When it was measured, by the runner's clock. Unset: when it is scraped.
    *
    * @generated from field: google.protobuf.Timestamp time = 4;
    */
@@ -576,7 +583,8 @@ export declare const MetricLabelSchema: GenMessage<MetricLabel>;
  */
 export declare type ReportRunnerMetricsResponse = Message<"rollcall.v1.ReportRunnerMetricsResponse"> & {
   /**
-   * When to report next. Reports that come much sooner may be refused with `resource_exhausted`.
+   * When to report next. A report within a second of the last one is refused with
+   * `resource_exhausted`, as is one for which the server has no room; RetryInfo says how long to wait.
    *
    * @generated from field: google.protobuf.Duration report_after = 1;
    */

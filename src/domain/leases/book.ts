@@ -86,7 +86,8 @@ export class LeaseBook {
     if (opens || came || rephased || reported || applied) lease.version += 1;
     if (came || rephased) lease.sinceMs = wallNow;
     if (opens) lease.generation += 1;
-    if (digest !== 0) lease.digest = digest;
+    // Opening without a status blanks the stored message: the next report is news even if it says the same again.
+    if (digest !== 0 || opens) lease.digest = digest;
     lease.state = LeaseState.LIVE;
     lease.phase = phase;
     lease.appliedSpecRevision = renewal.appliedSpecRevision;

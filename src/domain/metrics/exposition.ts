@@ -11,36 +11,50 @@ export interface MetricSample {
   readonly type: "counter" | "gauge" | "untyped";
 }
 
-/** Samples with the labels that the server adds to each. */
-export interface SampleGroup {
-  readonly labels: readonly Label[];
-  readonly samples: readonly MetricSample[];
+/** What a runner reported under one name, rendered but for the labels that the server adds. */
+export interface RenderedFamily {
+  readonly name: string;
+  readonly type: MetricSample["type"];
+  /** What follows the server's labels: `,own="label"} value time`. */
+  readonly tails: readonly string[];
+}
+
+/** Renders a report once, so that a scrape only has to join text. Of two samples of one series the later counts. */
+export function renderSamples(samples: readonly MetricSample[]): readonly RenderedFamily[] {
+  const families = new Map<string, { type: MetricSample["type"]; series: Map<string, string> }>();
+  for (const { name, type, labels, value, timeMs } of samples) {
+    let family = families.get(name);
+    if (family === undefined) {
+      family = { type, series: new Map() };
+      families.set(name, family);
+    }
+    const own = labelText(labels);
+    const time = timeMs === null ? "" : ` ${timeMs}`;
+    family.series.set(own, `${own === "" ? "" : `,${own}`}} ${valueText(value)}${time}`);
+  }
+  return Array.from(families, ([name, { type, series }]) => ({ name, type, tails: [...series.values()] }));
 }
 
 /**
  * The Prometheus text format, version 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats): all samples of
- * a name stand together under one `# TYPE` line, as it asks for; the first sample of a name decides its type.
+ * a name stand together under one `# TYPE` line, as it asks for; the first runner to use a name decides its type.
  */
-export function exposition(groups: Iterable<SampleGroup>): string {
-  const families = new Map<string, { type: string; lines: Map<string, string> }>();
-  for (const group of groups) {
-    for (const sample of group.samples) {
-      let family = families.get(sample.name);
-      if (family === undefined) {
-        family = { type: sample.type, lines: new Map() };
-        families.set(sample.name, family);
-      }
-      const series = `${sample.name}{${labelText([...group.labels, ...sample.labels])}}`;
-      const time = sample.timeMs === null ? "" : ` ${sample.timeMs}`;
-      family.lines.set(series, `${series} ${valueText(sample.value)}${time}`);
+export class Exposition {
+  readonly #families = new Map<string, string>();
+
+  /** @param labels what the server adds to each sample; not empty */
+  add(labels: readonly Label[], families: readonly RenderedFamily[]): void {
+    const added = labelText(labels);
+    for (const { name, type, tails } of families) {
+      let text = this.#families.get(name) ?? `# TYPE ${name} ${type}\n`;
+      for (const tail of tails) text += `${name}{${added}${tail}\n`;
+      this.#families.set(name, text);
     }
   }
-  let text = "";
-  for (const [name, { type, lines }] of families) {
-    text += `# TYPE ${name} ${type}\n`;
-    for (const line of lines.values()) text += `${line}\n`;
+
+  text(): string {
+    return [...this.#families.values()].join("");
   }
-  return text;
 }
 
 function labelText(labels: readonly Label[]): string {

@@ -1,13 +1,17 @@
 import type { MetricsConfiguration, RunnerSpec } from "./runner.ts";
 
-/** A metrics message that says nothing: how clients switch metrics off, and read back as unset. */
-export function isEmptyMetrics(metrics: MetricsConfiguration): boolean {
+type MetricsSwitches = Pick<MetricsConfiguration, "enabled" | "url" | "username" | "managedMetricsEnabled">;
+
+/**
+ * Whether a metrics message switches metrics off: no destination, nothing enabled. It reads back as unset. How
+ * verbose they were to be does not matter then; in a change, each part must be said, since an absent one is kept.
+ */
+export function switchesMetricsOff(metrics: Partial<MetricsSwitches>): boolean {
   return (
-    !metrics.enabled &&
+    metrics.enabled === false &&
     metrics.url === "" &&
     metrics.username === "" &&
-    !metrics.managedMetricsEnabled &&
-    !metrics.includeVerboseMetrics
+    metrics.managedMetricsEnabled === false
   );
 }
 
@@ -16,7 +20,7 @@ export function hideMetricsPassword(spec: RunnerSpec): { spec: RunnerSpec; passw
   const metrics = spec.configuration?.metrics;
   if (spec.configuration === undefined || metrics === undefined) return { spec, password: "" };
   const { metrics: _, ...rest } = spec.configuration;
-  if (isEmptyMetrics(metrics) && metrics.password === "") {
+  if (switchesMetricsOff(metrics) && metrics.password === "") {
     return { spec: { ...spec, configuration: rest }, password: "" };
   }
   const configuration = { ...rest, metrics: { ...metrics, password: "" } };

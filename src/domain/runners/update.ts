@@ -1,6 +1,6 @@
 import { DomainError } from "../errors.ts";
 import type { RunnerPhase } from "./enums.ts";
-import { isEmptyMetrics } from "./metrics.ts";
+import { switchesMetricsOff } from "./metrics.ts";
 import type { MetricsConfiguration, Runner, RunnerConfiguration, UpdateWindow } from "./runner.ts";
 
 /** A change by presence: an absent key leaves its field as it is, at every level. */
@@ -84,8 +84,7 @@ function applySpecChange(
 ): Pick<Runner, "spec" | "specRevision" | "metricsPassword" | "desiredSince"> {
   const { spec } = runner;
   const desiredPhase = change.desiredPhase ?? spec.desiredPhase;
-  const password = change.configuration?.metrics?.password;
-  const metricsPassword = password === undefined ? runner.metricsPassword : password;
+  const metricsPassword = passwordAfter(runner.metricsPassword, change.configuration?.metrics);
   const configuration =
     change.configuration === undefined
       ? spec.configuration
@@ -129,7 +128,15 @@ function applyMetricsChange(
 ): MetricsConfiguration | undefined {
   const { password: _, ...plain } = change;
   const metrics = { ...stored, ...plain };
-  return isEmptyMetrics(metrics) && !hasPassword ? undefined : metrics;
+  if (hasPassword) return metrics;
+  const saysNothing = switchesMetricsOff(metrics) && !metrics.includeVerboseMetrics;
+  return saysNothing || switchesMetricsOff(change) ? undefined : metrics;
+}
+
+/** Switching metrics off takes the stored password along; a new one that comes with it is kept. */
+function passwordAfter(stored: Uint8Array | null, change: MetricsChange = {}): Uint8Array | null {
+  if (change.password !== undefined) return change.password;
+  return switchesMetricsOff(change) ? null : stored;
 }
 
 function clearedIfEmpty(window: UpdateWindow): UpdateWindow | undefined {

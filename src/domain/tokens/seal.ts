@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto";
 
 const version = 1;
 const nonceLength = 12;
@@ -10,6 +10,12 @@ export interface SecretBox {
   seal(plaintext: Uint8Array): Uint8Array;
   /** @throws Error when the box was made under another key or was damaged. */
   open(sealed: Uint8Array): Uint8Array;
+  /**
+   * Tells data apart without giving it away: nobody without the server key can test a guess against it.
+   * @param purpose keeps the digests of one use from meaning anything to another
+   * @returns 32 bytes (HMAC-SHA256 under a key derived from the server key)
+   */
+  digest(purpose: string, data: Uint8Array): Uint8Array;
 }
 
 /** @param key 32 bytes. */
@@ -28,6 +34,10 @@ export function secretBox(key: Uint8Array): SecretBox {
       const decipher = createDecipheriv("aes-256-gcm", key, sealed.subarray(1, 1 + nonceLength));
       decipher.setAuthTag(sealed.subarray(-tagLength));
       return Buffer.concat([decipher.update(sealed.subarray(1 + nonceLength, -tagLength)), decipher.final()]);
+    },
+    digest(purpose, data) {
+      const derived = hkdfSync("sha256", key, "", `rollcall digest: ${purpose}`, 32);
+      return createHmac("sha256", Buffer.from(derived)).update(data).digest();
     },
   };
 }

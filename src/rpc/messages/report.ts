@@ -1,5 +1,6 @@
 import { type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
+import type { GatewayInfo } from "../../../gen/gitpod/v1/runner_pb.js";
 import {
   type MetricSampleSchema,
   MetricType,
@@ -11,7 +12,7 @@ import type { Renewal } from "../../domain/leases/events.ts";
 import type { ReportedPhase } from "../../domain/leases/lease.ts";
 import { cleanNotice, cleanText } from "../../domain/leases/text.ts";
 import type { MetricSample } from "../../domain/metrics/exposition.ts";
-import type { RunnerReportChange } from "../../domain/runners/report.ts";
+import type { GatewayReport, RunnerReportChange } from "../../domain/runners/report.ts";
 import { present } from "./present.ts";
 
 /** What a renewal reported, in the domain's words. */
@@ -26,37 +27,59 @@ export interface Reported {
 /** Takes a report apart; text for people is cleaned of what could deceive them. */
 export function reported(report: RunnerStatusReport): Reported {
   const notices: string[] = [];
-  const cleaned = (field: string, sent: string | undefined): string | undefined => {
-    if (sent === undefined) return undefined;
+  const cleaned = (field: string, sent: string): string => {
     const { text, replaced } = cleanText(sent);
     const notice = cleanNotice(field, replaced);
     if (notice !== null) notices.push(notice);
     return text;
   };
-  const gateway = report.gatewayInfo;
-  const isEmptyGateway =
-    gateway !== undefined && gateway.gateway === undefined && gateway.latency === undefined;
+  const maybe = (field: string, sent: string | undefined) =>
+    sent === undefined ? undefined : cleaned(field, sent);
+  const gatewayInfo = report.gatewayInfo && cleanedGateway(report.gatewayInfo, cleaned);
   return {
     phase: report.phase as ReportedPhase | undefined,
     digest: reportDigest(toBinary(RunnerStatusReportSchema, report)),
     change: present({
-      version: cleaned("version", report.version),
-      systemDetails: cleaned("system_details", report.systemDetails),
-      region: cleaned("region", report.region),
-      message: cleaned("message", report.message),
-      logUrl: report.logUrl,
-      llmUrl: report.llmUrl,
-      supportBundleUrl: report.supportBundleUrl,
+      version: maybe("version", report.version),
+      systemDetails: maybe("system_details", report.systemDetails),
+      region: maybe("region", report.region),
+      message: maybe("message", report.message),
+      logUrl: maybe("log_url", report.logUrl),
+      llmUrl: maybe("llm_url", report.llmUrl),
+      supportBundleUrl: maybe("support_bundle_url", report.supportBundleUrl),
       publicKey: report.publicKey,
       capabilities: report.capabilities && [...new Set<number>(report.capabilities.values)],
       additionalInfo: report.additionalInfo?.entries.map(({ key, value }) => ({
-        key: cleaned("additional_info", key) ?? "",
-        value: cleaned("additional_info", value) ?? "",
+        key: cleaned("additional_info", key),
+        value: cleaned("additional_info", value),
       })),
-      gatewayInfo: isEmptyGateway ? null : gateway,
+      gatewayInfo,
     }) as RunnerReportChange,
     notices,
   };
+}
+
+/** Null for an empty message: no gateway any more. */
+function cleanedGateway(
+  { gateway, latency }: GatewayInfo,
+  cleaned: (field: string, sent: string) => string,
+): GatewayReport | null {
+  if (gateway === undefined && latency === undefined) return null;
+  return present({
+    latency,
+    gateway: gateway && {
+      name: cleaned("gateway_info", gateway.name),
+      url: cleaned("gateway_info", gateway.url),
+      region: cleaned("gateway_info", gateway.region),
+    },
+  });
+}
+
+/** The reason of a sign-off, cleaned like a report. */
+export function signOffReason(sent: string): { readonly text: string; readonly notices: readonly string[] } {
+  const { text, replaced } = cleanText(sent);
+  const notice = cleanNotice("reason", replaced);
+  return { text, notices: notice === null ? [] : [notice] };
 }
 
 const metricTypes = {

@@ -1,30 +1,55 @@
 import type { Database } from "better-sqlite3";
+import { type Clock, systemClock } from "../../domain/clock.ts";
 import { DomainError } from "../../domain/errors.ts";
-import { asStoreError } from "./failures.ts";
+import { asStoreError, isBusy } from "./failures.ts";
 
 interface Job {
   readonly work: () => unknown;
   readonly resolve: (value: never) => void;
   readonly reject: (reason: unknown) => void;
+  /** When it arrived, by the monotonic clock. */
+  readonly since: number;
 }
+
+export interface CommitQueueOptions {
+  /** Writes in one commit at most, so that a burst cannot hold the event loop for long; default 512. */
+  readonly limit?: number;
+  /** How long a write waits for another process that holds the database, in milliseconds; default 5000. */
+  readonly patienceMs?: number;
+  readonly clock?: Pick<Clock, "monotonic">;
+}
+
+/** How often a held database is tried again, in milliseconds. */
+const retryMs = 20;
+
+/** How long the closing may hold the event loop for a held database, in milliseconds. */
+const closingPatienceMs = 1000;
 
 /**
  * Group commit. A commit with `synchronous=FULL` waits for the disk, some milliseconds whatever it holds, so
  * all writes that arrive in one turn of the event loop share one. Each runs in a savepoint of its own: one that
  * throws takes back its own writes and nobody else's. No promise settles before the commit is on disk.
+ *
+ * When another process holds the database, the writes wait in their order while the event loop goes on, and each is
+ * rejected as `unavailable` when its patience is over. For that the connection's busy timeout must be 0: SQLite waits
+ * without letting go of the thread.
  */
 export class CommitQueue {
   readonly #database: Database;
   readonly #limit: number;
   readonly #listeners = new Set<() => void>();
+  readonly #patienceMs: number;
+  readonly #clock: Pick<Clock, "monotonic">;
   #waiting: Job[] = [];
   #scheduled = false;
+  #retry: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** @param limit writes in one commit at most, so that a burst cannot hold the event loop for long. */
-  constructor(database: Database, limit = 512) {
+  constructor(database: Database, options: CommitQueueOptions = {}) {
     this.#database = database;
-    this.#limit = limit;
+    this.#limit = options.limit ?? 512;
+    this.#patienceMs = options.patienceMs ?? 5000;
+    this.#clock = options.clock ?? systemClock;
   }
 
   /**
@@ -34,7 +59,7 @@ export class CommitQueue {
   run<T>(work: () => T): Promise<T> {
     if (this.#closed) return Promise.reject(new DomainError("unavailable", "the store is closed"));
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ work, resolve, reject });
+      this.#waiting.push({ work, resolve, reject, since: this.#clock.monotonic() });
       this.#schedule();
     });
   }
@@ -45,38 +70,75 @@ export class CommitQueue {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Commits what is waiting and accepts nothing more. */
+  /** Commits what is waiting and accepts nothing more. Rejects the rest when another process holds the database. */
   close(): void {
     this.#closed = true;
-    while (this.#waiting.length > 0) this.#commit();
+    clearTimeout(this.#retry);
+    if (this.#waiting.length > 0) this.#database.pragma(`busy_timeout = ${closingPatienceMs}`);
+    while (this.#waiting.length > 0) {
+      const busy = this.#commit();
+      if (busy !== null) this.#rejectFirst(this.#waiting.length, busy);
+    }
   }
 
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#commit();
-      if (this.#waiting.length > 0) this.#schedule();
-    });
+    setImmediate(() => this.#turn());
   }
 
-  #commit(): void {
-    const jobs = this.#waiting.splice(0, this.#limit);
-    if (jobs.length === 0) return;
+  #turn(): void {
+    const busy = this.#commit();
+    if (busy !== null) {
+      const patient = this.#clock.monotonic() - this.#patienceMs;
+      const first = this.#waiting.findIndex(({ since }) => since > patient);
+      this.#rejectFirst(first === -1 ? this.#waiting.length : first, busy);
+    }
+    this.#scheduled = this.#waiting.length > 0;
+    if (!this.#scheduled) return;
+    if (busy === null) setImmediate(() => this.#turn());
+    else this.#retry = setTimeout(() => this.#turn(), retryMs);
+  }
+
+  #rejectFirst(count: number, error: unknown): void {
+    const reason = asStoreError(error);
+    for (const job of this.#waiting.splice(0, count)) job.reject(reason);
+  }
+
+  /** @returns why nothing was tried: another process holds the database; null otherwise. */
+  #commit(): unknown {
+    if (this.#waiting.length === 0) return null;
     const settle: (() => void)[] = [];
+    let jobs: Job[] = [];
     try {
+      // Left open by a rollback that failed.
+      if (this.#database.inTransaction) this.#database.exec("ROLLBACK");
       this.#database.exec("BEGIN IMMEDIATE");
+    } catch (error) {
+      if (isBusy(error)) return error;
+      this.#rejectFirst(this.#limit, error);
+      return null;
+    }
+    try {
+      jobs = this.#waiting.splice(0, this.#limit);
       for (const job of jobs) settle.push(this.#runOne(job));
       this.#database.exec("COMMIT");
     } catch (error) {
-      if (this.#database.inTransaction) this.#database.exec("ROLLBACK");
       const reason = asStoreError(error);
       for (const job of jobs) job.reject(reason);
-      return;
+      this.#rollBack();
+      return null;
     }
     for (const done of settle) done();
     for (const listener of this.#listeners) listener();
+    return null;
+  }
+
+  /** A disk that fails can fail this too. The callers have their answer, and the next commit tries again. */
+  #rollBack(): void {
+    try {
+      if (this.#database.inTransaction) this.#database.exec("ROLLBACK");
+    } catch {}
   }
 
   /** @returns what to do once the commit is durable. */

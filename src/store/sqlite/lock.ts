@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
 import { StoreRefusedError } from "../store.ts";
-import { sqliteCode } from "./failures.ts";
+import { isBusy } from "./failures.ts";
 
 /** Another server holds the database. */
 export class DatabaseInUseError extends StoreRefusedError {
@@ -23,7 +23,7 @@ export function lockDatabase(file: string): { release(): void } {
     lock.exec("BEGIN EXCLUSIVE");
   } catch (error) {
     lock.close();
-    if (sqliteCode(error) === "SQLITE_BUSY") {
+    if (isBusy(error)) {
       throw new DatabaseInUseError(
         `another rollcall server is using ${file}; stop it, or choose another --data-dir`,
       );

@@ -6,7 +6,7 @@ import { type BetterSQLite3Database, drizzle } from "drizzle-orm/better-sqlite3"
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import { StoreRefusedError } from "../store.ts";
-import { sqliteCode } from "./failures.ts";
+import { isBusy, sqliteCode } from "./failures.ts";
 import * as schema from "./schema.ts";
 
 /** A typed connection; `$client` is the driver's. */
@@ -22,7 +22,7 @@ const migrations = { migrationsFolder: fileURLToPath(new URL("./migrations", imp
 /** Marks our files in the SQLite header, so that another program's database is never migrated: "RCLL". */
 const applicationId = 0x52434c4c;
 
-/** How long a write waits for `rollcall token` or a backup on the same file, in milliseconds. */
+/** How long the opening, and every write of a tool, waits for another program on the same file, in milliseconds. */
 const busyTimeoutMs = 5000;
 
 /**
@@ -51,6 +51,9 @@ export function openConnection(file: string, mode: "create" | "existing"): Conne
     if (mode === "create") {
       client.pragma(`application_id = ${applicationId}`);
       if (applied < newest) migrate(connection, migrations);
+      // SQLite would wait with the event loop in its hands. From here on only the commit queue writes, and it waits
+      // by itself; reads wait for nobody in a write-ahead log.
+      client.pragma("busy_timeout = 0");
     } else if (applied < newest) {
       throw new UnusableDatabaseError(`${file} has an older schema; start this version's server once`);
     }
@@ -59,6 +62,11 @@ export function openConnection(file: string, mode: "create" | "existing"): Conne
     client.close();
     if (sqliteCode(error) === "SQLITE_NOTADB") {
       throw new UnusableDatabaseError(`${file} is not a database`);
+    }
+    if (isBusy(error)) {
+      throw new UnusableDatabaseError(
+        `another program has held ${file} for ${busyTimeoutMs / 1000} s; end it, then start again`,
+      );
     }
     throw error;
   }

@@ -50,6 +50,22 @@ describe("a lease", () => {
     expect(bench.kinds(1)).toEqual(["opened"]);
   });
 
+  test("opened without a status blanks what was reported, so that the same report is news again", () => {
+    const bench = new Bench();
+    bench.open(1);
+    const report = (generation: number, digest?: number) => {
+      const answer = bench.engine.renew(id(1), { generation, appliedSpecRevision: 0, digest });
+      if (!answer.ok) throw new Error(answer.reason);
+      if (answer.durable !== null) bench.engine.confirm(id(1), answer.durable.version);
+      return answer.durable;
+    };
+    report(1, 77);
+    expect(report(1, 77)).toBeNull();
+    report(0);
+    expect(report(2, 77)).not.toBeNull();
+    expect(report(2, 77)).toBeNull();
+  });
+
   test("is never shown live after its deadline, even before a tick has found it", () => {
     const bench = new Bench();
     bench.open(1);

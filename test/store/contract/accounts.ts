@@ -14,7 +14,7 @@ export function accountContract(open: OpenStore): void {
     const founding = foundingOf();
     const { organization, admin, token, localConfiguration } = founding;
     await accounts.found(founding);
-    expect(await accounts.first()).toEqual({ organization, admin });
+    expect(await accounts.first()).toMatchObject({ organization, admin });
     expect(await tokens.findAccessToken(token.hash)).toMatchObject({ subjectId: admin.id, id: token.id });
     expect(await runners.get(organization.id, localConfiguration.id)).toMatchObject(localConfiguration);
   });
@@ -24,7 +24,7 @@ export function accountContract(open: OpenStore): void {
     const [early, late] = [foundingOf(), foundingOf()];
     await opened.store.accounts.found(late);
     await opened.store.accounts.found(early);
-    expect((await opened.store.accounts.first())?.admin).toEqual(early.admin);
+    expect((await opened.store.accounts.first())?.admin).toMatchObject(early.admin);
   });
 
   test("a founding that fails leaves nothing", async () => {

@@ -1,0 +1,60 @@
+import { describe, expect, test } from "@jest/globals";
+import { ConfigError, parseConfig, type Settings } from "../src/config.ts";
+import { checkLeaseSettings } from "../src/domain/leases/settings-check.ts";
+
+function problemsOf(set: Settings): string[] {
+  try {
+    parseConfig(set);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split("\n");
+    throw error;
+  }
+  return [];
+}
+
+describe("a lease setting out of bounds is named as the operator set it, in its unit", () => {
+  test.each<[Settings, string]>([
+    [
+      { "renew-interval": "7200" },
+      'renew-interval must be a whole number of seconds from 1 to 3600, not "7200"',
+    ],
+    [{ "renew-grace": "0" }, 'renew-grace must be a whole number of seconds from 1 to 3600, not "0"'],
+    [{ "stale-after": "0" }, 'stale-after must be a whole number of days from 1 to 3650, not "0"'],
+    [
+      { "remove-stale-after": "0" },
+      'remove-stale-after must be never, or a whole number of days from 1 to 3650, not "0"',
+    ],
+    [{ "brake-min-runners": "0" }, 'brake-min-runners must be a whole number from 1 to 1000000, not "0"'],
+    [
+      { "provider-timing": "GCP=20/10,AWS_EC2=60/3601" },
+      'provider-timing: "AWS_EC2=60/3601" must have whole numbers of seconds from 1 to 3600',
+    ],
+    [
+      { "provider-timing": "GCP=0/10" },
+      'provider-timing: "GCP=0/10" must have whole numbers of seconds from 1 to 3600',
+    ],
+  ])("%o", (set, problem) => {
+    expect(problemsOf(set)).toEqual([problem]);
+  });
+});
+
+test("every problem is told at once", () => {
+  expect(problemsOf({ "renew-interval": "x", "remove-stale-after": "-1", port: "65536" })).toHaveLength(3);
+});
+
+test("what is just inside the bounds is taken, and sound for the leases", () => {
+  for (const [seconds, days] of [
+    ["1", "1"],
+    ["3600", "3650"],
+  ] as const) {
+    const { leases } = parseConfig({
+      "renew-interval": seconds,
+      "renew-grace": seconds,
+      "provider-timing": `GCP=${seconds}/${seconds}`,
+      "stale-after": days,
+      "remove-stale-after": days,
+    });
+    expect(checkLeaseSettings(leases)).toEqual([]);
+  }
+  expect(parseConfig({ "remove-stale-after": "never" }).leases.cleanup.removeAfterMs).toBeNull();
+});
