@@ -1,5 +1,6 @@
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { IdentityService, Principal } from "../../gen/gitpod/v1/identity_pb.js";
 import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
@@ -188,6 +189,22 @@ describe("tokens of a service account", () => {
     await accounts().deleteServiceAccountToken(asked);
     expect(await refusal(whoIs(token))).toMatchObject({ reason: "TOKEN_REVOKED" });
     expect((await whoIs(account.token)).subject?.id).toBe(account.id);
+  });
+
+  test("end what they have open when the account is suspended", async () => {
+    const account = await newServiceAccount(server, "ci");
+    const stop = new AbortController();
+    const stream = server
+      .client(EventService, { token: account.token })
+      .watchEvents({}, { signal: stop.signal });
+    const ended = refusal(
+      (async () => {
+        for await (const event of stream) expect(event.resourceId).toBe(account.id);
+      })(),
+    );
+    await server.client(AdminService).suspendServiceAccount({ serviceAccountId: account.id });
+    expect(await ended).toMatchObject({ code: "unauthenticated", reason: "SERVICE_ACCOUNT_SUSPENDED" });
+    stop.abort();
   });
 
   test("are refused while the account is suspended, and for ever once it is deleted", async () => {
