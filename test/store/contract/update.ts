@@ -126,8 +126,13 @@ function apply(model: Model, change: RunnerChange): void {
   if (updateWindow !== undefined) model.updateWindow = updateWindow;
   const { password, ...rest } = metrics ?? {};
   Object.assign(model, rest);
+  const saidOff = [rest.enabled, rest.managedMetricsEnabled].every((on) => on === false);
+  const isOff = saidOff && rest.url === "" && rest.username === "";
   if (password !== undefined)
     model.password = password === null ? undefined : Buffer.from(password).toString();
+  else if (isOff) model.password = undefined;
+  // How verbose metrics were to be is forgotten with them, but for those that bring a password along.
+  if (isOff && model.password === undefined) model.includeVerboseMetrics = false;
 }
 
 /** The hours alone: stored windows are messages, with a type name in them. */
