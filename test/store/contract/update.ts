@@ -128,7 +128,8 @@ function apply(model: Model, change: RunnerChange): void {
   Object.assign(model, rest);
   const saidOff = [rest.enabled, rest.managedMetricsEnabled].every((on) => on === false);
   const isOff = saidOff && rest.url === "" && rest.username === "";
-  if (password !== undefined) model.password = password === null ? undefined : Buffer.from(password).toString();
+  if (password !== undefined)
+    model.password = password === null ? undefined : Buffer.from(password).toString();
   else if (isOff) model.password = undefined;
   // How verbose metrics were to be is forgotten with them, but for those that bring a password along.
   if (isOff && model.password === undefined) model.includeVerboseMetrics = false;
