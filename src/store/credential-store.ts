@@ -1,8 +1,15 @@
+import type { Attribution } from "../domain/access/attribution.ts";
 import type { Subject } from "../domain/access/principal.ts";
 import type { Page } from "../domain/paging/cursor.ts";
 import type { AccessToken } from "../domain/tokens/access-token.ts";
 import type { TokenScope } from "../domain/tokens/scope.ts";
-import type { Rows } from "./store.ts";
+import type { Rows } from "./rows.ts";
+
+export interface NewAccessToken extends Omit<AccessToken, "lastUsedAt" | "revokedAt" | "revokedFor"> {
+  readonly hash: Uint8Array;
+  /** Who mints it. */
+  readonly by: Attribution;
+}
 
 /** A token as its holder sees it. */
 export interface HeldToken extends AccessToken {

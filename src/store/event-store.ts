@@ -3,7 +3,7 @@ import type { AuditFilter, AuditOrder, AuditRecord } from "../domain/audit/entry
 import type { AuditPage } from "../domain/audit/page.ts";
 import type { EventRecord } from "../domain/events/event.ts";
 import type { Viewer } from "../domain/events/viewer.ts";
-import type { Rows } from "./store.ts";
+import type { Rows } from "./rows.ts";
 
 /** What changed, kept for a while, in the order of the commits. */
 export interface EventStore {

@@ -6,7 +6,7 @@ import type { Authorized } from "../domain/access/runners.ts";
 import type { AssignmentFilter, Resource, RoleAssignment } from "../domain/groups/assignment.ts";
 import type { Group, GroupFilter, Membership, NewGroup } from "../domain/groups/group.ts";
 import type { Page } from "../domain/paging/cursor.ts";
-import type { Rows } from "./store.ts";
+import type { Rows } from "./rows.ts";
 
 /** Groups and their members. Lists are newest first. */
 export interface GroupStore {

@@ -6,7 +6,7 @@ import type {
   ServiceAccountFilter,
 } from "../domain/service-accounts/service-account.ts";
 import type { OperatorGrant, OrgAdminGrant } from "../domain/users/rights.ts";
-import type { Rows } from "./store.ts";
+import type { Rows } from "./rows.ts";
 
 /** Changes reject with `already_exists` for a name that another account of the organisation has. */
 export interface ServiceAccountStore {

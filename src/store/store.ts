@@ -2,7 +2,6 @@ import type { Attribution } from "../domain/access/attribution.ts";
 import type { Authorized, RunnerCreation, RunnerScope } from "../domain/access/runners.ts";
 import type { DurableChange } from "../domain/leases/events.ts";
 import type { LeaseFacts } from "../domain/leases/lease.ts";
-import type { Organization } from "../domain/organizations/organization.ts";
 import type { Page } from "../domain/paging/cursor.ts";
 import type { RunnerKind, RunnerProvider } from "../domain/runners/enums.ts";
 import type { RunnerReport, RunnerReportChange } from "../domain/runners/report.ts";
@@ -10,15 +9,22 @@ import type { BootstrapToken, Runner, RunnerSpec } from "../domain/runners/runne
 import type { RunnerChange } from "../domain/runners/update.ts";
 import type { AccessToken, PresentedToken } from "../domain/tokens/access-token.ts";
 import type { ExchangeToken } from "../domain/tokens/exchange.ts";
-import type { User } from "../domain/users/user.ts";
 import type { AccessStore } from "./access-store.ts";
-import type { CredentialStore } from "./credential-store.ts";
+import type { AccountStore } from "./account-store.ts";
+import type { CredentialStore, NewAccessToken } from "./credential-store.ts";
 import type { AuditStore, EventStore } from "./event-store.ts";
 import type { GroupStore, RoleStore } from "./group-store.ts";
 import type { KeyStore } from "./key-store.ts";
 import type { GatewayStore, OrganizationStore, RunnerManagerStore } from "./operator-store.ts";
+import type { Rows } from "./rows.ts";
 import type { ServiceAccountStore } from "./service-account-store.ts";
 import type { UserStore } from "./user-store.ts";
+
+export type { Organization } from "../domain/organizations/organization.ts";
+export type { User } from "../domain/users/user.ts";
+export type { AccountStore, Founding, NewUser } from "./account-store.ts";
+export type { NewAccessToken } from "./credential-store.ts";
+export type { Rows } from "./rows.ts";
 
 /**
  * What the server keeps. Each method is one atomic intention: when its promise resolves, the change is on disk
@@ -79,12 +85,6 @@ export interface RunnerFilter {
   readonly creatorIds: readonly string[];
   readonly kinds: readonly RunnerKind[];
   readonly providers: readonly RunnerProvider[];
-}
-
-export interface Rows<T> {
-  readonly rows: readonly T[];
-  /** Whether another page follows. */
-  readonly more: boolean;
 }
 
 export interface RunnerStore {
@@ -150,12 +150,6 @@ export interface LeaseStore {
   offlineSince(before: number, page: Page): Promise<readonly Runner[]>;
 }
 
-export interface NewAccessToken extends Omit<AccessToken, "lastUsedAt" | "revokedAt" | "revokedFor"> {
-  readonly hash: Uint8Array;
-  /** Who mints it. */
-  readonly by: Attribution;
-}
-
 export interface TokenStore {
   /** With the state of its holder, so that suspending somebody ends all tokens at once. */
   findAccessToken(hash: Uint8Array): Promise<PresentedToken | null>;
@@ -190,27 +184,6 @@ export interface ExchangeClaim {
   readonly access: { readonly id: string; readonly hash: Uint8Array };
   readonly from: Pick<Attribution, "sourceAddress" | "userAgent">;
   readonly now: number;
-}
-
-export type { Organization, User };
-
-/** A user as it is made: active, and without a picture. */
-export type NewUser = Omit<User, "avatarUrl" | "status">;
-
-/** What a new organisation begins with: the first start and operators make one. */
-export interface Founding {
-  readonly organization: Organization;
-  readonly admin: NewUser;
-  readonly token: NewAccessToken;
-  /** The one runner that the server makes itself. */
-  readonly localConfiguration: Runner;
-}
-
-export interface AccountStore {
-  /** The organisation and the user that the first start made; null before it. */
-  first(): Promise<{ organization: Organization; admin: User } | null>;
-  /** Makes the first organisation, all or nothing. */
-  found(founding: Founding): Promise<void>;
 }
 
 /** How a store turns a value into bytes and back. */

@@ -1,7 +1,7 @@
 import type { Page } from "../domain/paging/cursor.ts";
 import type { OperatorGrant } from "../domain/users/rights.ts";
 import type { User, UserStatus } from "../domain/users/user.ts";
-import type { Rows } from "./store.ts";
+import type { Rows } from "./rows.ts";
 
 export interface UserStore {
   get(organizationId: string, id: string): Promise<User | null>;

@@ -64,6 +64,8 @@ export interface World {
   /** A runner of the org admin, shared like `runnerId`. */
   newRunner(): Promise<{ id: string; exchangeToken: string }>;
   exchange(exchangeToken: string): Promise<string>;
+  /** Changes something that each of the actors is told of. */
+  stir(): Promise<void>;
 }
 
 let names = 0;
@@ -160,6 +162,25 @@ export async function makeWorld(server: TestServer): Promise<World> {
   const { group: otherGroup } = await server
     .client(GroupService, { token: other.token })
     .createGroup({ organizationId: otherOrganizationId, name: "theirs" });
+  const otherRunner = await newRunnerActor();
+  const bystanders: string[] = [];
+  for (const where of [organizationId, otherOrganizationId]) {
+    const { user } = await operator.createUser({
+      organizationId: where,
+      name: "bystander",
+      email: "b@example.com",
+    });
+    bystanders.push(user?.id ?? "");
+  }
+  async function stir(): Promise<void> {
+    for (const userId of bystanders) {
+      await operator.suspendUser({ userId });
+      await operator.resumeUser({ userId });
+    }
+    for (const { id: runnerId } of [runner, otherRunner]) {
+      await runners.updateRunner({ runnerId, name: unique("stirred") });
+    }
+  }
   const systemGroup = async (name: string) =>
     (await groups.getGroup({ group: { case: "name", value: name } })).group?.id ?? "";
 
@@ -179,7 +200,7 @@ export async function makeWorld(server: TestServer): Promise<World> {
       "read-only": { id: admin.id, token: await tokenOf(admin.id, true) },
       "service account": serviceAccount,
       "runner itself": runner,
-      "other runner": await newRunnerActor(),
+      "other runner": otherRunner,
       "other org admin": { id: other.admin?.id ?? "", token: other.token },
       nobody: null,
     },
@@ -198,6 +219,7 @@ export async function makeWorld(server: TestServer): Promise<World> {
     newSharedGroup,
     newRunner,
     exchange,
+    stir,
   };
 }
 

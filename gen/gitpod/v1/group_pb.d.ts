@@ -303,7 +303,7 @@ export declare type CreateGroupRequest = Message<"gitpod.v1.CreateGroupRequest">
   organizationId: string;
 
   /**
-   * Unique in the organisation; taken is `already_exists`.
+   * Unique in the organisation; taken is `already_exists`. Must not begin with `direct-share:`.
    *
    * @generated from field: string name = 2;
    */
@@ -970,7 +970,7 @@ export enum ResourceRole {
   ORG_ADMIN = 1,
 
   /**
-   * Belongs to the organisation. Gives no access to runners by itself.
+   * Sees the groups and accounts of the organisation, and may register runners. Gives no access to those of others.
    *
    * @generated from enum value: RESOURCE_ROLE_ORG_MEMBER = 2;
    */
@@ -994,7 +994,7 @@ export enum ResourceRole {
   ORG_AUTOMATIONS_ADMIN = 52,
 
   /**
-   * Admin of every group in the organisation.
+   * Admin of every group in the organisation that holds no role on the organisation itself.
    *
    * @generated from enum value: RESOURCE_ROLE_ORG_GROUPS_ADMIN = 53;
    */
@@ -1333,7 +1333,7 @@ export declare const ResourceRoleSchema: GenEnum<ResourceRole>;
  */
 export declare const GroupService: GenService<{
   /**
-   * Creates an empty group. Its creator becomes its admin.
+   * Creates an empty group. Takes an admin of the organisation or of its groups, who becomes admin of the new one.
    *
    * @generated from rpc gitpod.v1.GroupService.CreateGroup
    */
@@ -1363,7 +1363,8 @@ export declare const GroupService: GenService<{
     output: typeof ListGroupsResponseSchema;
   },
   /**
-   * Renames or describes a group anew. Groups that the server manages are `failed_precondition`.
+   * Renames or describes a group anew. Groups that the server manages are `failed_precondition`, and so are their
+   * roles. A group that holds a role on the organisation is changed by admins of the organisation alone.
    *
    * @generated from rpc gitpod.v1.GroupService.UpdateGroup
    */
@@ -1384,7 +1385,7 @@ export declare const GroupService: GenService<{
     output: typeof DeleteGroupResponseSchema;
   },
   /**
-   * Adds a user or a service account to a group. A member already is `already_exists`.
+   * Adds a user or a service account to a group; groups cannot be members. A member already is `already_exists`.
    *
    * @generated from rpc gitpod.v1.GroupService.CreateMembership
    */
@@ -1434,7 +1435,8 @@ export declare const GroupService: GenService<{
     output: typeof CreateRoleAssignmentResponseSchema;
   },
   /**
-   * Lists the grants that the caller may see.
+   * Lists the grants that the caller may see. Asked for certain resources, also those that follow from roles on the
+   * organisation.
    *
    * @generated from rpc gitpod.v1.GroupService.ListRoleAssignments
    */

@@ -46,7 +46,6 @@ export function authorizeSharing(
   resource: Resource,
   facts: ResourceFacts,
 ): AuthorizedResource {
-  refuseRunner(caller);
   switch (facts.kind) {
     case "runner":
       authorizeRunner(caller, "share", facts.runner, facts.shared);
@@ -55,6 +54,7 @@ export function authorizeSharing(
       authorizeGroup(caller, "share", facts.group, facts.held);
       break;
     case "other":
+      refuseRunner(caller);
       if (!caller.authority.orgAdmin) throw roleMissing("an admin of the organization");
       if (!facts.exists) throw resourceNotFound(resource);
       break;

@@ -41,7 +41,7 @@ export const groups = sqliteTable(
     name: text("name").notNull(),
     description: text("description").notNull(),
     systemManaged: integer("system_managed", { mode: "boolean" }).notNull(),
-    // Made to share one resource with one principal; hidden from lists that do not ask for such groups.
+    // Made by the server to hold what is shared with its one member directly.
     directShare: integer("direct_share", { mode: "boolean" }).notNull(),
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at").notNull(),

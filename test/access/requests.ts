@@ -1,0 +1,234 @@
+import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { EventService, ResourceType } from "../../gen/gitpod/v1/event_pb.js";
+import { GatewayService } from "../../gen/gitpod/v1/gateway_pb.js";
+import { GroupService, ResourceRole } from "../../gen/gitpod/v1/group_pb.js";
+import { IdentityService, Principal } from "../../gen/gitpod/v1/identity_pb.js";
+import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
+import { RunnerRole, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
+import { UserService } from "../../gen/gitpod/v1/user_pb.js";
+import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
+import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
+import { type Actor, actor, type Kind, type World } from "./world.ts";
+
+/** A valid request, and the token to send it with when it must be another than the caller's usual one. */
+export interface Call<M extends DescMethod = DescMethod> {
+  readonly request: MessageInitShape<M["input"]>;
+  readonly token?: string | undefined;
+}
+
+/** Makes what the call needs and changes, so that calls do not disturb each other. */
+export type CallMaker<M extends DescMethod = DescMethod> = (world: World, kind: Kind) => Promise<Call<M>>;
+
+const makers = new Map<DescMethod, CallMaker>();
+
+function on<M extends DescMethod>(
+  method: M,
+  request: (world: World, kind: Kind) => MessageInitShape<M["input"]> | Promise<MessageInitShape<M["input"]>>,
+): void {
+  makers.set(method, async (world, kind) => ({ request: await request(world, kind) }));
+}
+
+/** How to call a method; undefined for one that nobody wrote down yet. */
+export function callMaker(method: DescMethod): CallMaker | undefined {
+  return makers.get(method);
+}
+
+let names = 0;
+const unique = (what: string) => `${what}-${++names}`;
+const user = ({ id }: Actor) => ({ id, principal: Principal.USER });
+const onRunner = ({ runnerId }: World) => ({ resourceType: ResourceType.RUNNER, resourceId: runnerId });
+const nextYear = ({ server }: World) => timestampFromMs(server.clock.now() + 365 * 24 * 3600 * 1000);
+const self = (world: World, kind: Kind) => world.actors[kind]?.id ?? actor(world, "org admin").id;
+
+const runners = RunnerService.method;
+on(runners.createRunner, () => ({ name: "another", provider: RunnerProvider.GCP }));
+on(runners.getRunner, ({ runnerId }) => ({ runnerId }));
+on(runners.listRunners, () => ({}));
+on(runners.updateRunner, ({ runnerId }) => ({ runnerId, name: "renamed" }));
+makers.set(runners.deleteRunner, async (world, kind) => {
+  const runner = await world.newRunner();
+  const token = kind === "runner itself" ? await world.exchange(runner.exchangeToken) : undefined;
+  return { request: { runnerId: runner.id }, token };
+});
+on(runners.createRunnerToken, ({ runnerId }) => ({ runnerId }));
+on(runners.createRunnerLogsToken, ({ runnerId }) => ({ runnerId }));
+on(runners.listRunnerPolicies, ({ runnerId }) => ({ runnerId }));
+on(runners.createRunnerPolicy, async ({ runnerId, newGroup }) => ({
+  runnerId,
+  groupId: await newGroup(),
+  role: RunnerRole.USER,
+}));
+on(runners.updateRunnerPolicy, ({ runnerId, runnerUsers }) => ({
+  runnerId,
+  groupId: runnerUsers,
+  role: RunnerRole.USER,
+}));
+on(runners.deleteRunnerPolicy, async (world) => {
+  const groupId = await world.newGroup();
+  await world.runners.createRunnerPolicy({ runnerId: world.runnerId, groupId, role: RunnerRole.USER });
+  return { runnerId: world.runnerId, groupId };
+});
+
+const identity = IdentityService.method;
+on(identity.getAuthenticatedIdentity, () => ({}));
+on(identity.getIDToken, () => ({ audience: ["https://cloud.example.com"] }));
+on(identity.exchangeToken, async ({ newRunner }) => ({ exchangeToken: (await newRunner()).exchangeToken }));
+
+const groups = GroupService.method;
+on(groups.createGroup, ({ organizationId }) => ({ organizationId, name: unique("made") }));
+on(groups.getGroup, ({ groupId }) => ({ group: { case: "id" as const, value: groupId } }));
+on(groups.listGroups, () => ({}));
+on(groups.updateGroup, ({ groupId }) => ({ groupId, name: unique("renamed") }));
+on(groups.deleteGroup, async ({ newSharedGroup }) => ({ groupId: await newSharedGroup() }));
+on(groups.createMembership, async ({ groupId, newUser }) => ({
+  groupId,
+  subject: user(await newUser("new member")),
+}));
+on(groups.deleteMembership, async (world) => {
+  const subject = user(await world.newUser("former member"));
+  const { member } = await world.groups.createMembership({ groupId: world.groupId, subject });
+  return { membershipId: member?.id ?? "" };
+});
+on(groups.getMembership, (world) => ({
+  groupId: world.runnerUsers,
+  subject: user(actor(world, "runner user")),
+}));
+on(groups.listMemberships, ({ groupId }) => ({ groupId }));
+on(groups.createRoleAssignment, async (world) => ({
+  ...onRunner(world),
+  groupId: await world.newGroup(),
+  resourceRole: ResourceRole.RUNNER_USER,
+}));
+on(groups.listRoleAssignments, () => ({}));
+on(groups.deleteRoleAssignment, async (world) => {
+  const groupId = await world.newGroup();
+  const grant = { ...onRunner(world), groupId, resourceRole: ResourceRole.RUNNER_USER };
+  const { assignment } = await world.groups.createRoleAssignment(grant);
+  return { assignmentId: assignment?.id ?? "" };
+});
+const guest = async (world: World) => ({
+  ...onRunner(world),
+  principal: Principal.USER,
+  principalId: (await world.newUser("guest")).id,
+});
+on(groups.shareResourceWithPrincipal, async (world) => ({
+  ...(await guest(world)),
+  role: ResourceRole.RUNNER_USER,
+}));
+on(groups.unshareResourceWithPrincipal, guest);
+
+const users = UserService.method;
+on(users.getAuthenticatedUser, () => ({}));
+on(users.getUser, (world) => ({ userId: actor(world, "member").id }));
+on(users.createPersonalAccessToken, (world, kind) => ({ userId: self(world, kind) }));
+const tokenOfMember = async (world: World) => {
+  const { id: userId, token } = actor(world, "member");
+  const made = await world.server
+    .client(UserService, { token })
+    .createPersonalAccessToken({ userId, readOnly: true });
+  world.server.keepSecret(made.token);
+  const { personalAccessTokens } = await world.server
+    .client(UserService, { token })
+    .listPersonalAccessTokens({ pagination: { pageSize: 1 } });
+  return { personalAccessTokenId: personalAccessTokens[0]?.id ?? "" };
+};
+on(users.getPersonalAccessToken, tokenOfMember);
+on(users.listPersonalAccessTokens, () => ({}));
+on(users.deletePersonalAccessToken, tokenOfMember);
+
+const accounts = ServiceAccountService.method;
+const account = (world: World) => ({ serviceAccountId: actor(world, "service account").id });
+const newAccount = async (world: World) => ({
+  serviceAccountId: (await world.newServiceAccount(unique("account"))).id,
+});
+const tokenOfAccount = async (world: World) => {
+  const { token } = actor(world, "service account");
+  const own = world.server.client(ServiceAccountService, { token });
+  world.server.keepSecret((await own.createServiceAccountToken({ description: "spare" })).token);
+  const listed = await own.listServiceAccountTokens({ pagination: { pageSize: 1 } });
+  return { serviceAccountTokenId: listed.tokens[0]?.id ?? "" };
+};
+on(accounts.createServiceAccount, (world) => ({ name: unique("made"), validUntil: nextYear(world) }));
+on(accounts.listServiceAccounts, () => ({}));
+on(accounts.getServiceAccount, account);
+on(accounts.updateServiceAccount, (world) => ({ ...account(world), description: "changed" }));
+on(accounts.deleteServiceAccount, newAccount);
+on(accounts.createServiceAccountAccessToken, account);
+on(accounts.createServiceAccountToken, () => ({ description: "own" }));
+on(accounts.listServiceAccountTokens, () => ({}));
+on(accounts.getServiceAccountToken, tokenOfAccount);
+on(accounts.deleteServiceAccountToken, tokenOfAccount);
+
+const events = EventService.method;
+on(events.watchEvents, () => ({}));
+on(events.listAuditLogs, () => ({}));
+on(events.getAuditLog, async ({ server }) => {
+  const { entries } = await server.client(EventService).listAuditLogs({ pagination: { pageSize: 1 } });
+  return { auditLogEntryId: entries[0]?.id ?? "" };
+});
+
+on(GatewayService.method.listGateways, () => ({}));
+
+const agents = RunnerAgentService.method;
+const renewed = async (world: World, kind: Kind) => {
+  const caller = kind === "other runner" ? kind : "runner itself";
+  const token = actor(world, caller).token;
+  return (await world.server.client(RunnerAgentService, { token }).renewRegistration({})).generation;
+};
+on(agents.renewRegistration, ({ runnerId }) => ({ runnerId }));
+on(agents.watchRegistration, async (world, kind) => ({
+  runnerId: world.runnerId,
+  generation: await renewed(world, kind),
+}));
+on(agents.reportRunnerMetrics, async (world, kind) => ({
+  runnerId: world.runnerId,
+  generation: await renewed(world, kind),
+}));
+on(agents.signOff, async (world, kind) => ({
+  runnerId: world.runnerId,
+  generation: await renewed(world, kind),
+}));
+
+const admin = AdminService.method;
+const suspended = async (world: World) => ({ userId: (await world.newUser("suspended")).id });
+on(admin.createOrganization, () => ({
+  name: unique("organization"),
+  adminName: "admin",
+  adminEmail: "admin@example.com",
+}));
+on(admin.listOrganizations, () => ({}));
+on(admin.createUser, ({ organizationId }) => ({
+  organizationId,
+  name: "made",
+  email: `${unique("made")}@example.com`,
+}));
+on(admin.listUsers, () => ({}));
+on(admin.suspendUser, suspended);
+on(admin.resumeUser, suspended);
+on(admin.createUserToken, (world) => ({ userId: actor(world, "member").id }));
+on(admin.suspendServiceAccount, newAccount);
+on(admin.resumeServiceAccount, newAccount);
+on(admin.createRunnerManager, ({ organizationId }) => ({ organizationId, name: unique("manager") }));
+on(admin.listRunnerManagers, () => ({}));
+on(admin.deleteRunnerManager, async ({ server, organizationId }) => {
+  const made = await server
+    .client(AdminService)
+    .createRunnerManager({ organizationId, name: unique("manager") });
+  return { runnerManagerId: made.runnerManager?.id ?? "" };
+});
+const gateway = ({ organizationId }: World) => ({
+  organizationId,
+  name: unique("gateway"),
+  url: "https://gateway.example.com",
+  region: "eu",
+});
+on(admin.createGateway, gateway);
+on(admin.listGateways, () => ({}));
+on(admin.deleteGateway, async (world) => {
+  const made = await world.server.client(AdminService).createGateway(gateway(world));
+  return { gatewayId: made.gateway?.id ?? "" };
+});
+on(admin.rotateSigningKey, () => ({}));
+on(admin.listSigningKeys, () => ({}));
