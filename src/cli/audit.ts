@@ -1,11 +1,8 @@
 import { Command } from "commander";
 import { databaseFile } from "../data-dir.ts";
 import type { AuditRecord } from "../domain/audit/entry.ts";
-import { systemClock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
-import { uuidv7Source } from "../domain/ids.ts";
-import { runnerCodecs } from "../rpc/messages/runner.ts";
-import { openSqliteStore } from "../store/sqlite/store.ts";
+import { openStore } from "../open-store.ts";
 import { addSettings, readConfig } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -64,8 +61,7 @@ async function read(options: Options, terminal: Terminal): Promise<readonly Audi
     throw new DomainError("invalid", `--limit must be a whole number from 1, not "${options.limit}"`);
   }
   const { dataDir } = readConfig({ dataDir: options.dataDir }, terminal);
-  const newId = uuidv7Source(systemClock);
-  const store = openSqliteStore({ file: databaseFile(dataDir), codecs: runnerCodecs, role: "tool", newId });
+  const store = openStore(databaseFile(dataDir), "tool");
   try {
     const first = await store.accounts.first();
     if (first === null) {

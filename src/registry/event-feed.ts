@@ -1,20 +1,14 @@
 import type { EventRecord } from "../domain/events/event.ts";
 import type { EventStore } from "../store/event-store.ts";
-import type { Watch } from "./watch.ts";
+import type { EventSource, Portion, Watch } from "./watch.ts";
 
 /** Events of an organisation that stay in memory for all of its watchers together. */
 const tailLength = 1024;
 /** Rows of one read. */
 const readLimit = 256;
 
-/** What one read brought: the events, and up to where that is all of them. */
-export interface Portion {
-  readonly events: readonly EventRecord[];
-  readonly through: number;
-}
-
 /** The events of one organisation: the newest in memory, read once for everybody, older ones from the table. */
-export class EventFeed {
+export class EventFeed implements EventSource {
   readonly watches = new Set<Watch>();
   readonly #store: EventStore;
   readonly #organizationId: string;

@@ -2,7 +2,6 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { eventsLost } from "../domain/events/cursor.ts";
 import type { EventRecord } from "../domain/events/event.ts";
 import { mayKnow, type Viewer } from "../domain/events/viewer.ts";
-import type { EventFeed } from "./event-feed.ts";
 
 export interface WatchOptions {
   readonly viewer: Viewer;
@@ -17,10 +16,23 @@ export interface WatchOptions {
   readonly openedAt: number;
 }
 
+/** What one read brought: the events, and up to where that is all of them. */
+export interface Portion {
+  readonly events: readonly EventRecord[];
+  readonly through: number;
+}
+
+/** Where a watch reads: the events of its organisation, in their order. */
+export interface EventSource {
+  /** Sequence up to which there is something to read. */
+  readonly head: number;
+  after(position: number): Promise<Portion>;
+}
+
 /** One open stream of events. It keeps a position, and never what its client has not read yet. */
 export class Watch {
   readonly options: WatchOptions;
-  readonly #feed: EventFeed;
+  readonly #feed: EventSource;
   readonly #removedThrough: () => Promise<number>;
   #viewer: Viewer;
   #position: number;
@@ -28,7 +40,7 @@ export class Watch {
   #wake: (() => void) | undefined;
   #over: { readonly reason: unknown } | undefined;
 
-  constructor(options: WatchOptions, feed: EventFeed, removedThrough: () => Promise<number>) {
+  constructor(options: WatchOptions, feed: EventSource, removedThrough: () => Promise<number>) {
     this.options = options;
     this.#feed = feed;
     this.#removedThrough = removedThrough;
