@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { enableCompileCache } from "node:module";
+import module from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Terminal } from "./cli/terminal.ts";
@@ -19,7 +19,7 @@ if (major < oldestMajor) {
 }
 
 // Nine tenths of a cold start is compiling modules. In the user's own folder: what lies there is run.
-enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "rollcall"));
+module.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "rollcall"));
 
 const terminal: Terminal = {
   environment: process.env,
