@@ -125,7 +125,7 @@ export function groupService(deps: Deps): ServiceImpl<typeof GroupService> {
       const role = checkRole(request.resourceRole, request.resourceType, "resource_role");
       const group = await authorizedGroup(store, caller, "read", request.groupId);
       const resource = await sharableResource(store, caller, resourceOf(request));
-      refuseFixedRoles(group);
+      refuseFixedRoles(group, resource.resourceType);
       const assignment = { id: newId(), groupId: group.id, role };
       return { assignment: assignmentMessage(await store.roles.assign(resource, assignment, clock.now())) };
     },
@@ -150,7 +150,7 @@ export function groupService(deps: Deps): ServiceImpl<typeof GroupService> {
       const held = await rolesOnGroup(store, caller, assignment.groupId);
       const resource = authorizeUnsharing(caller, assignment, facts, held);
       const group = await store.groups.get(caller.organizationId, assignment.groupId);
-      if (group?.systemManaged) refuseFixedRoles(group);
+      if (group?.systemManaged) refuseFixedRoles(group, assignment.resourceType);
       if (!(await store.roles.remove(resource, id, clock.now()))) throw assignmentNotFound();
       return {};
     },

@@ -43,7 +43,7 @@ export function runnerPolicies({
       const resource = { resourceType: ResourceType.RUNNER, resourceId: request.runnerId.toLowerCase() };
       const runner = await sharableResource(store, caller, resource);
       const group = await authorizedGroup(store, caller, "read", request.groupId);
-      refuseFixedRoles(group);
+      refuseFixedRoles(group, runner.resourceType);
       const assignment = { id: newId(), groupId: group.id, role };
       await store.roles.assign(runner, assignment, clock.now());
       return { policy: policyMessage({ groupId: group.id, role }) };

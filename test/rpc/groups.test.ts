@@ -194,18 +194,19 @@ describe("members", () => {
 });
 
 describe("the system's groups", () => {
-  test("cannot be changed or deleted, nor get or lose a role", async () => {
+  test("cannot be changed or deleted, nor get or lose a role on the organisation", async () => {
     const refused = { code: "failed_precondition", reason: "GROUP_IS_SYSTEM_MANAGED" };
     const { groups } = world;
     for (const groupId of [world.orgAdmins, world.orgMembers]) {
       const { assignments } = await groups.listRoleAssignments({ filter: { groupId } });
       expect(assignments).toHaveLength(1);
       const assignmentId = assignments[0]?.id ?? "";
-      const resourceRole = ResourceRole.RUNNER_USER;
+      const onOrganization = { resourceType: ResourceType.ORGANIZATION, resourceId: world.organizationId };
+      const resourceRole = ResourceRole.ORG_RUNNERS_ADMIN;
       for (const call of [
         groups.updateGroup({ groupId, name: "renamed" }),
         groups.deleteGroup({ groupId }),
-        groups.createRoleAssignment({ groupId, ...onRunner(), resourceRole }),
+        groups.createRoleAssignment({ groupId, ...onOrganization, resourceRole }),
         groups.deleteRoleAssignment({ assignmentId }),
         groups.shareResourceWithPrincipal({
           resourceType: ResourceType.GROUP,

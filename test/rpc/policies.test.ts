@@ -81,6 +81,41 @@ describe("runner policies", () => {
     expect(await refusal(runners.createRunnerPolicy(absent))).toMatchObject({ reason: "RUNNER_NOT_FOUND" });
   });
 
+  test("share a runner with everybody in the organisation, by way of org-members", async () => {
+    const { runner } = await runnersAs(kind("member")).createRunner({
+      name: "for all",
+      provider: RunnerProvider.GCP,
+    });
+    const [runnerId, groupId] = [runner?.runnerId ?? "", world.orgMembers];
+    const everybody = { runnerId, groupId };
+    const somebody = runnersAs(kind("runner user"));
+    const hidden = { code: "not_found", reason: "RUNNER_NOT_FOUND" };
+    expect(await refusal(somebody.getRunner({ runnerId }))).toMatchObject(hidden);
+
+    await runnersAs(kind("member")).createRunnerPolicy({ ...everybody, role: RunnerRole.USER });
+    for (const who of ["runner user", "groups admin", "group admin"] as const) {
+      expect((await runnersAs(kind(who)).getRunner({ runnerId })).runner?.runnerId).toBe(runnerId);
+    }
+    const newcomer = await world.newUser("newcomer");
+    await runnersAs(newcomer).getRunner({ runnerId });
+    for (const who of ["service account", "other runner", "other org admin"] as const) {
+      expect(await refusal(runnersAs(kind(who)).getRunner({ runnerId }))).toMatchObject(hidden);
+    }
+    const denied = { code: "permission_denied", reason: "ROLE_MISSING" };
+    expect(await refusal(somebody.updateRunner({ runnerId, name: "mine" }))).toMatchObject(denied);
+
+    await runnersAs(kind("member")).updateRunnerPolicy({ ...everybody, role: RunnerRole.ADMIN });
+    await somebody.updateRunner({ runnerId, name: "ours" });
+    await runnersAs(kind("member")).deleteRunnerPolicy(everybody);
+    expect(await refusal(somebody.getRunner({ runnerId }))).toMatchObject(hidden);
+
+    const grant = { groupId, resourceType: ResourceType.RUNNER, resourceId: runnerId };
+    const { assignment } = await world.groups.createRoleAssignment({ ...grant, resourceRole: RUNNER_USER });
+    await somebody.getRunner({ runnerId });
+    await world.groups.deleteRoleAssignment({ assignmentId: assignment?.id ?? "" });
+    expect(await refusal(somebody.getRunner({ runnerId }))).toMatchObject(hidden);
+  });
+
   test("are listed page by page", async () => {
     const { id: runnerId } = await world.newRunner();
     const seen: string[] = [];

@@ -2,6 +2,7 @@ import { DomainError } from "../errors.ts";
 import { type Group, groupNotFound } from "../groups/group.ts";
 import type { Attribution } from "./attribution.ts";
 import { attributionOf, type Caller, refuseRunner, roleMissing } from "./caller.ts";
+import { ResourceType } from "./resources.ts";
 import { ResourceRole } from "./roles.ts";
 
 /** What can be done to one group. All but reading it takes an admin of the group. */
@@ -67,9 +68,16 @@ export function groupScope(caller: Caller): GroupScope {
   return { organizationId: caller.organizationId, groupIds: member || groupsAdmin ? null : groupIds };
 }
 
-/** @throws DomainError `failed_precondition` for a group whose roles the server keeps */
-export function refuseFixedRoles(group: Group): void {
-  if (group.systemManaged) throw systemManaged("its roles cannot be changed");
+/**
+ * What the server's groups hold on the organisation is what they are for, and stays. On anything else they hold what
+ * they are given: sharing a runner with `org-members` shares it with everybody.
+ * @param resourceType of what a role is given on or taken from
+ * @throws DomainError `failed_precondition` for a role that the server keeps
+ */
+export function refuseFixedRoles(group: Group, resourceType: number): void {
+  if (group.systemManaged && resourceType === ResourceType.ORGANIZATION) {
+    throw systemManaged("its roles on the organization cannot be changed");
+  }
   if (group.directShare) throw directShare();
 }
 
