@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
 import { type Config, ConfigError, isUsableToken } from "./config.ts";
 import { type DataDir, writeSecretFile } from "./data-dir.ts";
-import type { Attribution } from "./domain/access/attribution.ts";
+import { type Attribution, systemAttribution } from "./domain/access/attribution.ts";
 import { Principal } from "./domain/access/principal.ts";
 import type { Clock } from "./domain/clock.ts";
 import type { IdSource } from "./domain/ids.ts";
@@ -90,9 +90,9 @@ function adminToken(
   };
 }
 
-function atStart(admin: NewUser): Attribution {
-  const actor = { id: admin.id, principal: Principal.USER };
-  return { actor, organizationId: admin.organizationId, sourceAddress: "", userAgent: "rollcall serve" };
+/** Nobody called: the settings, or their absence, made the server do it. */
+function atStart({ organizationId }: NewUser): Attribution {
+  return systemAttribution(organizationId, "rollcall serve");
 }
 
 function operatorToken({ adminToken, adminTokenFile }: Config): string | null {

@@ -59,7 +59,7 @@ export function adminService(deps: SigningDeps): ServiceImpl<typeof AdminService
           principal: Principal.USER,
           description: "minted with the organization",
           readOnly: false,
-          by: { ...grant.by, organizationId: organization.id },
+          by: grant.by,
           createdAt: now,
           expiresAt: personalTokenExpiry(0, now),
         },

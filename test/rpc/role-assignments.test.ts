@@ -3,6 +3,7 @@ import { ResourceType } from "../../gen/gitpod/v1/event_pb.js";
 import { GroupService, ResourceRole } from "../../gen/gitpod/v1/group_pb.js";
 import { Principal } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
 import { type Actor, actor, type Kind, makeWorld, type World } from "../access/world.ts";
 import { newId } from "../support/records.ts";
 import { refusal } from "../support/refusal.ts";
@@ -148,6 +149,29 @@ describe("sharing with one principal", () => {
     for (let times = 0; times < 2; times++) await owner.unshareResourceWithPrincipal(named);
     expect(await refusal(runners.updateRunner({ runnerId, name: "again" }))).toMatchObject(denied);
     await runners.getRunner({ runnerId });
+  });
+
+  test("leaves nothing behind of a service account that is deleted", async () => {
+    const { groups } = world;
+    const robot = await world.newServiceAccount("shared with");
+    const [account, other] = [await world.newServiceAccount("administered"), await world.newGroup()];
+    const sharing = { ...onRunner(), principal: Principal.SERVICE_ACCOUNT, principalId: robot.id };
+    await groups.shareResourceWithPrincipal({ ...sharing, role: ResourceRole.RUNNER_USER });
+    const onAccount = { resourceType: ResourceType.SERVICE_ACCOUNT, resourceId: account.id };
+    const resourceRole = ResourceRole.SERVICE_ACCOUNT_ADMIN;
+    await groups.createRoleAssignment({ ...onAccount, groupId: other, resourceRole });
+    const direct = async () => (await groups.listGroups({ filter: { search: robot.id } })).groups.length;
+    const granted = async (filter: object) =>
+      (await groups.listRoleAssignments({ filter })).assignments.length;
+    expect([await direct(), await granted({ userId: robot.id })]).toEqual([1, 1]);
+    expect(await granted({ resourceId: account.id })).toBe(1);
+
+    const accounts = server.client(ServiceAccountService);
+    for (const { id: serviceAccountId } of [robot, account]) {
+      await accounts.deleteServiceAccount({ serviceAccountId });
+    }
+    expect([await direct(), await granted({ userId: robot.id })]).toEqual([0, 0]);
+    expect(await granted({ resourceId: account.id })).toBe(0);
   });
 
   test("takes principals of the organisation, and a group that only the server changes", async () => {

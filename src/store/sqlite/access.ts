@@ -2,6 +2,7 @@ import { and, eq, sql } from "drizzle-orm";
 import { ResourceType } from "../../domain/access/resources.ts";
 import type { AccessStore } from "../access-store.ts";
 import type { Connection } from "./open.ts";
+import { onResource } from "./resource-grants.ts";
 import { groupMemberships, roleAssignments } from "./schema.ts";
 
 export function accessStore(connection: Connection): AccessStore {
@@ -29,9 +30,7 @@ export function accessStore(connection: Connection): AccessStore {
     .from(roleAssignments)
     .where(
       and(
-        eq(roleAssignments.organizationId, sql.placeholder("organizationId")),
-        eq(roleAssignments.resourceType, sql.placeholder("resourceType")),
-        eq(roleAssignments.resourceId, sql.placeholder("resourceId")),
+        onResource,
         sql`${roleAssignments.groupId} IN (SELECT value FROM json_each(${sql.placeholder("groupIds")}))`,
       ),
     )

@@ -1,20 +1,25 @@
 import { asc, eq } from "drizzle-orm";
+import { AuditKind, ResourceType } from "../../domain/access/resources.ts";
 import type { IdSource } from "../../domain/ids.ts";
 import type { AccountStore, Founding, RunnerCodecs } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
+import type { Journal } from "./journal.ts";
 import type { Connection } from "./open.ts";
 import { runnerRows } from "./runner-rows.ts";
 import { accessTokens, organizations, runners, users } from "./schema.ts";
 import { systemGroupWriter } from "./system-groups.ts";
+import { tokenJournal } from "./token-journal.ts";
 import { accessTokenRow } from "./token-rows.ts";
 
 export function accountStore(
   connection: Connection,
   commits: CommitQueue,
+  log: Journal,
   codecs: RunnerCodecs,
   newId: IdSource,
 ): AccountStore {
   const insertFounding = foundingWriter(connection, codecs, newId);
+  const tokens = tokenJournal(log);
   return {
     async first() {
       const row = connection
@@ -26,7 +31,16 @@ export function accountStore(
         .get();
       return row ?? null;
     },
-    found: (founding) => commits.run(() => insertFounding(founding)),
+    found: (founding) =>
+      commits.run(() => {
+        insertFounding(founding);
+        const { by } = founding.token;
+        const now = founding.organization.createdAt;
+        for (const act of foundingActs(founding)) {
+          log.audit({ ...act, by, now, kind: AuditKind.RESOURCE_CHANGE });
+        }
+        tokens.minted(by, founding.token, now);
+      }),
   };
 }
 
@@ -46,4 +60,16 @@ export function foundingWriter(
     connection.insert(accessTokens).values(accessTokenRow(token)).run();
     connection.insert(runners).values(toRow(localConfiguration)).run();
   };
+}
+
+/** What the founding of an organisation did, for its audit log, but for the token. */
+export function foundingActs({ organization, admin }: Founding) {
+  return [
+    {
+      action: "organization.create",
+      subjectType: ResourceType.ORGANIZATION,
+      subjectId: organization.id,
+    },
+    { action: "user.create", subjectType: ResourceType.USER, subjectId: admin.id },
+  ] as const;
 }

@@ -2,8 +2,9 @@ import { and, eq, sql } from "drizzle-orm";
 import type { Subject } from "../../domain/access/principal.ts";
 import { directShareName } from "../../domain/groups/group.ts";
 import type { IdSource } from "../../domain/ids.ts";
+import { memberWriter } from "./member-writer.ts";
 import type { Connection } from "./open.ts";
-import { groupMemberships, groups } from "./schema.ts";
+import { groups } from "./schema.ts";
 import { columnPlaceholders } from "./statements.ts";
 
 /** The groups that hold what is shared with one principal directly. Usable inside a transaction. */
@@ -12,26 +13,20 @@ export interface DirectShares {
   find(organizationId: string, principalId: string): string | null;
   /** The principal's group, which is made when it is missing. */
   ensure(organizationId: string, principal: Subject, now: number): string;
+  /** Removes the group of a principal that goes away, if there is one. */
+  end(organizationId: string, principalId: string): void;
 }
 
 export function directShares(connection: Connection, newId: IdSource): DirectShares {
-  const select = connection
-    .select({ id: groups.id })
-    .from(groups)
-    .where(
-      and(
-        eq(groups.organizationId, sql.placeholder("organizationId")),
-        eq(groups.name, sql.placeholder("name")),
-        eq(groups.directShare, true),
-      ),
-    )
-    .prepare();
+  const isTheGroup = and(
+    eq(groups.organizationId, sql.placeholder("organizationId")),
+    eq(groups.name, sql.placeholder("name")),
+    eq(groups.directShare, true),
+  );
+  const select = connection.select({ id: groups.id }).from(groups).where(isTheGroup).prepare();
   const insertGroup = connection.insert(groups).values(columnPlaceholders(groups)).prepare();
-  const insertMember = connection
-    .insert(groupMemberships)
-    .values(columnPlaceholders(groupMemberships))
-    .onConflictDoNothing()
-    .prepare();
+  const insertMember = memberWriter(connection);
+  const removeGroup = connection.delete(groups).where(isTheGroup).prepare();
 
   function find(organizationId: string, principalId: string): string | null {
     return select.get({ organizationId, name: directShareName(principalId) })?.id ?? null;
@@ -39,29 +34,26 @@ export function directShares(connection: Connection, newId: IdSource): DirectSha
   return {
     find,
     ensure(organizationId, principal, now) {
-      let groupId = find(organizationId, principal.id);
-      if (groupId === null) {
-        groupId = newId();
-        insertGroup.run({
-          id: groupId,
-          organizationId,
-          name: directShareName(principal.id),
-          description: "",
-          systemManaged: false,
-          directShare: true,
-          createdAt: now,
-          updatedAt: now,
-        });
-      }
-      insertMember.run({
-        id: newId(),
+      const found = find(organizationId, principal.id);
+      // Nobody can change who belongs to such a group.
+      if (found !== null) return found;
+      const groupId = newId();
+      insertGroup.run({
+        id: groupId,
         organizationId,
-        groupId,
-        subjectId: principal.id,
-        subjectPrincipal: principal.principal,
+        name: directShareName(principal.id),
+        description: "",
+        systemManaged: false,
+        directShare: true,
         createdAt: now,
+        updatedAt: now,
       });
+      insertMember({ id: newId(), organizationId, groupId, subject: principal, createdAt: now });
       return groupId;
+    },
+    end(organizationId, principalId) {
+      // Its member and the roles that it holds go with the row.
+      removeGroup.run({ organizationId, name: directShareName(principalId) });
     },
   };
 }

@@ -13,6 +13,7 @@ import { groupColumns, groupReader } from "./group-rows.ts";
 import type { Journal } from "./journal.ts";
 import { type MemberPart, memberPart } from "./memberships.ts";
 import type { Connection } from "./open.ts";
+import { grantEnder } from "./resource-grants.ts";
 import { groups, roleAssignments } from "./schema.ts";
 import { columnPlaceholders } from "./statements.ts";
 
@@ -55,16 +56,7 @@ export function groupStore(
     .where(isTheGroup)
     .prepare();
   const remove = connection.delete(groups).where(isTheGroup).prepare();
-  const endRolesOnIt = connection
-    .delete(roleAssignments)
-    .where(
-      and(
-        eq(roleAssignments.organizationId, sql.placeholder("organizationId")),
-        eq(roleAssignments.resourceType, ResourceType.GROUP),
-        eq(roleAssignments.resourceId, sql.placeholder("id")),
-      ),
-    )
-    .prepare();
+  const endGrants = grantEnder(connection);
 
   function written(
     by: Attribution,
@@ -129,7 +121,7 @@ export function groupStore(
         // Members and held roles go with the row.
         if (remove.run({ id, organizationId }).changes === 0) return false;
         written(by, id, "delete", ResourceOperation.DELETE, now);
-        endRolesOnIt.run({ id, organizationId });
+        endGrants(organizationId, { resourceType: ResourceType.GROUP, resourceId: id });
         return true;
       }),
   };

@@ -1,8 +1,8 @@
-import { and, eq, sql } from "drizzle-orm";
 import type { Attribution } from "../../domain/access/attribution.ts";
 import type { AuditKind, ResourceOperation, ResourceType } from "../../domain/access/resources.ts";
 import type { IdSource } from "../../domain/ids.ts";
 import type { Connection } from "./open.ts";
+import { onResource } from "./resource-grants.ts";
 import { auditLog, events, roleAssignments } from "./schema.ts";
 import { columnPlaceholders } from "./statements.ts";
 
@@ -52,13 +52,7 @@ export function journal(connection: Connection, newId: IdSource): Journal {
   const sharedWith = connection
     .selectDistinct({ groupId: roleAssignments.groupId })
     .from(roleAssignments)
-    .where(
-      and(
-        eq(roleAssignments.organizationId, sql.placeholder("organizationId")),
-        eq(roleAssignments.resourceType, sql.placeholder("resourceType")),
-        eq(roleAssignments.resourceId, sql.placeholder("resourceId")),
-      ),
-    )
+    .where(onResource)
     .prepare();
   let writtenEvents = 0;
   let accessChanges = 0;

@@ -17,10 +17,10 @@ import type { CommitQueue } from "./commit-queue.ts";
 import { isForeignKeyViolation, isUniqueViolation } from "./failures.ts";
 import { containsFolded, foldCase } from "./fold-case.ts";
 import type { Journal } from "./journal.ts";
+import { memberWriter } from "./member-writer.ts";
 import type { Connection } from "./open.ts";
 import { resourceLookup } from "./resource-lookup.ts";
 import { groupMemberships, serviceAccounts, users } from "./schema.ts";
-import { columnPlaceholders } from "./statements.ts";
 
 export type MemberPart = Pick<
   GroupStore,
@@ -74,7 +74,7 @@ export function memberPart(connection: Connection, commits: CommitQueue, log: Jo
     .orderBy(desc(groupMemberships.id))
     .limit(sql.placeholder("limit"))
     .prepare();
-  const insert = connection.insert(groupMemberships).values(columnPlaceholders(groupMemberships)).prepare();
+  const insert = memberWriter(connection);
   const remove = connection
     .delete(groupMemberships)
     .where(and(ofOrganization, ofGroup, hasId))
@@ -111,9 +111,8 @@ export function memberPart(connection: Connection, commits: CommitQueue, log: Jo
       commits.run(() => {
         const { organizationId, id: groupId } = group;
         if (!lookup.principal(organizationId, subject)) throw principalNotFound();
-        const { id: subjectId, principal: subjectPrincipal } = subject;
         try {
-          insert.run({ id, organizationId, groupId, subjectId, subjectPrincipal, createdAt: now });
+          insert({ id, organizationId, groupId, subject, createdAt: now });
         } catch (error) {
           if (isForeignKeyViolation(error)) throw groupNotFound();
           if (!isUniqueViolation(error)) throw error;

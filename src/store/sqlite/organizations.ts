@@ -3,7 +3,7 @@ import { ResourceOperation, ResourceType } from "../../domain/access/resources.t
 import type { IdSource } from "../../domain/ids.ts";
 import type { OrganizationStore } from "../operator-store.ts";
 import type { RunnerCodecs } from "../store.ts";
-import { foundingWriter } from "./accounts.ts";
+import { foundingActs, foundingWriter } from "./accounts.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { Journal } from "./journal.ts";
 import { keysetList } from "./keyset.ts";
@@ -37,14 +37,8 @@ export function organizationStore(
     create: (grant, founding) =>
       commits.run(() => {
         insertFounding(founding);
-        const { organization, admin } = founding;
-        const { id: organizationId, createdAt: now } = organization;
-        for (const [action, subjectType, subjectId] of [
-          ["organization.create", ResourceType.ORGANIZATION, organizationId],
-          ["user.create", ResourceType.USER, admin.id],
-        ] as const) {
-          auditOperator(log, grant, { organizationId, action, subjectType, subjectId, now });
-        }
+        const { id: organizationId, createdAt: now } = founding.organization;
+        for (const act of foundingActs(founding)) auditOperator(log, grant, { ...act, organizationId, now });
         tokens.minted(founding.token.by, founding.token, now);
         log.event({
           organizationId,

@@ -17,6 +17,7 @@ import { directShares } from "./direct-shares.ts";
 import { isForeignKeyViolation, isUniqueViolation } from "./failures.ts";
 import type { Journal } from "./journal.ts";
 import type { Connection } from "./open.ts";
+import { onResource } from "./resource-grants.ts";
 import { resourceLookup } from "./resource-lookup.ts";
 import { assignmentFromRow, assignmentListing } from "./role-list.ts";
 import { roleAssignments } from "./schema.ts";
@@ -38,11 +39,6 @@ export function roleStore(
   const listRows = assignmentListing(connection);
   const ofOrganization = eq(roleAssignments.organizationId, sql.placeholder("organizationId"));
   const hasId = and(ofOrganization, eq(roleAssignments.id, sql.placeholder("id")));
-  const onResource = and(
-    ofOrganization,
-    eq(roleAssignments.resourceType, sql.placeholder("resourceType")),
-    eq(roleAssignments.resourceId, sql.placeholder("resourceId")),
-  );
   const select = connection.select().from(roleAssignments).where(hasId).prepare();
   const selectHeld = connection
     .select()

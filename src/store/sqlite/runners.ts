@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull, sql } from "drizzle-orm";
+import { and, desc, eq, sql } from "drizzle-orm";
 import type { Attribution } from "../../domain/access/attribution.ts";
 import { AuditKind, ResourceOperation, ResourceType } from "../../domain/access/resources.ts";
 import { DomainError } from "../../domain/errors.ts";
@@ -10,10 +10,12 @@ import { isUniqueViolation } from "./failures.ts";
 import { idempotency } from "./idempotency.ts";
 import type { Journal } from "./journal.ts";
 import type { Connection } from "./open.ts";
+import { grantEnder } from "./resource-grants.ts";
 import { runnerListing } from "./runner-list.ts";
 import { runnerRows } from "./runner-rows.ts";
-import { accessTokens, exchangeTokens, roleAssignments, runnerManagers, runners } from "./schema.ts";
+import { exchangeTokens, runnerManagers, runners } from "./schema.ts";
 import { columnPlaceholders } from "./statements.ts";
+import { tokenEnder } from "./token-ender.ts";
 import { exchangeTokenRow } from "./token-rows.ts";
 
 export function runnerStore(
@@ -60,17 +62,8 @@ export function runnerStore(
     .where(isTheRunner)
     .prepare();
   const remove = connection.delete(runners).where(isTheRunner).prepare();
-  const endTokens = connection
-    .update(accessTokens)
-    .set({ revokedAt: sql`${sql.placeholder("now")}`, revokedFor: "RUNNER_DELETED" })
-    .where(
-      and(
-        eq(accessTokens.organizationId, sql.placeholder("organizationId")),
-        eq(accessTokens.subjectId, sql.placeholder("id")),
-        isNull(accessTokens.revokedAt),
-      ),
-    )
-    .prepare();
+  const endTokens = tokenEnder(connection, "RUNNER_DELETED");
+  const endGrants = grantEnder(connection);
 
   const selectBootstrap = connection
     .select({
@@ -87,17 +80,6 @@ export function runnerStore(
     )
     .orderBy(desc(exchangeTokens.usedAt), desc(exchangeTokens.createdAt))
     .limit(1)
-    .prepare();
-
-  const unshare = connection
-    .delete(roleAssignments)
-    .where(
-      and(
-        eq(roleAssignments.organizationId, sql.placeholder("organizationId")),
-        eq(roleAssignments.resourceType, ResourceType.RUNNER),
-        eq(roleAssignments.resourceId, sql.placeholder("id")),
-      ),
-    )
     .prepare();
 
   function written(
@@ -171,9 +153,12 @@ export function runnerStore(
       commits.run(() => {
         const gone = remove.run({ ...authorized }).changes === 0;
         if (!gone) {
-          endTokens.run({ ...authorized, now });
+          endTokens(authorized, now);
           written(authorized, authorized.by, "runner.delete", ResourceOperation.DELETE, now);
-          unshare.run({ ...authorized });
+          endGrants(authorized.organizationId, {
+            resourceType: ResourceType.RUNNER,
+            resourceId: authorized.id,
+          });
         }
         return !gone;
       }),

@@ -1,18 +1,22 @@
-import { and, desc, eq, isNull, lt, sql } from "drizzle-orm";
+import { and, desc, eq, lt, sql } from "drizzle-orm";
 import type { Attribution } from "../../domain/access/attribution.ts";
 import type { Principal } from "../../domain/access/principal.ts";
 import { AuditKind, ResourceOperation, ResourceType } from "../../domain/access/resources.ts";
 import { DomainError } from "../../domain/errors.ts";
+import type { IdSource } from "../../domain/ids.ts";
 import type { ServiceAccount } from "../../domain/service-accounts/service-account.ts";
 import type { ServiceAccountStore } from "../service-account-store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
+import { directShares } from "./direct-shares.ts";
 import { isUniqueViolation } from "./failures.ts";
 import { containsFolded, defineFoldCase, foldCase } from "./fold-case.ts";
 import type { Journal } from "./journal.ts";
 import type { Connection } from "./open.ts";
 import { auditOperator } from "./operator-journal.ts";
-import { accessTokens, groupMemberships, serviceAccounts } from "./schema.ts";
+import { grantEnder } from "./resource-grants.ts";
+import { groupMemberships, serviceAccounts } from "./schema.ts";
 import { columnPlaceholders } from "./statements.ts";
+import { tokenEnder } from "./token-ender.ts";
 
 /** Sorts after every UUID. */
 const beyondAllIds = "~";
@@ -23,6 +27,7 @@ export function serviceAccountStore(
   connection: Connection,
   commits: CommitQueue,
   log: Journal,
+  newId: IdSource,
 ): ServiceAccountStore {
   defineFoldCase(connection);
   const isTheAccount = eq(serviceAccounts.id, sql.placeholder("id"));
@@ -38,17 +43,9 @@ export function serviceAccountStore(
     .where(isTheAccount)
     .prepare();
   const remove = connection.delete(serviceAccounts).where(isTheAccount).prepare();
-  const endTokens = connection
-    .update(accessTokens)
-    .set({ revokedAt: sql`${sql.placeholder("now")}`, revokedFor: "SERVICE_ACCOUNT_DELETED" })
-    .where(
-      and(
-        eq(accessTokens.organizationId, sql.placeholder("organizationId")),
-        eq(accessTokens.subjectId, sql.placeholder("id")),
-        isNull(accessTokens.revokedAt),
-      ),
-    )
-    .prepare();
+  const endTokens = tokenEnder(connection, "SERVICE_ACCOUNT_DELETED");
+  const endGrants = grantEnder(connection);
+  const shares = directShares(connection, newId);
   const leaveGroups = connection
     .delete(groupMemberships)
     .where(
@@ -133,8 +130,11 @@ export function serviceAccountStore(
     remove: (account, now) =>
       commits.run(() => {
         if (remove.run({ ...account }).changes === 0) return false;
-        endTokens.run({ ...account, now });
-        leaveGroups.run({ ...account });
+        const { id, organizationId } = account;
+        endTokens(account, now);
+        shares.end(organizationId, id);
+        leaveGroups.run({ id, organizationId });
+        endGrants(organizationId, { resourceType: ResourceType.SERVICE_ACCOUNT, resourceId: id });
         written(account.by, account, "delete", ResourceOperation.DELETE, now);
         return true;
       }),

@@ -22,15 +22,16 @@ export function tokenJournal(log: Journal): TokenJournal {
   ): void {
     const { id, organizationId, subjectId, principal } = token;
     const resourceType = tokenResource(principal);
-    log.audit({
-      // The record belongs to the token's organisation, also when an operator of another one acts.
-      by: { ...by, organizationId },
+    const entry = {
       now,
       action: `access_token.${verb}`,
       subjectType: resourceType ?? ResourceType.RUNNER,
       subjectId: resourceType === null ? subjectId : id,
       kind: AuditKind.CREDENTIAL_ACCESS,
-    });
+    };
+    // The record belongs to the token's organisation; an operator of another one has it in its own as well.
+    log.audit({ ...entry, by: { ...by, organizationId } });
+    if (organizationId !== by.organizationId) log.audit({ ...entry, by });
     if (resourceType === null) return;
     // Whose token it is, not who minted it: that is who may be told.
     log.event({ organizationId, operation, resourceType, resourceId: id, creatorId: subjectId, now });

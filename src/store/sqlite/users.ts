@@ -12,6 +12,7 @@ import type { CommitQueue } from "./commit-queue.ts";
 import { isForeignKeyViolation, isUniqueViolation } from "./failures.ts";
 import type { Journal } from "./journal.ts";
 import { keysetList } from "./keyset.ts";
+import { memberWriter } from "./member-writer.ts";
 import type { Connection } from "./open.ts";
 import { auditOperator } from "./operator-journal.ts";
 import { groupMemberships, groups, users } from "./schema.ts";
@@ -43,10 +44,7 @@ export function userStore(
       ),
     )
     .prepare();
-  const insertMembership = connection
-    .insert(groupMemberships)
-    .values(columnPlaceholders(groupMemberships))
-    .prepare();
+  const insertMember = memberWriter(connection);
   const selectAdmins = connection
     .select({ id: users.id, status: users.status })
     .from(groupMemberships)
@@ -64,14 +62,9 @@ export function userStore(
   function join(user: User, name: SystemGroup): void {
     const group = selectGroup.get({ organizationId: user.organizationId, name });
     if (group === undefined) throw new Error(`organization ${user.organizationId} has no group ${name}`);
-    insertMembership.run({
-      id: newId(),
-      organizationId: user.organizationId,
-      groupId: group.id,
-      subjectId: user.id,
-      subjectPrincipal: Principal.USER,
-      createdAt: user.createdAt,
-    });
+    const { organizationId, createdAt } = user;
+    const subject = { id: user.id, principal: Principal.USER };
+    insertMember({ id: newId(), organizationId, groupId: group.id, subject, createdAt });
   }
 
   function written(
