@@ -40,7 +40,11 @@ export async function outcome(
   }
 }
 
-async function firstMessage(stream: AsyncIterable<unknown>, stir: () => Promise<void>): Promise<void> {
+/**
+ * Resolves once a stream brings something, rejects when it is refused.
+ * @param stir as for {@link outcome}
+ */
+export async function firstMessage(stream: AsyncIterable<unknown>, stir: () => Promise<void>): Promise<void> {
   let heard = false;
   const first = stream[Symbol.asyncIterator]()
     .next()

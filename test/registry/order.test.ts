@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerKind } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerPhase, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
@@ -112,6 +113,13 @@ test("a stale runner is removed, one that lives is not", async () => {
     await alive.renew();
   }
   await expectGone(gone.id);
+  const { entries } = await server
+    .client(EventService)
+    .listAuditLogs({ filter: { subjectIds: [gone.id] }, pagination: { pageSize: 1 } });
+  // The server did it, and nobody else.
+  expect(entries).toMatchObject([
+    { action: "runner.delete", actorId: "00000000-0000-0000-0000-000000000000", actorPrincipal: 0 },
+  ]);
   await alive.renew();
   expect((await statusOf(server, alive.id)).phase).toBe(RunnerPhase.ACTIVE);
   expect((await statusOf(server, paused.id)).phase).toBe(RunnerPhase.INACTIVE);

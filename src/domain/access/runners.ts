@@ -1,7 +1,7 @@
 import { DomainError } from "../errors.ts";
 import { RunnerKind } from "../runners/enums.ts";
 import type { Runner } from "../runners/runner.ts";
-import type { Attribution } from "./attribution.ts";
+import { type Attribution, systemAttribution } from "./attribution.ts";
 import { attributionOf, type Caller, isRunner, refuseRunner, roleMissing } from "./caller.ts";
 import { Principal } from "./principal.ts";
 import { ResourceRole, type RunnerRole } from "./roles.ts";
@@ -83,7 +83,10 @@ export function deletionAskedFor(runner: Runner): Authorized<"delete"> {
 
 /** The permission of the operator who switched the removal of stale runners on. */
 export function staleRemoval(runner: Runner): Authorized<"delete"> {
-  return { ...runner, by: ownAttribution(runner) } as Authorized<"delete">;
+  return {
+    ...runner,
+    by: systemAttribution(runner.organizationId, "rollcall serve"),
+  } as Authorized<"delete">;
 }
 
 /** What a runner does on its own account, outside of any call. */

@@ -58,7 +58,7 @@ export function runnerStore(
     .prepare();
   const markDeleting = connection
     .update(runners)
-    .set({ deletionRequestedAt: sql`coalesce(${runners.deletionRequestedAt}, ${sql.placeholder("now")})` })
+    .set({ deletionRequestedAt: sql`${sql.placeholder("now")}` })
     .where(isTheRunner)
     .prepare();
   const remove = connection.delete(runners).where(isTheRunner).prepare();
@@ -143,11 +143,14 @@ export function runnerStore(
       }),
     requestDeletion: (authorized, now) =>
       commits.run(() => {
-        const marked = markDeleting.run({ ...authorized, now }).changes > 0;
-        if (marked) {
+        const row = select.get({ ...authorized });
+        if (row === undefined) return false;
+        // The time to wind down runs from the first request on.
+        if (row.deletionRequestedAt === null) {
+          markDeleting.run({ ...authorized, now });
           written(authorized, authorized.by, "runner.request_deletion", ResourceOperation.UPDATE_STATUS, now);
         }
-        return marked;
+        return true;
       }),
     remove: (authorized, now) =>
       commits.run(() => {

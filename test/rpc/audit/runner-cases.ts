@@ -1,0 +1,96 @@
+import { EventService, ResourceType } from "../../../gen/gitpod/v1/event_pb.js";
+import { GroupService } from "../../../gen/gitpod/v1/group_pb.js";
+import { IdentityService, Principal } from "../../../gen/gitpod/v1/identity_pb.js";
+import { RunnerProvider } from "../../../gen/gitpod/v1/runner_configuration_pb.js";
+import { RunnerRole, RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
+import { RunnerAgentService } from "../../../gen/rollcall/v1/agent_pb.js";
+import { actor, type World } from "../../access/world.ts";
+import { act, audit } from "./cases.ts";
+
+const { RUNNER, ROLE_ASSIGNMENT } = ResourceType;
+const onRunner = (verb: string, id: string | undefined) => act(`runner.${verb}`, RUNNER, id);
+const onGrant = (verb: string, id: string | undefined) => act(`role_assignment.${verb}`, ROLE_ASSIGNMENT, id);
+
+const runners = RunnerService.method;
+audit(runners.createRunner, () => ({
+  request: { name: "audited", provider: RunnerProvider.AWS_EC2 },
+  acts: ({ runner }) => [onRunner("create", runner?.runnerId)],
+}));
+audit(runners.updateRunner, ({ runnerId }) => ({
+  request: { runnerId, name: "renamed" },
+  acts: () => [onRunner("update", runnerId)],
+}));
+audit(runners.deleteRunner, async ({ newRunner }) => {
+  const { id: runnerId } = await newRunner();
+  return { request: { runnerId }, acts: () => [onRunner("delete", runnerId)] };
+});
+audit(runners.createRunnerToken, ({ runnerId }) => ({
+  request: { runnerId },
+  acts: () => [onRunner("create_exchange_token", runnerId)],
+}));
+audit(runners.createRunnerLogsToken, ({ runnerId }) => ({
+  request: { runnerId },
+  acts: () => [onRunner("create_logs_token", runnerId)],
+}));
+
+/** The one role assignment of a group. */
+async function grantOf({ server }: World, groupId: string): Promise<string | undefined> {
+  const filter = { groupId, resourceTypes: [RUNNER] };
+  return (await server.client(GroupService).listRoleAssignments({ filter })).assignments[0]?.id;
+}
+async function newPolicy(world: World) {
+  const [groupId, runnerId] = [await world.newGroup(), world.runnerId];
+  await world.runners.createRunnerPolicy({ runnerId, groupId, role: RunnerRole.USER });
+  return { groupId, runnerId, id: await grantOf(world, groupId) };
+}
+audit(runners.createRunnerPolicy, async (world) => {
+  const groupId = await world.newGroup();
+  return {
+    request: { runnerId: world.runnerId, groupId, role: RunnerRole.USER },
+    acts: async () => [onGrant("create", await grantOf(world, groupId))],
+  };
+});
+audit(runners.updateRunnerPolicy, async (world) => {
+  const { id, ...policy } = await newPolicy(world);
+  return { request: { ...policy, role: RunnerRole.ADMIN }, acts: () => [onGrant("update", id)] };
+});
+audit(runners.deleteRunnerPolicy, async (world) => {
+  const { id, ...policy } = await newPolicy(world);
+  return { request: policy, acts: () => [onGrant("delete", id)] };
+});
+
+const identity = IdentityService.method;
+audit(identity.getIDToken, (world) => ({
+  request: { audience: ["https://cloud.example.com"] },
+  acts: () => [act("id_token.create", ResourceType.USER, actor(world, "org admin").id)],
+}));
+audit(
+  identity.exchangeToken,
+  async ({ newRunner }) => {
+    const { id, exchangeToken } = await newRunner();
+    return {
+      request: { exchangeToken },
+      actor: { id, principal: Principal.RUNNER },
+      acts: () => [onRunner("exchange_token", id)],
+    };
+  },
+  { as: "nobody" },
+);
+
+audit(EventService.method.watchEvents, () => ({ request: {}, acts: () => [] }), {
+  as: "member",
+  invalid: { resourceTypeFilters: [{ resourceType: RUNNER, resourceIds: ["no id"] }] },
+});
+
+// What a runner says about itself is its status, which events tell of; there is nobody else to hold to account.
+const itself = { as: "runner itself", invalid: { runnerId: "no id" } } as const;
+async function renewed({ server, ...world }: World) {
+  const { id: runnerId, token } = actor({ server, ...world }, "runner itself");
+  const { generation } = await server.client(RunnerAgentService, { token }).renewRegistration({});
+  return { request: { runnerId, generation }, acts: () => [] };
+}
+const agents = RunnerAgentService.method;
+audit(agents.renewRegistration, ({ runnerId }) => ({ request: { runnerId }, acts: () => [] }), itself);
+audit(agents.watchRegistration, renewed, itself);
+audit(agents.reportRunnerMetrics, renewed, itself);
+audit(agents.signOff, renewed, itself);
