@@ -1,0 +1,41 @@
+import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { UserStatus } from "../../../domain/users/user.ts";
+import { organizationId } from "./organizations.ts";
+
+export const users = sqliteTable(
+  "users",
+  {
+    id: text("id").primaryKey(),
+    organizationId: organizationId(),
+    name: text("name").notNull(),
+    email: text("email").notNull(),
+    avatarUrl: text("avatar_url").notNull().default(""),
+    // gitpod.v1.UserStatus.
+    status: integer("status").$type<UserStatus>().notNull().default(UserStatus.ACTIVE),
+    createdAt: integer("created_at").notNull(),
+  },
+  (t) => [
+    uniqueIndex("users_email").on(t.organizationId, t.email),
+    index("users_by_id").on(t.organizationId, t.id),
+  ],
+);
+
+export const serviceAccounts = sqliteTable(
+  "service_accounts",
+  {
+    id: text("id").primaryKey(),
+    organizationId: organizationId(),
+    name: text("name").notNull(),
+    description: text("description").notNull(),
+    creatorId: text("creator_id").notNull(),
+    creatorPrincipal: integer("creator_principal").notNull(),
+    createdAt: integer("created_at").notNull(),
+    validUntil: integer("valid_until").notNull(),
+    suspended: integer("suspended", { mode: "boolean" }).notNull(),
+    systemManaged: integer("system_managed", { mode: "boolean" }).notNull(),
+  },
+  (t) => [
+    uniqueIndex("service_accounts_name").on(t.organizationId, t.name),
+    index("service_accounts_by_id").on(t.organizationId, t.id),
+  ],
+);
