@@ -9,6 +9,14 @@ import {
 import { RunnerProvider } from "./domain/runners/enums.ts";
 import { defaultLimits, type Limits } from "./http/limits.ts";
 import type { RetentionSettings } from "./registry/retention.ts";
+import {
+  type Flag,
+  type LogLevel,
+  logLevels,
+  type Settings,
+  settings,
+  variableOf,
+} from "./settings-table.ts";
 
 /** Everything the server can be told. Made by {@link parseConfig}; tests write it by hand. */
 export interface Config {
@@ -38,153 +46,6 @@ export interface Config {
   readonly externalUrl: string | null;
   /** How long a key signs tokens for other systems, in milliseconds. */
   readonly keyRotationMs: number;
-}
-
-export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
-export type LogLevel = (typeof logLevels)[number];
-
-/** One thing that can be set: by a flag, else by an environment variable, else its default. */
-export interface Setting {
-  /** Flag without dashes; the variable is `ROLLCALL_` and the same in upper snake case. */
-  readonly flag: string;
-  readonly value: string;
-  readonly help: string;
-  /** As text, or what stands in for one. */
-  readonly fallback: string;
-  /** Secrets are read from the environment or a file only: a flag would show them in the process list. */
-  readonly secret?: boolean;
-}
-
-/** The one table behind the flags, the variables, `--help` and the README. */
-export const settings = [
-  { flag: "host", value: "ADDRESS", help: "address to listen on", fallback: "127.0.0.1" },
-  { flag: "port", value: "PORT", help: "TCP port, 0 for a free one", fallback: "7655" },
-  {
-    flag: "data-dir",
-    value: "DIR",
-    help: "folder of the database, or :memory: to keep nothing",
-    fallback: "$XDG_DATA_HOME/rollcall",
-  },
-  {
-    flag: "admin-token",
-    value: "TOKEN",
-    help: "the first admin's token (8 characters or more, no blanks)",
-    fallback: "minted on the first start",
-    secret: true,
-  },
-  {
-    flag: "admin-token-file",
-    value: "FILE",
-    help: "file that holds the first admin's token",
-    fallback: "",
-  },
-  {
-    flag: "tls-cert",
-    value: "FILE",
-    help: "PEM certificate chain; serves TLS instead of clear text",
-    fallback: "",
-  },
-  { flag: "tls-key", value: "FILE", help: "PEM private key of the certificate", fallback: "" },
-  {
-    flag: "cors-origins",
-    value: "LIST",
-    help: "origins of web pages that may call, separated by commas; * for all",
-    fallback: "",
-  },
-  { flag: "reflection", value: "on|off", help: "answer gRPC reflection without a token", fallback: "on" },
-  { flag: "log-level", value: "LEVEL", help: `one of ${logLevels.join(", ")}`, fallback: "info" },
-  {
-    flag: "shutdown-deadline",
-    value: "SECONDS",
-    help: "how long running calls may take to finish after SIGTERM",
-    fallback: "10",
-  },
-  {
-    flag: "max-message-bytes",
-    value: "BYTES",
-    help: "largest request message, decompressed",
-    fallback: String(defaultLimits.messageBytes),
-  },
-  {
-    flag: "max-header-bytes",
-    value: "BYTES",
-    help: "largest set of request headers",
-    fallback: String(defaultLimits.headerBytes),
-  },
-  {
-    flag: "max-connections",
-    value: "COUNT",
-    help: "connections open at once",
-    fallback: String(defaultLimits.connections),
-  },
-  {
-    flag: "max-streams",
-    value: "COUNT",
-    help: "HTTP/2 streams open at once on a connection",
-    fallback: String(defaultLimits.streamsPerConnection),
-  },
-  {
-    flag: "idle-timeout",
-    value: "SECONDS",
-    help: "how long a connection without a call stays open",
-    fallback: String(defaultLimits.idleTimeoutMs / 1000),
-  },
-  { flag: "renew-interval", value: "SECONDS", help: "how often runners renew", fallback: "30" },
-  {
-    flag: "renew-grace",
-    value: "SECONDS",
-    help: "how long after a missed renewal a lease lapses",
-    fallback: "15",
-  },
-  {
-    flag: "provider-timing",
-    value: "LIST",
-    help: "where a provider differs, as NAME=INTERVAL/GRACE in seconds: AWS_EC2=60/30,GCP=20/10",
-    fallback: "",
-  },
-  { flag: "stale-after", value: "DAYS", help: "offline for so long is listed as stale", fallback: "14" },
-  {
-    flag: "remove-stale-after",
-    value: "DAYS",
-    help: "stale runners are removed after so many days more",
-    fallback: "never",
-  },
-  {
-    flag: "brake-percent",
-    value: "PERCENT",
-    help: "more of a provider's runners lapsing at once is one incident, not many lapses",
-    fallback: "30",
-  },
-  { flag: "brake-min-runners", value: "COUNT", help: "the brake needs so many live runners", fallback: "20" },
-  { flag: "audit-retention", value: "DAYS", help: "how long the audit log is kept", fallback: "365" },
-  {
-    flag: "event-retention",
-    value: "HOURS",
-    help: "how long events are kept, for watches to resume",
-    fallback: "24",
-  },
-  {
-    flag: "external-url",
-    value: "URL",
-    help: "where the world reaches the server: the issuer of id tokens",
-    fallback: "the address that it listens on",
-  },
-  {
-    flag: "key-rotation",
-    value: "DAYS",
-    help: "how long a key signs id tokens before the next one takes over",
-    fallback: "30",
-  },
-] as const satisfies readonly Setting[];
-
-export type Flag = (typeof settings)[number]["flag"];
-
-/** What was set, as text, by flag name. */
-export type Settings = Partial<Record<Flag, string>>;
-
-/** The name of the variable that stands for a flag. */
-export function variableOf(flag: Flag): string {
-  return `ROLLCALL_${flag.toUpperCase().replaceAll("-", "_")}`;
 }
 
 /** What the environment sets. */

@@ -1,6 +1,6 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 import pretty from "pino-pretty";
-import type { LogLevel } from "./config.ts";
+import type { LogLevel } from "./settings-table.ts";
 
 /** Standard error: standard output carries the one line that scripts wait for. */
 const standardError = 2;
