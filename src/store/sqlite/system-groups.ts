@@ -4,8 +4,9 @@ import { ResourceRole } from "../../domain/access/roles.ts";
 import { type SystemGroup, systemGroups } from "../../domain/groups/group.ts";
 import type { IdSource } from "../../domain/ids.ts";
 import type { Founding } from "../store.ts";
+import { memberWriter } from "./member-writer.ts";
 import type { Connection } from "./open.ts";
-import { groupMemberships, groups, roleAssignments } from "./schema.ts";
+import { groups, roleAssignments } from "./schema.ts";
 
 const kept: Record<SystemGroup, { readonly role: ResourceRole; readonly description: string }> = {
   "org-members": { role: ResourceRole.ORG_MEMBER, description: "Everybody who belongs to the organization" },
@@ -20,6 +21,7 @@ const kept: Record<SystemGroup, { readonly role: ResourceRole; readonly descript
  * makes the organisation. Migration 0003 does the same for organisations of earlier versions.
  */
 export function systemGroupWriter(connection: Connection, newId: IdSource): (founding: Founding) => void {
+  const addMember = memberWriter(connection);
   return ({ organization, admin }) => {
     const { id: organizationId, createdAt } = organization;
     for (const name of systemGroups) {
@@ -43,11 +45,7 @@ export function systemGroupWriter(connection: Connection, newId: IdSource): (fou
         .insert(roleAssignments)
         .values({ ...common, ...resource, id: newId(), groupId, role })
         .run();
-      const member = { subjectId: admin.id, subjectPrincipal: Principal.USER };
-      connection
-        .insert(groupMemberships)
-        .values({ ...common, ...member, id: newId(), groupId })
-        .run();
+      addMember({ ...common, id: newId(), groupId, subject: { id: admin.id, principal: Principal.USER } });
     }
   };
 }
