@@ -1,11 +1,12 @@
+import { eventsLost } from "../domain/events/cursor.ts";
 import type { EventRecord } from "../domain/events/event.ts";
 import type { EventStore } from "../store/event-store.ts";
 import type { EventSource, Portion, Watch } from "./watch.ts";
 
 /** Events of an organisation that stay in memory for all of its watchers together. */
 const tailLength = 1024;
-/** Rows of one read. */
-const readLimit = 256;
+/** Events of one portion: a watch keeps no more than these while its client does not read. */
+const portionLength = 64;
 
 /** The events of one organisation: the newest in memory, read once for everybody, older ones from the table. */
 export class EventFeed implements EventSource {
@@ -25,37 +26,50 @@ export class EventFeed implements EventSource {
     this.#head = head;
   }
 
-  /** Sequence up to which the feed has read. */
+  /** Sequence up to which events are given out. */
   get head(): number {
     return this.#head;
   }
 
-  /** Reads what is new and wakes the watchers. @param newest where the table ends now */
-  async advance(newest: number): Promise<void> {
-    if (newest <= this.#head) return;
+  /** Reads what is new and wakes the watchers. @param through nothing after this is given out yet */
+  async advance(through: number): Promise<void> {
+    if (through <= this.#head) return;
     for (let more = true; more; ) {
-      const events = await this.#store.read(this.#organizationId, this.#head, tailLength);
-      more = events.length === tailLength;
-      const last = events.at(-1)?.sequence ?? 0;
+      const { events, through: read } = await this.#read(this.#head, through, tailLength);
+      more = read < through;
       this.#tail.push(...events);
-      this.#head = more ? last : Math.max(newest, last);
+      this.#head = read;
       const dropped = this.#tail.splice(0, Math.max(0, this.#tail.length - tailLength)).at(-1);
       if (dropped !== undefined) this.#tailFrom = dropped.sequence;
     }
     for (const watch of this.watches) watch.wake();
   }
 
-  /** Events after a position. A position that the tail has left behind costs a read of its own. */
+  /**
+   * Events after a position. A position that the tail has left behind costs a read of its own.
+   * @throws DomainError EVENTS_LOST when some of them are no longer kept
+   */
   async after(position: number): Promise<Portion> {
-    if (position >= this.#tailFrom) {
-      const start = this.#tail.findIndex(({ sequence }) => sequence > position);
-      const events = start < 0 ? [] : this.#tail.slice(start, start + readLimit);
-      const more = start >= 0 && start + readLimit < this.#tail.length;
-      return { events, through: more ? (events.at(-1)?.sequence ?? position) : this.#head };
-    }
-    const head = this.#head;
-    const events = await this.#store.read(this.#organizationId, position, readLimit);
-    const last = events.at(-1)?.sequence ?? position;
-    return { events, through: events.length === readLimit ? last : Math.max(last, head) };
+    if (position >= this.#tailFrom) return this.#tailAfter(position);
+    const portion = await this.#read(position, this.#head, portionLength);
+    // Looked at after the read: what was removed before it would be missing in it.
+    if (position < (await this.#store.removedThrough())) throw eventsLost();
+    return portion;
+  }
+
+  #tailAfter(position: number): Portion {
+    // From the end: nearly every watch has read all but the last few.
+    const start = this.#tail.findLastIndex(({ sequence }) => sequence <= position) + 1;
+    const events = this.#tail.slice(start, start + portionLength);
+    const more = start + portionLength < this.#tail.length;
+    return { events, through: more ? (events.at(-1)?.sequence ?? position) : this.#head };
+  }
+
+  async #read(after: number, through: number, limit: number): Promise<Portion> {
+    const rows = await this.#store.read(this.#organizationId, after, limit);
+    const last = rows.at(-1)?.sequence ?? after;
+    // What was committed in the meantime is not given out before its watchers' rights were looked at.
+    const events = last <= through ? rows : rows.filter(({ sequence }) => sequence <= through);
+    return { events, through: rows.length === limit && last < through ? last : through };
   }
 }

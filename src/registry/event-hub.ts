@@ -2,18 +2,15 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
-import { sameView, type Viewer } from "../domain/events/viewer.ts";
-import { usableToken } from "../domain/tokens/access-token.ts";
+import { usableToken, usableUntil } from "../domain/tokens/access-token.ts";
 import type { EventStore } from "../store/event-store.ts";
 import type { TokenStore } from "../store/store.ts";
 import { EventFeed } from "./event-feed.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import { Watch, type WatchOptions } from "./watch.ts";
+import { Watch, type WatchOptions, type WatchRights } from "./watch.ts";
 
-/** How often changes from outside of this process are looked for, in milliseconds. */
+/** How often changes from outside of this process, and deadlines that passed, are looked for, in milliseconds. */
 const lookMs = 500;
-/** After so many changes, tokens that expire are checked all the same: every so many looks. */
-const looksBetweenChecks = 20;
 /** How many watches are checked before others get their turn. */
 const checkedAtOnce = 500;
 /** A resumable stream ends, for the client to take a new cursor, after so many events of the server … */
@@ -35,8 +32,9 @@ export class EventHub implements Lifecycle {
   #stopListening: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
-  #looks = 0;
   #stopped = false;
+  /** Somebody's rights may have changed since the watches were last checked. */
+  #rightsChanged = false;
   #seen: { events: number; access: number; outside: string };
 
   constructor(options: EventHubOptions) {
@@ -68,7 +66,7 @@ export class EventHub implements Lifecycle {
       feed = new EventFeed(events, organizationId, newest);
       this.#feeds.set(organizationId, feed);
     }
-    const watch = new Watch({ ...options, openedAt: clock.monotonic() }, feed, () => events.removedThrough());
+    const watch = new Watch({ ...options, openedAt: clock.monotonic() }, feed);
     feed.watches.add(watch);
     if (this.#stopped) watch.end(new DomainError("unavailable", "the server is shutting down"));
     // What was committed since the caller was identified, and before the watch was known here, missed it.
@@ -89,82 +87,94 @@ export class EventHub implements Lifecycle {
   }
 
   #committed(): void {
-    const { events, access } = this.#options.events.changes();
+    const { events } = this.#options.events.changes();
     const written = events !== this.#seen.events;
-    const changed = access !== this.#seen.access;
-    if (!written && !changed) return;
-    this.#seen = { ...this.#seen, events, access };
-    this.#then(async () => {
-      if (written) await this.#pump();
-      if (changed) await this.#check();
-    });
+    this.#noticeRights();
+    if (written || this.#rightsChanged) this.#pump();
+    this.#seen = { ...this.#seen, events };
   }
 
+  /** Also for what a failed look left behind. */
   #look(): void {
+    this.#noticeRights();
+    this.#pump();
+  }
+
+  /** Whether somebody's rights may have changed: here, or by another process such as `rollcall token revoke`. */
+  #noticeRights(): void {
+    const { access } = this.#options.events.changes();
     const outside = this.#options.tokens.revocationMark();
-    const changed = outside !== this.#seen.outside;
-    this.#seen = { ...this.#seen, outside };
-    this.#looks += 1;
-    const due = changed || this.#looks % looksBetweenChecks === 0;
-    this.#then(async () => {
-      if (changed) await this.#pump();
-      if (due) await this.#check();
-      this.#endOld();
-    });
+    this.#rightsChanged ||= access !== this.#seen.access || outside !== this.#seen.outside;
+    this.#seen = { ...this.#seen, access, outside };
   }
 
-  /** One thing after the other: what is told keeps its order. */
-  #then(work: () => Promise<void>): void {
-    this.#looking = this.#looking.then(work).catch((error) => {
-      this.#options.log.error({ err: error }, "events could not be read");
-    });
+  /** One look after the other: what is told keeps its order. */
+  #pump(): void {
+    this.#looking = this.#looking
+      .then(() => this.#giveOut())
+      .catch((error) => {
+        this.#options.log.error({ err: error }, "events could not be read");
+      });
   }
 
-  async #pump(): Promise<void> {
+  /**
+   * Gives out what is new. Rights are looked at before, and after the end of the table was: so no event reaches
+   * anybody by rights that were taken back before it, and all that were given before it count.
+   */
+  async #giveOut(): Promise<void> {
     if (this.#feeds.size === 0) return;
     const newest = await this.#options.events.newest();
+    if (this.#rightsChanged) {
+      this.#rightsChanged = false;
+      await this.#check(this.#all());
+    }
+    await this.#endDue();
     for (const feed of this.#feeds.values()) await feed.advance(newest);
   }
 
   /** Ends the streams whose token or account may not go on; has the others see what they may see now. */
-  async #check(): Promise<void> {
-    const viewers = new Map<string, Promise<Viewer>>();
+  async #check(watches: Iterable<Watch>): Promise<void> {
+    const rights = new Map<string, Promise<WatchRights>>();
     let checked = 0;
-    for (const watch of this.#all()) {
+    for (const watch of watches) {
       checked += 1;
       if (checked % checkedAtOnce === 0) await nextTurn();
-      await this.#recheck(watch, viewers);
+      await this.#recheck(watch, rights);
     }
   }
 
-  /** @param viewers what one round has found out, by token */
-  async #recheck(watch: Watch, viewers: Map<string, Promise<Viewer>>): Promise<void> {
+  /** @param known what one round has found out, by token */
+  async #recheck(watch: Watch, known: Map<string, Promise<WatchRights>>): Promise<void> {
     const key = Buffer.from(watch.options.tokenHash).toString("base64");
     try {
-      const asking = viewers.get(key) ?? this.#viewerNow(watch);
-      viewers.set(key, asking);
-      const viewer = await asking;
-      if (sameView(viewer, watch.viewer)) return;
-      if (watch.options.resumable) watch.end(null);
-      else watch.viewer = viewer;
+      const asking = known.get(key) ?? this.#rightsNow(watch);
+      known.set(key, asking);
+      watch.renew(await asking);
     } catch (refusal) {
       watch.end(refusal);
     }
   }
 
-  async #viewerNow({ options: { tokenHash, viewer } }: Watch): Promise<Viewer> {
+  async #rightsNow({ options: { tokenHash, viewer } }: Watch): Promise<WatchRights> {
     const { tokens, clock, events } = this.#options;
-    usableToken(await tokens.findAccessToken(tokenHash), clock.now());
-    return events.viewer(viewer);
+    const token = usableToken(await tokens.findAccessToken(tokenHash), clock.now());
+    return { viewer: await events.viewer(viewer), usableUntil: usableUntil(token) };
   }
 
-  #endOld(): void {
-    const now = this.#options.clock.monotonic();
+  /** Ends the streams whose time is over: that of the token or the account, or that of the cursor. */
+  async #endDue(): Promise<void> {
+    const now = this.#options.clock.now();
+    const expired: Watch[] = [];
     for (const watch of this.#all()) {
-      const { resumable, openedAt, position } = watch.options;
-      const old = now - openedAt > this.#options.cursorLifeMs || watch.delivered - position > spanOfCursor;
-      if (resumable && old) watch.end(null);
+      if (now >= watch.usableUntil) expired.push(watch);
+      if (watch.options.resumable && this.#isOld(watch)) watch.end(null);
     }
+    await this.#check(expired);
+  }
+
+  #isOld({ options: { openedAt, position }, delivered }: Watch): boolean {
+    const { clock, cursorLifeMs } = this.#options;
+    return clock.monotonic() - openedAt > cursorLifeMs || delivered - position > spanOfCursor;
   }
 
   *#all(): Iterable<Watch> {

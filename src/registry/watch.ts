@@ -1,7 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { eventsLost } from "../domain/events/cursor.ts";
 import type { EventRecord } from "../domain/events/event.ts";
-import { mayKnow, type Viewer } from "../domain/events/viewer.ts";
+import { mayKnow, sameView, type Viewer } from "../domain/events/viewer.ts";
 
 export interface WatchOptions {
   readonly viewer: Viewer;
@@ -26,35 +25,47 @@ export interface Portion {
 export interface EventSource {
   /** Sequence up to which there is something to read. */
   readonly head: number;
+  /** @throws DomainError EVENTS_LOST when some of them are no longer kept */
   after(position: number): Promise<Portion>;
 }
 
-/** One open stream of events. It keeps a position, and never what its client has not read yet. */
+/** Whether, as whom and until when somebody may watch. */
+export interface WatchRights {
+  readonly viewer: Viewer;
+  /** Wall-clock milliseconds; Infinity when no end is set. */
+  readonly usableUntil: number;
+}
+
+/** One open stream of events. It keeps a position and one portion, however much its client has not read yet. */
 export class Watch {
   readonly options: WatchOptions;
   readonly #feed: EventSource;
-  readonly #removedThrough: () => Promise<number>;
   #viewer: Viewer;
   #position: number;
   #delivered: number;
   #wake: (() => void) | undefined;
+  #usableUntil = Number.POSITIVE_INFINITY;
   #over: { readonly reason: unknown } | undefined;
 
-  constructor(options: WatchOptions, feed: EventSource, removedThrough: () => Promise<number>) {
+  constructor(options: WatchOptions, feed: EventSource) {
     this.options = options;
     this.#feed = feed;
-    this.#removedThrough = removedThrough;
     this.#viewer = options.viewer;
     this.#position = options.position;
     this.#delivered = options.position;
   }
 
-  get viewer(): Viewer {
-    return this.#viewer;
+  /** When its rights end if nothing changes, in wall-clock milliseconds. */
+  get usableUntil(): number {
+    return this.#usableUntil;
   }
 
-  set viewer(viewer: Viewer) {
-    this.#viewer = viewer;
+  /** Goes on with other rights: a resumable stream only with those that its cursor was made for. */
+  renew({ viewer, usableUntil }: WatchRights): void {
+    this.#usableUntil = usableUntil;
+    if (sameView(viewer, this.#viewer)) return;
+    if (this.options.resumable) this.end(null);
+    else this.#viewer = viewer;
   }
 
   /** Sequence up to which the client got everything that it may know. */
@@ -74,7 +85,7 @@ export class Watch {
 
   /**
    * The events to send, one by one, for as long as the stream lasts.
-   * @throws what end() was given, EVENTS_LOST, or the reason of the signal
+   * @throws what end() was given, what the feed throws, or the reason of the signal
    */
   async *events(signal: AbortSignal): AsyncGenerator<EventRecord, void> {
     for (;;) {
@@ -84,8 +95,6 @@ export class Watch {
         continue;
       }
       const { events, through } = await this.#feed.after(this.#position);
-      // Looked at after the read: what was removed before it would be missing in it.
-      if (this.#position < (await this.#removedThrough())) throw eventsLost();
       this.#position = through;
       for (const event of events) {
         // Asked again before each one: a client may take minutes to read a few.

@@ -180,6 +180,11 @@ export async function makeWorld(server: TestServer): Promise<World> {
     for (const { id: runnerId } of [runner, otherRunner]) {
       await runners.updateRunner({ runnerId, name: unique("stirred") });
     }
+    // Nobody made it a member, so it hears of itself alone.
+    const description = unique("stirred");
+    await server
+      .client(ServiceAccountService)
+      .updateServiceAccount({ serviceAccountId: serviceAccount.id, description });
   }
   const systemGroup = async (name: string) =>
     (await groups.getGroup({ group: { case: "name", value: name } })).group?.id ?? "";

@@ -9,6 +9,9 @@ export interface EventRecord {
   readonly resourceId: string;
   /** Whoever made the resource. */
   readonly creatorId: string;
-  /** The groups that the resource was shared with when it changed. */
+  /**
+   * The groups whose members could see the resource when it changed, by a role on it; for a group that is gone, the
+   * ids of its last members, too.
+   */
   readonly audience: readonly string[];
 }

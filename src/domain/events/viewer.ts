@@ -8,6 +8,8 @@ export interface Viewer extends Subject {
   readonly organizationId: string;
   /** Organisation admin. */
   readonly admin: boolean;
+  /** Sees the users, service accounts and groups of the organisation. */
+  readonly member: boolean;
   /** Admin of every runner of the organisation. */
   readonly runnersAdmin: boolean;
   /** Admin of every group of the organisation. */
@@ -22,8 +24,8 @@ export function sameView(a: Viewer, b: Viewer): boolean {
   return JSON.stringify(viewKey(a)) === JSON.stringify(viewKey(b));
 }
 
-function viewKey({ id, organizationId, admin, runnersAdmin, groupsAdmin, groupIds }: Viewer) {
-  return [id, organizationId, admin, runnersAdmin, groupsAdmin, groupIds];
+function viewKey({ id, organizationId, admin, member, runnersAdmin, groupsAdmin, groupIds }: Viewer) {
+  return [id, organizationId, admin, member, runnersAdmin, groupsAdmin, groupIds];
 }
 
 /** The rule of who is told of a change. It reads nothing but its arguments: a resumed watch asks it again. */
@@ -31,24 +33,34 @@ export function mayKnow(viewer: Viewer, event: EventRecord): boolean {
   const itself = event.resourceId === viewer.id;
   // A runner's token acts on the runner alone, whatever groups anybody put the runner into.
   if (viewer.principal === Principal.RUNNER) return itself && event.resourceType === ResourceType.RUNNER;
-  if (viewer.admin) return true;
   const own = event.creatorId === viewer.id;
-  const shared = () => event.audience.some((groupId) => viewer.groupIds.includes(groupId));
+  const shared = () => event.audience.some((id) => id === viewer.id || viewer.groupIds.includes(id));
   switch (event.resourceType) {
     case ResourceType.RUNNER:
       return own || viewer.runnersAdmin || shared();
     case ResourceType.GROUP:
     case ResourceType.GROUP_MEMBERSHIP_CHANGED:
+      return own || viewer.member || viewer.groupsAdmin || inside(viewer, event) || shared();
     case ResourceType.ROLE_ASSIGNMENT:
     case ResourceType.ROLE_ASSIGNMENT_CHANGED:
-      return own || viewer.groupsAdmin || viewer.groupIds.includes(event.resourceId) || shared();
+      return own || viewer.groupsAdmin || inside(viewer, event) || shared();
     case ResourceType.ORGANIZATION:
-    case ResourceType.USER:
       return true;
+    case ResourceType.USER:
+    case ResourceType.SERVICE_ACCOUNT:
+      return itself || viewer.member;
+    case ResourceType.SERVICE_ACCOUNT_TOKEN:
+      // No program sees the tokens of another, not even one that administers the organisation.
+      return own || (viewer.admin && viewer.principal === Principal.USER);
     default:
-      // Tokens, service accounts, and whatever is added later: hidden from everybody but owner and admins.
-      return own || itself;
+      // Personal tokens, and whatever is added later: hidden from everybody but owner and admins.
+      return own || viewer.admin;
   }
+}
+
+/** Whether the viewer is a member of the group that the event is about. */
+function inside(viewer: Viewer, event: EventRecord): boolean {
+  return viewer.groupIds.includes(event.resourceId);
 }
 
 /** @throws DomainError `permission_denied` for those who may not read what everybody did */

@@ -60,6 +60,12 @@ export function usableToken(stored: PresentedToken | null, now: number): Present
   return stored;
 }
 
+/** When a usable token stops being one if nobody does anything, in wall-clock milliseconds; Infinity for never. */
+export function usableUntil({ expiresAt, holder }: PresentedToken): number {
+  const holderUntil = holder.kind === "service account" ? holder.validUntil : Number.POSITIVE_INFINITY;
+  return Math.min(expiresAt ?? Number.POSITIVE_INFINITY, holderUntil);
+}
+
 function checkHolder(holder: Holder, now: number): void {
   switch (holder.kind) {
     case "runner":

@@ -14,7 +14,7 @@ import type { Journal } from "./journal.ts";
 import { type MemberPart, memberPart } from "./memberships.ts";
 import type { Connection } from "./open.ts";
 import { grantEnder } from "./resource-grants.ts";
-import { groups, roleAssignments } from "./schema.ts";
+import { groupMemberships, groups, roleAssignments } from "./schema.ts";
 import { columnPlaceholders } from "./statements.ts";
 
 /** Sorts after every UUID. */
@@ -56,6 +56,16 @@ export function groupStore(
     .where(isTheGroup)
     .prepare();
   const remove = connection.delete(groups).where(isTheGroup).prepare();
+  const selectMembers = connection
+    .select({ subjectId: groupMemberships.subjectId })
+    .from(groupMemberships)
+    .where(
+      and(
+        eq(groupMemberships.groupId, sql.placeholder("id")),
+        eq(groupMemberships.organizationId, sql.placeholder("organizationId")),
+      ),
+    )
+    .prepare();
   const endGrants = grantEnder(connection);
 
   function written(
@@ -64,11 +74,12 @@ export function groupStore(
     verb: string,
     operation: ResourceOperation,
     now: number,
+    lastSeenBy: readonly string[] = [],
   ): void {
     const subject = { subjectType: ResourceType.GROUP, subjectId: id };
     log.audit({ by, now, action: `group.${verb}`, ...subject, kind: AuditKind.RESOURCE_CHANGE });
     const resource = { resourceType: ResourceType.GROUP, resourceId: id, creatorId: by.actor.id };
-    log.event({ organizationId: by.organizationId, operation, ...resource, now });
+    log.event({ organizationId: by.organizationId, operation, ...resource, lastSeenBy, now });
   }
 
   const members: MemberPart = memberPart(connection, commits, log);
@@ -118,9 +129,10 @@ export function groupStore(
       }),
     remove: ({ id, organizationId, by }, now) =>
       commits.run(() => {
+        const lastMembers = selectMembers.all({ id, organizationId }).map(({ subjectId }) => subjectId);
         // Members and held roles go with the row.
         if (remove.run({ id, organizationId }).changes === 0) return false;
-        written(by, id, "delete", ResourceOperation.DELETE, now);
+        written(by, id, "delete", ResourceOperation.DELETE, now, lastMembers);
         endGrants(organizationId, { resourceType: ResourceType.GROUP, resourceId: id });
         return true;
       }),

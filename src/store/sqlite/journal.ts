@@ -1,5 +1,7 @@
+import { and, sql } from "drizzle-orm";
 import type { Attribution } from "../../domain/access/attribution.ts";
 import type { AuditKind, ResourceOperation, ResourceType } from "../../domain/access/resources.ts";
+import { showingRoles } from "../../domain/events/audience.ts";
 import type { IdSource } from "../../domain/ids.ts";
 import type { Connection } from "./open.ts";
 import { onResource } from "./resource-grants.ts";
@@ -26,6 +28,8 @@ export interface EventEntry {
   readonly resourceId: string;
   /** Whoever made the resource: watchers filter by it. */
   readonly creatorId: string;
+  /** Who else could see the resource until it went away. */
+  readonly lastSeenBy?: readonly string[];
   readonly now: number;
 }
 
@@ -52,8 +56,19 @@ export function journal(connection: Connection, newId: IdSource): Journal {
   const sharedWith = connection
     .selectDistinct({ groupId: roleAssignments.groupId })
     .from(roleAssignments)
-    .where(onResource)
+    .where(
+      and(
+        onResource,
+        sql`${roleAssignments.role} IN (SELECT value FROM json_each(${sql.placeholder("roles")}))`,
+      ),
+    )
     .prepare();
+  function audienceOf({ organizationId, resourceType: about, resourceId, lastSeenBy = [] }: EventEntry) {
+    const { resourceType, roles } = showingRoles(about);
+    if (roles.length === 0) return lastSeenBy;
+    const on = { organizationId, resourceType, resourceId, roles: JSON.stringify(roles) };
+    return [...sharedWith.all(on).map(({ groupId }) => groupId), ...lastSeenBy];
+  }
   let writtenEvents = 0;
   let accessChanges = 0;
   return {
@@ -71,10 +86,10 @@ export function journal(connection: Connection, newId: IdSource): Journal {
         createdAt: now,
       });
     },
-    event({ now, ...entry }) {
+    event(entry) {
       writtenEvents += 1;
-      const audience = JSON.stringify(sharedWith.all({ ...entry }).map(({ groupId }) => groupId));
-      insertEvent.run({ ...entry, audience, createdAt: now });
+      const { now, lastSeenBy: _, ...columns } = entry;
+      insertEvent.run({ ...columns, audience: JSON.stringify(audienceOf(entry)), createdAt: now });
     },
   };
 }

@@ -8,13 +8,14 @@ export function viewerReader(connection: Connection): EventStore["viewer"] {
   const access = accessStore(connection);
   return async ({ id, principal, organizationId }) => {
     const authority = authorityOf(principal, await access.grantsOf(organizationId, id));
-    const { orgAdmin: admin, runnersAdmin, groupsAdmin, auditReader, groupIds } = authority;
+    const { orgAdmin: admin, member, runnersAdmin, groupsAdmin, auditReader, groupIds } = authority;
     // Sorted: two answers are compared by a resumed watch.
     return {
       id,
       principal,
       organizationId,
       admin,
+      member,
       runnersAdmin,
       groupsAdmin,
       auditReader,

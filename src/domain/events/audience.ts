@@ -1,0 +1,30 @@
+import { ResourceType } from "../access/resources.ts";
+import { ResourceRole, runnerRoles } from "../access/roles.ts";
+
+/** Roles on a resource, any of which shows an event to the members of the group that holds it. */
+export interface ShowingRoles {
+  /** What the roles are held on: an event about the members of a group names the group. */
+  readonly resourceType: ResourceType;
+  readonly roles: readonly number[];
+}
+
+const none: readonly number[] = [];
+
+/** Through which roles members of a group learn of a change. Roles without effect here show nothing. */
+export function showingRoles(resourceType: ResourceType): ShowingRoles {
+  switch (resourceType) {
+    case ResourceType.RUNNER:
+      return { resourceType, roles: runnerRoles };
+    case ResourceType.GROUP:
+    case ResourceType.GROUP_MEMBERSHIP_CHANGED:
+      return {
+        resourceType: ResourceType.GROUP,
+        roles: [ResourceRole.GROUP_ADMIN, ResourceRole.GROUP_VIEWER],
+      };
+    case ResourceType.ROLE_ASSIGNMENT_CHANGED:
+      // Whoever only sees a group does not see what it holds.
+      return { resourceType: ResourceType.GROUP, roles: [ResourceRole.GROUP_ADMIN] };
+    default:
+      return { resourceType, roles: none };
+  }
+}
