@@ -17,6 +17,8 @@ import type { Store } from "../store/store.ts";
 import { Announcer } from "./announcer.ts";
 import { FollowUp, type LeaseNews } from "./follow-up.ts";
 import { MetricsBoard } from "./metrics-board.ts";
+import type { RenewalAnswer, RunnerIdentity } from "./renewal.ts";
+import { statusFacts } from "./status-facts.ts";
 import { Watcher, Watchers } from "./watcher.ts";
 
 export interface RegistryOptions {
@@ -24,24 +26,6 @@ export interface RegistryOptions {
   readonly clock: Clock;
   readonly settings: LeaseSettings;
   readonly log: Logger;
-}
-
-/** The runner that calls, as its token says. */
-export interface RunnerIdentity {
-  readonly id: string;
-  readonly organizationId: string;
-}
-
-/** What a renewal brought back. */
-export interface RenewalAnswer {
-  readonly generation: number;
-  readonly renewAfterMs: number;
-  readonly leaseMs: number;
-  readonly stretchPercent: number;
-  /** Set while the runner is asked to wind down. */
-  readonly windDownMs: number | null;
-  /** Set when another revision of the spec is wanted than the runner has applied. */
-  readonly wanted: Runner | null;
 }
 
 /** What must be known of a runner at every renewal, so that one without news reads nothing from disk. */
@@ -197,21 +181,8 @@ export class RunnerRegistry {
   async observe(runner: Runner): Promise<DerivedStatus> {
     // No process stands behind it: there is nothing to bootstrap, and nothing to hint at.
     if (runner.kind === RunnerKind.LOCAL_CONFIGURATION) return freshStatus(runner);
-    const { lease } = runner;
-    const live = this.#engine.view(runner.id);
-    const standing = live ?? storedStanding(lease);
-    const facts = {
-      createdAtMs: runner.createdAt,
-      desiredPhase: runner.spec.desiredPhase,
-      desiredSinceMs: runner.desiredSince,
-      deletionAskedAtMs: runner.deletionRequestedAt,
-      message: runner.report.message,
-      signOffReason: lease.signOffReason,
-      exchangeToken:
-        standing.generation === 0
-          ? await this.#store.runners.bootstrapToken(runner.organizationId, runner.id)
-          : null,
-    };
+    const standing = this.#engine.view(runner.id) ?? storedStanding(runner.lease);
+    const facts = await statusFacts(runner, standing, this.#store.runners);
     return deriveStatus(facts, standing, this.#clock.now(), this.#settings.unusedTokenHintMs);
   }
 
