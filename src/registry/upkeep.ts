@@ -18,8 +18,10 @@ const saveSeenMs = 30_000;
 const forgetEveryMs = 60 * 60 * 1000;
 /** How long a token that ended is remembered, so that its bearer is told why it is refused, in milliseconds. */
 const endedTokensKeptMs = 90 * DAY_MS;
-/** How often the load is measured, and revocations from outside are looked for, in milliseconds. */
+/** How often the load is measured, in milliseconds. */
 const lookMs = 1_000;
+/** How often revocations are looked for, in milliseconds: streams must end within a second, a missed turn included. */
+const noticeMs = 400;
 
 export interface UpkeepOptions {
   readonly registry: RunnerRegistry;
@@ -52,8 +54,8 @@ export class Upkeep implements Lifecycle {
     this.#chores = [
       chore(lookMs, async () => {
         registry.sampleLoad(this.#load.sample(clock.monotonic(), registry.takeRenewals()));
-        await this.#noticeRevocations();
       }),
+      chore(noticeMs, () => this.#noticeRevocations()),
       chore(cleanupEveryMs, () => cleanup.sweep()),
       chore(forgetEveryMs, async () => {
         while (!this.#stopped && (await tokens.forgetEnded(clock.now() - endedTokensKeptMs)) > 0);
@@ -88,7 +90,7 @@ export class Upkeep implements Lifecycle {
   #schedule(delayMs: number): void {
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
-      this.#beating = this.beat().then((nextMs) => this.#schedule(Math.min(nextMs, lookMs)));
+      this.#beating = this.beat().then((nextMs) => this.#schedule(Math.min(nextMs, noticeMs)));
     }, delayMs);
   }
 

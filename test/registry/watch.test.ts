@@ -91,7 +91,7 @@ test("signing off ends the stream", async () => {
   expect(await refusal(Promise.reject(await ended))).toMatchObject({ reason: "GENERATION_ENDED" });
 });
 
-test("a token that another process revokes ends lease and stream within about a second", async () => {
+test("a token that another process revokes ends lease and stream within a second", async () => {
   await start({ clock: realClock() });
   const agent = await live(server);
   const bystander = await live(server);
@@ -106,7 +106,7 @@ test("a token that another process revokes ends lease and stream within about a 
     code: "unauthenticated",
     reason: "TOKEN_REVOKED",
   });
-  expect(performance.now() - revokedAt).toBeLessThan(2_500);
+  expect(performance.now() - revokedAt).toBeLessThan(1_000);
   expect(await refusal(agent.renew())).toMatchObject({ code: "unauthenticated", reason: "TOKEN_REVOKED" });
   await eventually(async () => {
     expect(await statusOf(server, agent.id)).toMatchObject({
