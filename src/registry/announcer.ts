@@ -34,6 +34,13 @@ export class Announcer {
   async #write(runnerIds: readonly string[]): Promise<void> {
     const lapsed = runnerIds.map((id) => ({ id, organizationId: this.#organizations.get(id) ?? "" }));
     for (const { id } of lapsed) this.#organizations.delete(id);
-    if (lapsed.length > 0) await this.#leases.announce(lapsed, this.#clock.now());
+    if (lapsed.length === 0) return;
+    try {
+      await this.#leases.announce(lapsed, this.#clock.now());
+    } catch (error) {
+      // A full disk, say: they wait for another turn.
+      for (const { id, organizationId } of lapsed) this.offer(id, organizationId);
+      throw error;
+    }
   }
 }

@@ -95,6 +95,9 @@ export class RunnerRegistry {
     const carried = await this.#store.leases.carryOver();
     for (const lease of carried) this.#know(lease.runnerId, lease);
     this.#engine.restore(carried);
+    for (const { id, organizationId } of await this.#store.leases.unannounced()) {
+      this.#announcer.offer(id, organizationId);
+    }
     for (const runner of await this.#store.leases.deleting()) {
       const left = windDownLeftMs(
         runner.deletionRequestedAt ?? 0,

@@ -140,6 +140,8 @@ export interface LeaseStore {
     runners: readonly { readonly id: string; readonly organizationId: string }[],
     now: number,
   ): Promise<void>;
+  /** Runners whose lapse is on record and was never told: the run that was to announce it did not live to. */
+  unannounced(): Promise<readonly { readonly id: string; readonly organizationId: string }[]>;
   /** Who was heard, and when: kept roughly, in batches, so that it survives a restart. */
   saveLastSeen(seen: readonly { readonly runnerId: string; readonly atMs: number }[]): Promise<void>;
   /** The leases that were live when the server stopped; counts this start against each. Call it once a start. */

@@ -10,6 +10,12 @@ import type { Connection } from "./open.ts";
 import { runnerRows } from "./runner-rows.ts";
 import { runners } from "./schema.ts";
 
+/**
+ * The longest that telling of a mass lapse takes, in milliseconds: an hour. Events of lapses before that may have been
+ * removed, which does not mean that there were none. They are kept for an hour at least.
+ */
+const toldWithinMs = 60 * 60 * 1000;
+
 export function leaseStore(
   connection: Connection,
   commits: CommitQueue,
@@ -85,6 +91,15 @@ export function leaseStore(
         if (!quiet) statusChanged(change, row.creatorId, change.now);
         return true;
       }),
+    async unannounced() {
+      return connection.all<{ id: string; organizationId: string }>(sql`
+        WITH told AS (SELECT resource_id, max(created_at) AS at FROM events
+          WHERE resource_type = ${ResourceType.RUNNER} AND operation = ${ResourceOperation.UPDATE_STATUS}
+          GROUP BY resource_id)
+        SELECT id, organization_id AS organizationId FROM runners LEFT JOIN told ON told.resource_id = runners.id
+        WHERE lease_state = ${LeaseState.LAPSED} AND coalesce(told.at, -1) < lease_since
+          AND lease_since >= coalesce((SELECT created_at FROM events ORDER BY sequence DESC LIMIT 1), 0) - ${toldWithinMs}`);
+    },
     saveLastSeen: (batch) =>
       commits.run(() => {
         for (const { runnerId, atMs } of batch) seen.run({ runnerId, atMs });
