@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { EventService, ResourceOperation } from "../../gen/gitpod/v1/event_pb.js";
-import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
-import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
-import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
-import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
-import { defaultLeaseSettings } from "../../src/domain/leases/settings.ts";
-import { besideServer } from "../support/database.ts";
-import { startTestServer, type TestServer } from "../support/server.ts";
+import { EventService, ResourceOperation } from "../../../gen/gitpod/v1/event_pb.js";
+import { IdentityService } from "../../../gen/gitpod/v1/identity_pb.js";
+import { RunnerProvider } from "../../../gen/gitpod/v1/runner_configuration_pb.js";
+import { RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
+import { RunnerAgentService } from "../../../gen/rollcall/v1/agent_pb.js";
+import { defaultLeaseSettings } from "../../../src/domain/leases/settings.ts";
+import { besideServer } from "../../support/database.ts";
+import { startTestServer, type TestServer } from "../../support/server.ts";
 
 const runners = 30;
 const eventsPerSecond = 5;
