@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
@@ -111,6 +112,8 @@ export function eventService(deps: EventServiceDeps): ServiceImpl<typeof EventSe
         if (wants(event) && mayKnow(cursor.viewer, event)) left -= 1;
         if (left === 0) return position;
       }
+      // A long replay must not keep other calls waiting.
+      await nextTurn();
     }
   }
 }

@@ -17,7 +17,7 @@ export interface EventStore {
   removeBefore(time: number, limit: number): Promise<number>;
   /**
    * Counts of this process: events that were written, and changes to who may do what. They may grow too often,
-   * never too seldom. What other processes did shows in `TokenStore.outsideChanges`.
+   * never too seldom. What other processes did shows in `TokenStore.revocationMark`.
    */
   changes(): { readonly events: number; readonly access: number };
   /** Calls back after every commit, until the returned function is called. */

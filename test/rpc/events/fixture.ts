@@ -29,6 +29,8 @@ export interface OpenWatch {
   readonly done: Promise<void>;
   /** The response headers. */
   readonly opened: Promise<Headers>;
+  /** The trailers, when the stream ends without an error. */
+  readonly ended: Promise<Headers>;
   /** Resolves once so many events have arrived; rejects when the stream ends before. */
   count(wanted: number): Promise<void>;
   leave(): Promise<void>;
@@ -39,22 +41,29 @@ export function openWatch(clients: Clients, choice: WatchChoice = {}): OpenWatch
   const leave = new AbortController();
   const got: string[] = [];
   const opened = Promise.withResolvers<Headers>();
+  const ended = Promise.withResolvers<Headers>();
   const waiting = new Set<() => void>();
   const done = (async () => {
-    const stream = clients
-      .client(EventService, { token, wire })
-      .watchEvents(request, { signal: leave.signal, onHeader: opened.resolve, headers });
+    const stream = clients.client(EventService, { token, wire }).watchEvents(request, {
+      signal: leave.signal,
+      onHeader: opened.resolve,
+      onTrailer: ended.resolve,
+      headers,
+    });
     for await (const { operation, resourceType, resourceId } of stream) {
       got.push(`${ResourceOperation[operation]} ${ResourceType[resourceType]} ${resourceId}`);
       for (const look of waiting) look();
     }
   })();
-  done.catch(opened.reject);
-  opened.promise.catch(() => {});
+  for (const { promise, reject } of [opened, ended]) {
+    done.catch(reject);
+    promise.catch(() => {});
+  }
   return {
     got,
     done,
     opened: opened.promise,
+    ended: ended.promise,
     async leave() {
       leave.abort();
       await done.catch(() => {});

@@ -1,11 +1,15 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { ResourceType } from "../../../gen/gitpod/v1/event_pb.js";
+import { GroupService } from "../../../gen/gitpod/v1/group_pb.js";
+import { Principal } from "../../../gen/gitpod/v1/identity_pb.js";
+import { RunnerRole, RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
 import { type Clients, clientsOf } from "../../support/clients.ts";
 import { addOrganization } from "../../support/database.ts";
+import { newUser } from "../../support/people.ts";
 import { refusal } from "../../support/refusal.ts";
 import { startTestServer, type TestServer } from "../../support/server.ts";
-import { created, createRunner, openWatch, type WatchChoice } from "./fixture.ts";
+import { created, createRunner, openWatch, rename, updated, type WatchChoice } from "./fixture.ts";
 
 let server: TestServer;
 let clients: Clients;
@@ -82,6 +86,37 @@ test("goes on from the trailer of a stream that the server ended, over a restart
   expect(second.got).toEqual([created(id)]);
   await second.leave();
 });
+
+test.each(["grpc 2", "connect-json 1.1"] as const)(
+  "goes on with new rights where a stream ended that had the old ones, over %s",
+  async (wire) => {
+    const { id, organizationId, token } = await newUser(server);
+    const groups = server.client(GroupService);
+    const { group } = await groups.createGroup({ organizationId, name: "new rights" });
+    const groupId = group?.id ?? "";
+    const runnerId = await createRunner(server);
+    await server.client(RunnerService).createRunnerPolicy({ runnerId, groupId, role: RunnerRole.USER });
+    const first = openWatch(clients, { wire, token, headers: { "x-watch-cursor": "new" } });
+    await first.opened;
+    await rename(server, runnerId);
+    const { member } = await groups.createMembership({ groupId, subject: { id, principal: Principal.USER } });
+    const cursor = (await first.ended).get("x-watch-end-cursor") ?? "";
+    expect(first.got).toEqual([]);
+    await rename(server, runnerId);
+    const second = openWatch(clients, { wire, token, headers: { "x-watch-cursor": cursor } });
+    await second.count(2);
+    const added = `CREATE GROUP_MEMBERSHIP_CHANGED ${groupId}`;
+    expect(second.got).toEqual([added, updated(runnerId)]);
+    await groups.deleteMembership({ membershipId: member?.id ?? "" });
+    const last = (await second.ended).get("x-watch-end-cursor") ?? "";
+    await rename(server, runnerId);
+    const mine = await createRunner(server, token);
+    const third = openWatch(clients, { wire, token, headers: { "x-watch-cursor": last } });
+    await third.count(2);
+    expect(third.got).toEqual([`DELETE GROUP_MEMBERSHIP_CHANGED ${groupId}`, created(mine)]);
+    await third.leave();
+  },
+);
 
 test("needs a cursor of the same caller and the same filter", async () => {
   const cursor = await cursorNow();
