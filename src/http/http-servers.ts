@@ -38,7 +38,8 @@ export function httpServers(limits: Limits, handler: RequestHandler): HttpServer
     connection.callStarted(res);
     res.once("close", () => connection.callEnded(res));
     dropUnreadBody(req, res);
-    if (!("stream" in req)) limitRequestTime(req, res, limits.requestTimeoutMs);
+    if ("stream" in req) limitStreamTime(req.stream, limits.requestTimeoutMs);
+    else limitRequestTime(req, res, limits.requestTimeoutMs);
     handler(req, res);
   }
 
@@ -106,6 +107,14 @@ function limitRequestTime(req: http.IncomingMessage, res: NodeServerResponse, ti
   req.once("close", stop);
   // A request that was answered early hears nothing of its socket any more.
   socket.once("close", stop);
+}
+
+/** The same for one stream of a session: the others go on. A bidirectional stream is cut when its client is idle. */
+function limitStreamTime(stream: http2.ServerHttp2Stream, timeoutMs: number): void {
+  const timer = setTimeout(() => stream.close(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM), timeoutMs);
+  const stop = () => clearTimeout(timer);
+  stream.once("end", stop);
+  stream.once("close", stop);
 }
 
 /** Answers what the HTTP/1.1 parser refused. */

@@ -5,6 +5,9 @@ import { DomainError } from "../domain/errors.ts";
 /** Set by the gate on every call that came with a valid token. */
 export const callerKey = createContextKey<Caller | null>(null, { description: "who is calling" });
 
+/** Set by the gate: reading of the monotonic clock when the caller was let in, in milliseconds. */
+export const admittedAtKey = createContextKey(0, { description: "when the caller was let in" });
+
 /** Address of the client's end of the connection. */
 export const addressKey = createContextKey("", { description: "where the call comes from" });
 

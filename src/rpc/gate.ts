@@ -16,7 +16,7 @@ import { usableToken } from "../domain/tokens/access-token.ts";
 import { hashToken } from "../domain/tokens/token.ts";
 import type { TokenUses } from "../registry/token-uses.ts";
 import type { Store } from "../store/store.ts";
-import { bearer, type Client, callerKey, clientOf } from "./context.ts";
+import { admittedAtKey, bearer, type Client, callerKey, clientOf } from "./context.ts";
 import { type InternalErrorLog, toConnectError } from "./errors.ts";
 
 /** Everything else needs a token. A runner that bootstraps has none yet, and probes and tools have no account. */
@@ -60,6 +60,7 @@ export function authenticationGate(deps: GateDeps): (context: HandlerContext) =>
         if (!isRunner(caller)) deps.uses.note(caller.tokenId);
         if (caller.readOnly && !isReadOnly(method)) throw readOnlyToken();
         values.set(callerKey, caller);
+        values.set(admittedAtKey, deps.clock.monotonic());
       }
       if (deps.missing.has(method)) {
         throw new ConnectError(

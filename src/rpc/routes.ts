@@ -31,6 +31,7 @@ import { idTokens } from "./id-tokens.ts";
 import { identityService } from "./identity.ts";
 import { callLogInterceptor } from "./interceptors/calls.ts";
 import { failureInterceptor } from "./interceptors/failures.ts";
+import { rightsInterceptor } from "./interceptors/rights.ts";
 import { validationInterceptor } from "./interceptors/validation.ts";
 import { logsTokens } from "./logs-token.ts";
 import { reflectionRoutes } from "./reflection.ts";
@@ -98,6 +99,7 @@ export function createRpc(deps: RpcDeps): Rpc {
       interceptors: [
         callLogInterceptor(deps.log, deps.clock),
         failureInterceptor(logInternal),
+        rightsInterceptor(deps.store, deps.clock),
         validationInterceptor(),
       ],
     },

@@ -183,6 +183,25 @@ describe("time limits", () => {
     expect(await client.closed).toMatch(/^HTTP\/1\.1 408 /);
   });
 
+  test("an HTTP/2 body that never ends loses its stream, not its session", async () => {
+    await using server = await toyServer({ limits: { requestTimeoutMs: 60 } });
+    const session = http2.connect(server.url);
+    const slow = session.request({
+      ":method": "POST",
+      ":path": "/x.Y/Z",
+      "content-type": "application/grpc",
+    });
+    slow.on("error", () => {});
+    slow.write("x");
+    await new Promise((resolve) => slow.once("close", resolve));
+    expect(slow.rstCode).toBe(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    const next = session.request({ ":path": "/nothing" }).resume();
+    const [headers] = await once(next, "response");
+    expect(headers[":status"]).toBe(404);
+    session.destroy();
+    await server.connections(0);
+  });
+
   test("idle connections are closed: HTTP/1.1 by the end of the stream, HTTP/2 by GOAWAY", async () => {
     await using server = await toyServer({ limits: { idleTimeoutMs: 60 } });
     await using h1 = await RawClient.connect(server.port);

@@ -11,7 +11,7 @@ export interface Caller extends Subject {
   readonly tokenId: string;
   readonly sourceAddress: string;
   readonly userAgent: string;
-  /** What the roles of its groups allow it, as they were when the call arrived. */
+  /** What the roles of its groups allow it, as they were when its request had arrived. */
   readonly authority: Authority;
 }
 
