@@ -26,7 +26,7 @@ func firstRunners(ctx context.Context, url, token string) error {
 	runners := gitpodv1connect.NewRunnerServiceClient(http.DefaultClient, url)
 	create := connect.NewRequest(&gitpodv1.CreateRunnerRequest{
 		Name:     "build-1",
-		Provider: gitpodv1.RunnerProvider_RUNNER_PROVIDER_LINUX_HOST,
+		Provider: gitpodv1.RunnerProvider_RUNNER_PROVIDER_AWS_EC2,
 	})
 	create.Header().Set("Authorization", "Bearer "+token)
 	created, err := runners.CreateRunner(ctx, create)

@@ -35,7 +35,7 @@ func firstRunners(ctx context.Context, address, token string) error {
 
 	created, err := runners.CreateRunner(ctx, &gitpodv1.CreateRunnerRequest{
 		Name:     "build-1",
-		Provider: gitpodv1.RunnerProvider_RUNNER_PROVIDER_LINUX_HOST,
+		Provider: gitpodv1.RunnerProvider_RUNNER_PROVIDER_AWS_EC2,
 	})
 	if err != nil {
 		return err
