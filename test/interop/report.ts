@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import type { Client, Row } from "./client.ts";
 
 /** What came of one client's run. */
@@ -12,7 +13,9 @@ export interface Report {
 
 /** Holds what a story printed against what its client.json promises: a step that it does not mention has failed. */
 export function readReport(client: Client, output: string, exitCode: number | null): Report {
-  const lines = output.split("\n").map((line) => line.trim());
+  const lines = stripVTControlCharacters(output)
+    .split("\n")
+    .map((line) => line.trim());
   const told = (word: string) => lines.filter((line) => line.startsWith(`${word} `));
   const passed = new Set(told("ok").map((line) => line.slice("ok ".length)));
   const failures = told("not ok").map((line) => line.slice("not ok ".length));
