@@ -1,5 +1,6 @@
 import type { Attribution } from "../access/attribution.ts";
 import { attributionOf, type Caller, refuseRunner, roleMissing } from "../access/caller.ts";
+import { Principal } from "../access/principal.ts";
 import { DomainError } from "../errors.ts";
 import type { User } from "./user.ts";
 
@@ -25,12 +26,14 @@ export function requireOrgAdmin(caller: Caller): OrgAdminGrant {
 }
 
 /**
- * The proof that the caller operates the server: it is an admin of the organisation that the first start made.
+ * The proof that the caller operates the server: it is an admin of the organisation that the first start made,
+ * and a person. A program with that power could mint a person's token, and act by it where programs may not.
  * @throws DomainError `permission_denied`
  */
 export function requireOperator(caller: Caller, firstOrganizationId: string): OperatorGrant {
   refuseRunner(caller);
-  if (caller.organizationId !== firstOrganizationId || !caller.authority.orgAdmin) {
+  const operates = caller.organizationId === firstOrganizationId && caller.authority.orgAdmin;
+  if (!operates || caller.principal !== Principal.USER) {
     throw new DomainError("permission_denied", "this takes an operator of the server", {
       reason: "OPERATOR_REQUIRED",
     });

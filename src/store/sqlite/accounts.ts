@@ -1,4 +1,4 @@
-import { asc, eq } from "drizzle-orm";
+import { eq, sql } from "drizzle-orm";
 import { AuditKind, ResourceType } from "../../domain/access/resources.ts";
 import type { IdSource } from "../../domain/ids.ts";
 import type { AccountStore, Founding, RunnerCodecs } from "../store.ts";
@@ -26,7 +26,8 @@ export function accountStore(
         .select({ organization: organizations, admin: users })
         .from(users)
         .innerJoin(organizations, eq(organizations.id, users.organizationId))
-        .orderBy(asc(users.id))
+        // In the order of writing, which VACUUM keeps. Ids follow the wall clock, which may have been ahead at first.
+        .orderBy(sql`${users}.rowid`)
         .limit(1)
         .get();
       return row ?? null;
