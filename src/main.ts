@@ -33,5 +33,7 @@ const terminal: Terminal = {
 };
 
 const { runCommand } = await import("./cli/command.ts");
-// exit() rather than exitCode: a stopped server must end even if a library left a timer behind.
-process.exit(await runCommand(process.argv.slice(2), terminal));
+const code = await runCommand(process.argv.slice(2), terminal);
+// exit() rather than exitCode: a stopped server must end even if a library left a timer behind. But not before all
+// was printed: what a pipe has not taken yet would be cut off.
+process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
