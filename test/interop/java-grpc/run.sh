@@ -2,7 +2,8 @@
 mkdir -p src/main/java
 cp "$HERE/pom.xml" .
 cp "$HERE/Story.java" src/main/java/
-maven() { mvn --batch-mode --no-transfer-progress -Dstyle.color=never -Dmaven.repo.local="$WORK/repository" "$@"; }
-maven compile
+maven() { mvn --batch-mode --no-transfer-progress -Dmaven.repo.local="$WORK/repository" "$@"; }
+# Maven writes codes of the terminal around its own lines, which would hide the version.
+maven compile >&2
 sed -n 's|.*<grpc.version>\(.*\)</grpc.version>|version io.grpc \1|p' pom.xml
 maven --quiet exec:java
