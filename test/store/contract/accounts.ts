@@ -19,12 +19,12 @@ export function accountContract(open: OpenStore): void {
     expect(await runners.get(organization.id, localConfiguration.id)).toMatchObject(localConfiguration);
   });
 
-  test("the first stays the first", async () => {
+  test("the first stays the first, whatever the clock said at a later founding", async () => {
     await using opened = await open();
-    const [early, late] = [foundingOf(), foundingOf()];
-    await opened.store.accounts.found(late);
-    await opened.store.accounts.found(early);
-    expect((await opened.store.accounts.first())?.admin).toMatchObject(early.admin);
+    const [smaller, greater] = [foundingOf(), foundingOf()];
+    await opened.store.accounts.found(greater);
+    await opened.store.accounts.found(smaller);
+    expect((await opened.store.accounts.first())?.admin).toMatchObject(greater.admin);
   });
 
   test("a founding that fails leaves nothing", async () => {
