@@ -1,4 +1,5 @@
 # Builds in the scratch folder, so that nothing generated lies beside the sources.
-cmake -S "$HERE" -B build -DPROTO="$PROTO"
+cp "$HERE"/{CMakeLists.txt,story.cpp} .
+cmake -S . -B build -DPROTO="$PROTO"
 cmake --build build --parallel 2
 build/story
