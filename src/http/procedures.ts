@@ -1,3 +1,4 @@
+import http2 from "node:http2";
 import {
   Code,
   ConnectError,
@@ -17,7 +18,9 @@ import {
 import { sendHeadersKey } from "../rpc/early-headers.ts";
 import { checkedRouter } from "./checked-router.ts";
 import { withPlainGrpcMessage } from "./grpc-message.ts";
+import { linesType, withJsonLines } from "./json-lines.ts";
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
+import { queryPagination } from "./query-pagination.ts";
 import { answerJson, refuseCall } from "./refuse.ts";
 import { bodyOf } from "./unread-body.ts";
 
@@ -39,13 +42,16 @@ export function procedures(options: ProceduresOptions): Procedures {
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],
     ...routerOptions,
+    interceptors: [queryPagination, ...(routerOptions.interceptors ?? [])],
   });
   routes(checkedRouter(router, routerOptions.jsonOptions));
   return new Map(
-    router.handlers.map((handler) => [
-      handler.requestPath,
-      (req, res) => void serve(handler, req, res, contextValues?.(req), onError),
-    ]),
+    router.handlers
+      .map((registered) => withJsonLines(registered, options.readMaxBytes))
+      .map((handler) => [
+        handler.requestPath,
+        (req, res) => void serve(handler, req, res, contextValues?.(req), onError),
+      ]),
   );
 }
 
@@ -75,9 +81,15 @@ async function serve(
   } catch (error) {
     // The caller went away: the handler heard it through its signal.
     if (ConnectError.from(error).code !== Code.Aborted) onError(error, handler.requestPath);
-    if (res.headersSent) res.destroy();
+    if (res.headersSent) cut(res);
     else refuseCall(req, res, new ConnectError("internal error", Code.Internal));
   }
+}
+
+/** Ends an answer that has begun so that nobody takes it for complete. Destroyed, an HTTP/2 stream seems to end well. */
+function cut(res: NodeServerResponse): void {
+  if ("stream" in res) res.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+  else res.destroy();
 }
 
 /** The headers of a stream, which always has status 200: what goes wrong later is told in its end. */
@@ -101,10 +113,14 @@ function refuseMethod(handler: UniversalHandler, req: NodeServerRequest, res: No
 }
 
 function refuseMediaType(handler: UniversalHandler, req: NodeServerRequest, res: NodeServerResponse): void {
-  const connect = handler.method.methodKind === "unary" ? "application/" : "application/connect+";
-  const accept = ["json", "proto"]
-    .flatMap((codec) => [`${connect}${codec}`, `application/grpc+${codec}`, `application/grpc-web+${codec}`])
-    .join(", ");
+  const { methodKind } = handler.method;
+  const connect = methodKind === "unary" ? "application/" : "application/connect+";
+  const types = ["json", "proto"].flatMap((codec) => [
+    `${connect}${codec}`,
+    `application/grpc+${codec}`,
+    `application/grpc-web+${codec}`,
+  ]);
+  const accept = [...types, ...(methodKind === "server_streaming" ? [linesType] : [])].join(", ");
   res.setHeader("Accept-Post", accept);
   const sent = req.headers["content-type"];
   const message =

@@ -1,0 +1,129 @@
+import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
+import {
+  assertByteStreamRequest,
+  compressedFlag,
+  createAsyncIterable,
+  encodeEnvelope,
+  readAllBytes,
+  transformSplitEnvelope,
+  type UniversalHandler,
+  type UniversalServerRequest,
+  type UniversalServerResponse,
+  untilFirst,
+} from "@connectrpc/connect/protocol";
+import {
+  codeToHttpStatus,
+  contentTypeStreamJson,
+  endStreamFlag,
+  endStreamFromJson,
+  errorToJsonBytes,
+  headerContentType,
+  headerStreamAcceptEncoding,
+  headerStreamEncoding,
+  headerUnaryContentLength,
+  headerUnaryEncoding,
+} from "@connectrpc/connect/protocol-connect";
+import { sendHeadersKey } from "../rpc/early-headers.ts";
+
+/** The media type of JSON lines. */
+export const linesType = "application/jsonl";
+const linesRegExp = /^application\/jsonl\s*(;|$)/i;
+const jsonRegExp = /^application\/json\s*(;|$)/i;
+
+/** The Python SDK looks at a stream so many bytes at a time, and a line that does not fill them would wait there. */
+const lineUnit = 64;
+/** Connect's handler made the envelopes: there is nothing to guard against. */
+const anyLength = 0xffffffff;
+
+/**
+ * Serves the streams of a method as JSON lines too, as official SDKs that are made from an OpenAPI description
+ * read them: one message in the body of a POST, one line of JSON for every message of the answer, and nothing
+ * around it. Asked for by the content type `application/jsonl`, or by accepting it with a body of JSON.
+ *
+ * Such a call is passed on as a stream of Connect's protocol, so that it is authenticated, limited, checked and
+ * cancelled like every other. An error before the answer has begun is told as that of a unary call; JSON lines
+ * have no words for a later one, so that the answer is cut: a proper end would say that it is complete.
+ */
+export function withJsonLines(handler: UniversalHandler, readMaxBytes = anyLength): UniversalHandler {
+  if (handler.method.methodKind !== "server_streaming") return handler;
+  const serve = async (request: UniversalServerRequest): Promise<UniversalServerResponse> => {
+    if (!asksForLines(request)) return handler(request);
+    const contextValues = request.contextValues ?? createContextValues();
+    const sendHeaders = contextValues.get(sendHeadersKey);
+    let begun = false;
+    contextValues.set(sendHeadersKey, (header) => {
+      begun = true;
+      sendHeaders(linesHeader(header));
+    });
+    const answer = await handler({ ...connectStream(request, readMaxBytes), contextValues });
+    try {
+      const body = await untilFirst(lines(answer, () => begun));
+      begun = true;
+      return { status: 200, header: linesHeader(answer.header), body };
+    } catch (error) {
+      if (begun || !(error instanceof ConnectError)) throw error;
+      return errorAnswer(error);
+    }
+  };
+  return Object.assign(serve, handler);
+}
+
+function asksForLines({ method, header }: UniversalServerRequest): boolean {
+  const sent = header.get(headerContentType) ?? "";
+  const accepted = () =>
+    (header.get("accept") ?? "").split(",").some((type) => linesRegExp.test(type.trim()));
+  return method === "POST" && (linesRegExp.test(sent) || (jsonRegExp.test(sent) && accepted()));
+}
+
+/** The call as Connect knows it: the whole body in one envelope. Connect takes its compression from another header. */
+function connectStream(request: UniversalServerRequest, readMaxBytes: number): UniversalServerRequest {
+  assertByteStreamRequest(request);
+  const { body } = request;
+  const header = new Headers(request.header);
+  const encoding = header.get(headerUnaryEncoding);
+  header.set(headerContentType, contentTypeStreamJson);
+  header.delete(headerUnaryEncoding);
+  header.set(headerStreamAcceptEncoding, "identity");
+  if (encoding === null) header.delete(headerStreamEncoding);
+  else header.set(headerStreamEncoding, encoding);
+  const flags = encoding === null || encoding === "identity" ? 0 : compressedFlag;
+  // Read only when Connect asks for it, which is after authentication.
+  async function* envelope() {
+    yield encodeEnvelope(flags, await readAllBytes(body, readMaxBytes, header.get(headerUnaryContentLength)));
+  }
+  return { ...request, header, body: envelope() };
+}
+
+/** @throws ConnectError what the stream ended with; `aborted`, which nobody has to hear of, once it has begun */
+async function* lines(answer: UniversalServerResponse, begun: () => boolean): AsyncGenerator<Uint8Array> {
+  const envelopes = transformSplitEnvelope(anyLength)(answer.body ?? createAsyncIterable([]));
+  for await (const { flags, data } of envelopes) {
+    if ((flags & endStreamFlag) === 0) {
+      yield line(data);
+      continue;
+    }
+    const { error } = endStreamFromJson(data);
+    if (error === undefined) return;
+    throw begun() ? new ConnectError("cut after an error", Code.Aborted, undefined, undefined, error) : error;
+  }
+}
+
+function line(json: Uint8Array): Uint8Array {
+  const bytes = Buffer.alloc(Math.ceil((json.byteLength + 1) / lineUnit) * lineUnit, " ");
+  bytes.set(json);
+  bytes[bytes.byteLength - 1] = 0x0a;
+  return bytes;
+}
+
+function linesHeader(from: Headers | undefined): Headers {
+  const header = new Headers(from);
+  header.set(headerContentType, linesType);
+  return header;
+}
+
+function errorAnswer(error: ConnectError): UniversalServerResponse {
+  const header = new Headers(error.metadata);
+  header.set(headerContentType, "application/json");
+  const body = createAsyncIterable([errorToJsonBytes(error, undefined)]);
+  return { status: codeToHttpStatus(error.code), header, body };
+}
