@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import { clients } from "../interop/client.ts";
-import { page, snippets } from "../interop/page.ts";
+import { page, renewedTable, snippets, table } from "../interop/page.ts";
+import { readReport } from "../interop/report.ts";
 
 const text = readFileSync(page, "utf8");
 
@@ -23,4 +24,14 @@ test("every row that the run demands stands in the table with all its steps", ()
     }),
   );
   expect(missing).toEqual([]);
+});
+
+test("a run of one client renews its rows, and leaves those of the others in their places", () => {
+  const all = clients(["go-connect", "go-grpc", "java-grpc"]);
+  const reports = (version: string) => all.map((client) => readReport(client, `version ${version}`, 0));
+  const before = reports("1");
+  const renewed = reports("2").slice(1, 2);
+  const after = [...before.slice(0, 1), ...renewed, ...before.slice(2)];
+  expect(renewedTable(table(before), renewed, all)).toBe(table(after));
+  expect(renewedTable("", renewed, all)).toBe(table(renewed));
 });

@@ -6,25 +6,31 @@ import type { Report } from "./report.ts";
 /** The page that shows what was run, and what a user of each client needs. */
 export const page = join(folder, "../../docs/clients.md");
 
+const heading = [
+  "| language | client | version | protocol | HTTP | what passed |",
+  "| --- | --- | --- | --- | --- | --- |",
+];
+
 /** The table of a run, as the page shows it. */
 export function table(reports: readonly Report[]): string {
-  const rows = reports.flatMap(({ client, version, rows }) =>
-    rows.map(({ protocol, http, passed }) =>
-      [
-        client.language,
-        client.name,
-        version,
-        protocol.replace("Connect-", "Connect "),
-        http,
-        passed.join(", "),
-      ].join(" | "),
-    ),
-  );
-  return [
-    "| language | client | version | protocol | HTTP | what passed |",
-    "| --- | --- | --- | --- | --- | --- |",
-    ...rows.map((row) => `| ${row} |`),
-  ].join("\n");
+  return [...heading, ...reports.flatMap(rowsOf)].join("\n");
+}
+
+/** The page's table after a run of some clients: what it says of the others stays. */
+export function renewedTable(text: string, reports: readonly Report[], all: readonly Client[]): string {
+  const before = text.split("\n");
+  const rows = all.flatMap(({ id, language, name }) => {
+    const report = reports.find(({ client }) => client.id === id);
+    return report ? rowsOf(report) : before.filter((line) => line.startsWith(`| ${language} | ${name} | `));
+  });
+  return [...heading, ...rows].join("\n");
+}
+
+function rowsOf({ client, version, rows }: Report): string[] {
+  return rows.map(({ protocol, http, passed }) => {
+    const shown = protocol.replace("Connect-", "Connect ");
+    return `| ${[client.language, client.name, version, shown, http, passed.join(", ")].join(" | ")} |`;
+  });
 }
 
 /** What a user of each client needs, cut out of the stories: what the page shows has been run. */
