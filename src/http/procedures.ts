@@ -72,6 +72,8 @@ async function serve(
     refuseCall(req, res, new ConnectError("the request has no usable host or path", Code.InvalidArgument));
     return;
   }
+  // Python's urllib, which the Python SDK uses, names a type for the body that a GET does not have.
+  if (call.method === "GET") call.header.delete("content-type");
   try {
     const answer = await handler(call);
     if (answer.status === 405) refuseMethod(handler, req, res);

@@ -99,6 +99,12 @@ describe("an unknown procedure is unimplemented in", () => {
 });
 
 describe("refusals that explain themselves", () => {
+  test("a type for the body that a GET does not have is no reason to refuse it", async () => {
+    const query = "?connect=v1&encoding=json&message=%7B%7D";
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    expect((await send(`${service}/ListRunners${query}`, "GET", headers)).status).toBe(200);
+  });
+
   test("a wrong method is 405 with Allow", async () => {
     for (const method of ["GET", "PUT", "DELETE", "OPTIONS"]) {
       const response = await send(`${service}/CreateRunner`, method);
