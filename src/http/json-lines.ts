@@ -24,6 +24,7 @@ import {
   headerUnaryEncoding,
 } from "@connectrpc/connect/protocol-connect";
 import { sendHeadersKey } from "../rpc/early-headers.ts";
+import { fillSilence } from "./fill-silence.ts";
 
 /** The media type of JSON lines. */
 export const linesType = "application/jsonl";
@@ -32,8 +33,16 @@ const jsonRegExp = /^application\/json\s*(;|$)/i;
 
 /** The Python SDK looks at a stream so many bytes at a time, and a line that does not fill them would wait there. */
 const lineUnit = 64;
+const blank = Buffer.from(" ");
 /** Connect's handler made the envelopes: there is nothing to guard against. */
 const anyLength = 0xffffffff;
+
+export interface JsonLinesOptions {
+  /** Largest request message in bytes. */
+  readonly readMaxBytes?: number | undefined;
+  /** Milliseconds without a message after which a blank is sent. */
+  readonly silenceMs?: number | undefined;
+}
 
 /**
  * Serves the streams of a method as JSON lines too, as official SDKs that are made from an OpenAPI description
@@ -43,8 +52,12 @@ const anyLength = 0xffffffff;
  * Such a call is passed on as a stream of Connect's protocol, so that it is authenticated, limited, checked and
  * cancelled like every other. An error before the answer has begun is told as that of a unary call; JSON lines
  * have no words for a later one, so that the answer is cut: a proper end would say that it is complete.
+ *
+ * The Python SDK gives a stream up when it hears nothing for a minute. So now and then a blank goes ahead of a
+ * line that is not there yet, which JSON allows; an empty line would not do, because that is no JSON.
  */
-export function withJsonLines(handler: UniversalHandler, readMaxBytes = anyLength): UniversalHandler {
+export function withJsonLines(handler: UniversalHandler, options: JsonLinesOptions = {}): UniversalHandler {
+  const { readMaxBytes = anyLength, silenceMs = 30_000 } = options;
   if (handler.method.methodKind !== "server_streaming") return handler;
   const serve = async (request: UniversalServerRequest): Promise<UniversalServerResponse> => {
     if (!asksForLines(request)) return handler(request);
@@ -55,11 +68,13 @@ export function withJsonLines(handler: UniversalHandler, readMaxBytes = anyLengt
       begun = true;
       sendHeaders(linesHeader(header));
     });
-    const answer = await handler({ ...connectStream(request, readMaxBytes), contextValues });
+    const answer = handler({ ...connectStream(request, readMaxBytes), contextValues });
     try {
-      const body = await untilFirst(lines(answer, () => begun));
+      const body = await untilFirst(lines(answer, silenceMs, () => begun));
+      // When they are out already, the answer itself may not be there yet.
+      const header = begun ? new Headers() : linesHeader((await answer).header);
       begun = true;
-      return { status: 200, header: linesHeader(answer.header), body };
+      return { status: 200, header, body };
     } catch (error) {
       if (begun || !(error instanceof ConnectError)) throw error;
       return errorAnswer(error);
@@ -95,23 +110,40 @@ function connectStream(request: UniversalServerRequest, readMaxBytes: number): U
 }
 
 /** @throws ConnectError what the stream ended with; `aborted`, which nobody has to hear of, once it has begun */
-async function* lines(answer: UniversalServerResponse, begun: () => boolean): AsyncGenerator<Uint8Array> {
-  const envelopes = transformSplitEnvelope(anyLength)(answer.body ?? createAsyncIterable([]));
-  for await (const { flags, data } of envelopes) {
-    if ((flags & endStreamFlag) === 0) {
-      yield line(data);
-      continue;
+async function* lines(
+  answer: Promise<UniversalServerResponse>,
+  silenceMs: number,
+  begun: () => boolean,
+): AsyncGenerator<Uint8Array> {
+  let blanks = 0;
+  for await (const envelope of fillSilence(envelopes(answer), silenceMs, undefined)) {
+    if (envelope === undefined) {
+      if (!begun()) continue;
+      blanks += 1;
+      yield blank;
+    } else if ((envelope.flags & endStreamFlag) === 0) {
+      yield line(envelope.data, blanks);
+      blanks = 0;
+    } else {
+      const { error } = endStreamFromJson(envelope.data);
+      if (error !== undefined && !begun()) throw error;
+      // A line of blanks alone would be no JSON.
+      if (error !== undefined || blanks > 0) throw new ConnectError("cut", Code.Aborted);
     }
-    const { error } = endStreamFromJson(data);
-    if (error === undefined) return;
-    throw begun() ? new ConnectError("cut after an error", Code.Aborted, undefined, undefined, error) : error;
   }
 }
 
-function line(json: Uint8Array): Uint8Array {
-  const bytes = Buffer.alloc(Math.ceil((json.byteLength + 1) / lineUnit) * lineUnit, " ");
+/** Connect's handler gives no answer before the first message, or the end. */
+async function* envelopes(answer: Promise<UniversalServerResponse>) {
+  yield* transformSplitEnvelope(anyLength)((await answer).body ?? createAsyncIterable([]));
+}
+
+/** @param sent how many bytes of the line were sent before */
+function line(json: Uint8Array, sent: number): Uint8Array {
+  const end = Math.ceil((sent + json.byteLength + 1) / lineUnit) * lineUnit - sent;
+  const bytes = Buffer.alloc(end, " ");
   bytes.set(json);
-  bytes[bytes.byteLength - 1] = 0x0a;
+  bytes[end - 1] = 0x0a;
   return bytes;
 }
 

@@ -29,6 +29,8 @@ export interface ProceduresOptions extends ConnectRouterOptions {
   readonly routes: (router: ConnectRouter) => void;
   /** Values that gate, interceptors and handlers of a call find in their context. */
   readonly contextValues?: (req: NodeServerRequest) => ContextValues;
+  /** Milliseconds without a message after which a stream of JSON lines sends a blank. */
+  readonly silenceMs?: number;
   /** Something failed outside of a handler, such as writing to a connection that broke. Nobody is waiting for it. */
   readonly onError: (error: unknown, procedure: string) => void;
 }
@@ -47,7 +49,7 @@ export function procedures(options: ProceduresOptions): Procedures {
   routes(checkedRouter(router, routerOptions.jsonOptions));
   return new Map(
     router.handlers
-      .map((registered) => withJsonLines(registered, options.readMaxBytes))
+      .map((registered) => withJsonLines(registered, options))
       .map((handler) => [
         handler.requestPath,
         (req, res) => void serve(handler, req, res, contextValues?.(req), onError),

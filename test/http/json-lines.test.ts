@@ -97,6 +97,53 @@ describe("a stream as JSON lines", () => {
   });
 });
 
+describe("a stream that is silent", () => {
+  /** A server that says what it has to say only when a client has heard that it is there. */
+  async function silent(said: readonly string[]) {
+    const heard = Promise.withResolvers<void>();
+    const watch: Watch = async function* (_request, { values }) {
+      values.get(sendHeadersKey)(new Headers());
+      await heard.promise;
+      for (const resourceId of said) yield { resourceId };
+    };
+    const { url, errors } = await streaming(watch, { handler: { silenceMs: 5 } });
+    const body = (await post(url, jsonl)).body?.getReader();
+    const chunks = [(await body?.read())?.value ?? new Uint8Array()];
+    heard.resolve();
+    const rest = async () => {
+      for (let read = await body?.read(); read?.done === false; read = await body?.read())
+        chunks.push(read.value);
+      return Buffer.concat(chunks).toString();
+    };
+    return { rest, errors };
+  }
+
+  test("gets a blank now and then, which belongs to its next line", async () => {
+    const { rest } = await silent(["first", "second"]);
+    const text = await rest();
+    expect(text).toMatch(/^ +{"resourceId":"first"} *\n *{"resourceId":"second"} *\n$/);
+    expect(text.split("\n").map((line) => (line === "" ? 0 : (line.length + 1) % 64))).toEqual([0, 0, 0]);
+  });
+
+  test("is cut when it ends after a blank, which is no line", async () => {
+    const { rest, errors } = await silent([]);
+    await expect(rest()).rejects.toThrow();
+    expect(errors).toEqual([]);
+  });
+
+  test("is refused with a status when it was silent before its headers", async () => {
+    const { url } = await streaming(
+      async function* ({ scope }) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        if (scope.case !== undefined) yield { resourceId: "never" };
+        throw new ConnectError("not now", Code.Unavailable);
+      },
+      { handler: { silenceMs: 5 } },
+    );
+    expect((await post(url, jsonl)).status).toBe(503);
+  });
+});
+
 /** A stream that fails before its first message. */
 function failing(error: Error): AsyncIterable<{ resourceId: string }> {
   return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) };
