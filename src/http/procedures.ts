@@ -9,6 +9,7 @@ import {
   createContextValues,
 } from "@connectrpc/connect";
 import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
 import {
   compressionBrotli,
   compressionGzip,
@@ -21,7 +22,7 @@ import { withPlainGrpcMessage } from "./grpc-message.ts";
 import { linesType, withJsonLines } from "./json-lines.ts";
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
 import { queryPagination } from "./query-pagination.ts";
-import { answerJson, refuseCall } from "./refuse.ts";
+import { answerJson, notAgain, refuseCall } from "./refuse.ts";
 import { bodyOf } from "./unread-body.ts";
 
 export interface ProceduresOptions extends ConnectRouterOptions {
@@ -78,6 +79,7 @@ async function serve(
   if (call.method === "GET") call.header.delete("content-type");
   try {
     const answer = await handler(call);
+    if (answer.status === codeToHttpStatus(Code.Unimplemented)) answer.header?.set(...notAgain);
     if (answer.status === 405) refuseMethod(handler, req, res);
     else if (answer.status === 415) refuseMediaType(handler, req, res);
     // Resolves never after success, so nothing may wait for it.

@@ -1,4 +1,4 @@
-import type { ConnectError } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import {
   codeToHttpStatus,
@@ -11,6 +11,8 @@ import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
 
 const jsonType = "application/json";
+/** For what will be missing the next time too: official SDKs send a call again after every 5xx that does not say so. */
+export const notAgain = ["x-should-retry", "false"] as const;
 /** gRPC and gRPC-Web, binary and text, with any codec. */
 const grpcRegExp = /^application\/grpc(-web(-text)?)?(\+[a-z]+)?\s*(;|$)/i;
 
@@ -34,6 +36,7 @@ export function refuseCall(req: NodeServerRequest, res: NodeServerResponse, erro
     const end = endStreamToJson(new Headers(), error, undefined);
     res.end(encodeEnvelope(endStreamFlag, Buffer.from(JSON.stringify(end))));
   } else {
+    if (error.code === Code.Unimplemented) res.setHeader(...notAgain);
     answerJson(req, res, codeToHttpStatus(error.code), errorToJson(error, undefined));
   }
 }

@@ -62,10 +62,15 @@ describe("an unknown procedure is unimplemented in", () => {
     "Connect: %s",
     async (path) => {
       const response = await send(path, "POST", json, "{}");
-      expect(response.status).toBe(501);
+      expect([response.status, response.headers.get("x-should-retry")]).toEqual([501, "false"]);
       expect(await response.json()).toMatchObject({ code: "unimplemented" });
     },
   );
+
+  test("Connect, of a service that has others", async () => {
+    const response = await send(`${service}/ParseContextURL`, "POST", json, "{}");
+    expect([response.status, response.headers.get("x-should-retry")]).toEqual([501, "false"]);
+  });
 
   test.each(["application/grpc-web+proto", "application/grpc-web-text", "application/grpc+proto"])(
     "%s: trailers only",

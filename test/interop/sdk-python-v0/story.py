@@ -162,7 +162,8 @@ def errors():
     before = len(requests)
     taken = lambda: client.groups.create(organization_id=organization, name="interop")
     fails(gitpod.ConflictError, "already_exists", taken)
-    assert len(requests) - before == 1, "a conflict that stays is not tried again"
+    fails(gitpod.InternalServerError, "unimplemented", lambda: client.environments.list())
+    assert len(requests) - before == 2, "what fails for good is not tried again"
 
 
 def fails(kind, code, call):

@@ -185,7 +185,8 @@ const steps = {
       body: { organizationId, name: "interop" },
     });
     await assert.rejects(taken, ConflictError);
-    assert.equal(requests - before, 1, "a conflict that stays is not tried again");
+    await assert.rejects(client.environments.list({}), { code: "unimplemented" });
+    assert.equal(requests - before, 2, "what fails for good is not tried again");
   },
 };
 
