@@ -54,7 +54,7 @@ export function openDataDir(dir: string): DataDir {
   const isNew = statSync(database).size === 0;
   return {
     database,
-    serverKey: serverKey(join(dir, "server.key"), isNew),
+    serverKey: serverKey(serverKeyFile(dir), isNew),
     adminTokenFile: join(dir, "admin-token"),
   };
 }
@@ -62,6 +62,19 @@ export function openDataDir(dir: string): DataDir {
 /** Writes a secret so that only this user can read it, and so that a crash leaves the old file or the new one. */
 export function writeSecretFile(file: string, secret: string): void {
   placeSecret(file, secret, (written) => renameSync(written, file));
+}
+
+/**
+ * The key that a folder has.
+ * @throws UnusableServerKeyError when there is none, or it is not a key.
+ */
+export function existingServerKey(dir: string): Uint8Array {
+  return serverKey(serverKeyFile(dir), false);
+}
+
+/** Where a folder's key is. */
+export function serverKeyFile(dir: string): string {
+  return join(dir, "server.key");
 }
 
 const keyLength = 32;

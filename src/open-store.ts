@@ -1,8 +1,10 @@
 import { systemClock } from "./domain/clock.ts";
 import { uuidv7Source } from "./domain/ids.ts";
 import { runnerCodecs } from "./rpc/messages/runner.ts";
+import { sqliteFiles } from "./store/sqlite/files.ts";
 import { openSqliteStore } from "./store/sqlite/store.ts";
 import type { Store } from "./store/store.ts";
+import type { StoreFiles } from "./store/store-files.ts";
 
 /**
  * Opens the store of a server, or of a tool beside it: the one place that says which database it is.
@@ -11,3 +13,6 @@ import type { Store } from "./store/store.ts";
 export function openStore(file: string, role: "server" | "tool", newId = uuidv7Source(systemClock)): Store {
   return openSqliteStore({ file, codecs: runnerCodecs, role, newId });
 }
+
+/** Looks after the files of stores: backs up, restores, checks. Not through a store, which may be what is broken. */
+export const storeFiles: StoreFiles = sqliteFiles;

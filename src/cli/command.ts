@@ -5,7 +5,10 @@ import { StoreRefusedError } from "../store/store.ts";
 import { adminCommand } from "./admin.ts";
 import { AgentEnded, agentCommand } from "./agent.ts";
 import { auditCommand } from "./audit.ts";
+import { backupCommand } from "./backup.ts";
+import { checkCommand } from "./check.ts";
 import { configCommand } from "./config.ts";
+import { restoreCommand } from "./restore.ts";
 import { serveCommand } from "./serve.ts";
 import { staleCommand } from "./stale.ts";
 import type { Terminal } from "./terminal.ts";
@@ -21,6 +24,9 @@ export async function runCommand(words: readonly string[], terminal: Terminal): 
     .addCommand(adminCommand(terminal))
     .addCommand(auditCommand(terminal))
     .addCommand(staleCommand(terminal))
+    .addCommand(backupCommand(terminal))
+    .addCommand(restoreCommand(terminal))
+    .addCommand(checkCommand(terminal))
     .addCommand(configCommand(terminal))
     .addHelpText("after", "\nExample:\n  rollcall serve --port 7655 --data-dir ./data\n");
   for (const command of withSubcommands(program)) {

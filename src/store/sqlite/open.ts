@@ -41,13 +41,7 @@ export function openConnection(file: string, mode: "create" | "existing"): Conne
     client.pragma("journal_mode = WAL");
     client.pragma("synchronous = FULL");
     client.pragma("foreign_keys = ON");
-    const newest = readMigrationFiles(migrations).at(-1)?.folderMillis ?? 0;
-    const applied = appliedMigration(connection);
-    if (applied > newest) {
-      throw new UnusableDatabaseError(
-        `${file} was written by a newer version of rollcall; run that version, or restore a backup`,
-      );
-    }
+    const { applied, newest } = refuseNewerSchema(connection, file);
     if (mode === "create") {
       client.pragma(`application_id = ${applicationId}`);
       if (applied < newest) migrate(connection, migrations);
@@ -60,16 +54,57 @@ export function openConnection(file: string, mode: "create" | "existing"): Conne
     return connection;
   } catch (error) {
     client.close();
-    if (sqliteCode(error) === "SQLITE_NOTADB") {
-      throw new UnusableDatabaseError(`${file} is not a database`);
-    }
-    if (isBusy(error)) {
-      throw new UnusableDatabaseError(
-        `another program has held ${file} for ${busyTimeoutMs / 1000} s; end it, then start again`,
-      );
-    }
-    throw error;
+    throw asUnusable(error, file);
   }
+}
+
+/** A connection that changes nothing, and how the file's schema stands to this version's. */
+export interface Reader {
+  readonly client: Database.Database;
+  readonly schema: "current" | "older";
+}
+
+/**
+ * Opens a database of ours, of this version or an earlier one, beside a server or without one.
+ * @throws UnusableDatabaseError for a file of a newer version, of another program, without a schema, or none at all.
+ */
+export function openReader(file: string): Reader {
+  if (!existsSync(file)) throw new UnusableDatabaseError(`${file} does not exist`);
+  let client: Database.Database | undefined;
+  try {
+    client = new Database(file, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs });
+    refuseForeignFile(client, file);
+    const { applied, newest } = refuseNewerSchema(drizzle(client, { schema }), file);
+    if (applied === 0) throw new UnusableDatabaseError(`${file} holds nothing of a rollcall server`);
+    return { client, schema: applied < newest ? "older" : "current" };
+  } catch (error) {
+    client?.close();
+    throw asUnusable(error, file);
+  }
+}
+
+function asUnusable(error: unknown, file: string): unknown {
+  if (sqliteCode(error) === "SQLITE_NOTADB") return new UnusableDatabaseError(`${file} is not a database`);
+  if (sqliteCode(error)?.startsWith("SQLITE_CORRUPT")) {
+    return new UnusableDatabaseError(`${file} is damaged; restore a backup`);
+  }
+  if (isBusy(error)) {
+    return new UnusableDatabaseError(
+      `another program has held ${file} for ${busyTimeoutMs / 1000} s; end it, then start again`,
+    );
+  }
+  return error;
+}
+
+function refuseNewerSchema(connection: Connection, file: string): { applied: number; newest: number } {
+  const newest = readMigrationFiles(migrations).at(-1)?.folderMillis ?? 0;
+  const applied = appliedMigration(connection);
+  if (applied > newest) {
+    throw new UnusableDatabaseError(
+      `${file} was written by a newer version of rollcall; run that version, or restore a backup`,
+    );
+  }
+  return { applied, newest };
 }
 
 function refuseForeignFile(client: Database.Database, file: string): void {
