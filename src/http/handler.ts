@@ -18,7 +18,8 @@ const procedureRegExp = /^\/[A-Za-z_]\w*(\.[A-Za-z_]\w*)+\/[A-Za-z_]\w*$/;
 
 /**
  * Everything above a connection and below a handler: CORS, plain endpoints, path prefixes, procedures. A
- * procedure that nobody registered is `unimplemented` in the protocol that asked, other paths are 404.
+ * procedure that nobody registered is `unimplemented` in the protocol that asked (Connect: with status 404, as
+ * its specification wants of unknown paths), other paths are 404.
  */
 export function createHandler(options: HandlerOptions): RequestHandler {
   const { prefixes = ["", "/api"], cors = { origins: [] }, plain = {}, ...rest } = options;
@@ -41,7 +42,7 @@ export function createHandler(options: HandlerOptions): RequestHandler {
     if (serve !== undefined) {
       serve(req, res);
     } else if (procedure !== undefined && (speaksGrpc(req) || procedureRegExp.test(procedure))) {
-      refuseCall(req, res, new ConnectError(`unknown procedure ${procedure}`, Code.Unimplemented));
+      refuseCall(req, res, new ConnectError(`unknown procedure ${procedure}`, Code.Unimplemented), 404);
     } else {
       answerJson(req, res, 404, { code: "not_found", message: `nothing is served at ${path}` });
     }

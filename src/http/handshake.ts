@@ -1,10 +1,12 @@
 import type { Socket } from "node:net";
 import tls from "node:tls";
 
-/** PEM texts, as `tls.createSecureContext` takes them. */
+/** PEM texts. */
 export interface Certificate {
   readonly cert: string | Buffer;
   readonly key: string | Buffer;
+  /** Signed the certificates that clients must show. Default: they show none, also after `setCertificate`. */
+  readonly clientCa?: string | Buffer;
 }
 
 type OnSecure = (wire: "http1" | "http2", inner: Socket) => void;
@@ -26,7 +28,8 @@ export function tlsFront(
   onError: (error: Error, socket: Socket) => void,
 ): TlsFront {
   const server = tls.createServer({
-    ...certificate,
+    ...contextOf(certificate),
+    requestCert: certificate.clientCa !== undefined,
     ALPNProtocols: ["h2", "http/1.1"],
     handshakeTimeout: handshakeTimeoutMs,
   });
@@ -49,8 +52,12 @@ export function tlsFront(
       socket.once("close", () => waiting.delete(key));
       server.emit("connection", socket);
     },
-    setCertificate: (next) => server.setSecureContext(next),
+    setCertificate: (next) => server.setSecureContext(contextOf({ ...certificate, ...next })),
   };
+}
+
+function contextOf({ clientCa, ...own }: Certificate): tls.SecureContextOptions {
+  return { ...own, ...(clientCa !== undefined && { ca: clientCa }) };
 }
 
 function addresses(socket: Socket): string {

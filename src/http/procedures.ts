@@ -22,7 +22,7 @@ import { withPlainGrpcMessage } from "./grpc-message.ts";
 import { linesType, withJsonLines } from "./json-lines.ts";
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
 import { queryPagination } from "./query-pagination.ts";
-import { answerJson, notAgain, refuseCall } from "./refuse.ts";
+import { answerText, notAgain, refuseCall } from "./refuse.ts";
 import { bodyOf } from "./unread-body.ts";
 
 export interface ProceduresOptions extends ConnectRouterOptions {
@@ -112,10 +112,7 @@ function sendHeaders(res: NodeServerResponse, headers: Headers): void {
 function refuseMethod(handler: UniversalHandler, req: NodeServerRequest, res: NodeServerResponse): void {
   const allow = handler.allowedMethods.join(", ");
   res.setHeader("Allow", allow);
-  answerJson(req, res, 405, {
-    code: "unimplemented",
-    message: `${req.method} is not allowed here: use ${allow}`,
-  });
+  answerText(req, res, 405, `${req.method} is not allowed here: use ${allow}`);
 }
 
 function refuseMediaType(handler: UniversalHandler, req: NodeServerRequest, res: NodeServerResponse): void {
@@ -131,5 +128,5 @@ function refuseMediaType(handler: UniversalHandler, req: NodeServerRequest, res:
   const sent = req.headers["content-type"];
   const message =
     sent === undefined ? "the request names no content type" : `content type ${sent} is not supported here`;
-  answerJson(req, res, 415, { code: "invalid_argument", message: `${message}: use one of ${accept}` });
+  answerText(req, res, 415, `${message}: use one of ${accept}`);
 }

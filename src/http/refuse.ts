@@ -23,9 +23,16 @@ export function speaksGrpc(req: NodeServerRequest): boolean {
 
 /**
  * Answers a call with an error in the protocol that asked, without reading its body: trailers-only for gRPC and
- * gRPC-Web, an end-of-stream message for Connect streams, JSON with the matching status for everything else.
+ * gRPC-Web, an end-of-stream message for Connect streams, JSON with a status for everything else.
+ *
+ * @param status HTTP status of the JSON. Default: the one that Connect gives the error's code.
  */
-export function refuseCall(req: NodeServerRequest, res: NodeServerResponse, error: ConnectError): void {
+export function refuseCall(
+  req: NodeServerRequest,
+  res: NodeServerResponse,
+  error: ConnectError,
+  status = codeToHttpStatus(error.code),
+): void {
   const contentType = req.headers["content-type"] ?? "";
   if (speaksGrpc(req)) {
     const headers = setTrailerStatus(new Headers({ "content-type": contentType }), error);
@@ -37,7 +44,7 @@ export function refuseCall(req: NodeServerRequest, res: NodeServerResponse, erro
     res.end(encodeEnvelope(endStreamFlag, Buffer.from(JSON.stringify(end))));
   } else {
     if (error.code === Code.Unimplemented) res.setHeader(...notAgain);
-    answerJson(req, res, codeToHttpStatus(error.code), errorToJson(error, undefined));
+    answerJson(req, res, status, errorToJson(error, undefined));
   }
 }
 
@@ -48,8 +55,31 @@ export function answerJson(
   status: number,
   body: unknown,
 ): void {
-  const bytes = Buffer.from(`${JSON.stringify(body)}\n`);
-  res.writeHead(status, { "content-type": jsonType, "content-length": bytes.byteLength });
+  answer(req, res, status, jsonType, JSON.stringify(body));
+}
+
+/**
+ * Answers a line of text, where JSON would say too much: of a request that is no call of any protocol, every
+ * client makes its own error by the status, and Connect's would take JSON for an error of the procedure.
+ */
+export function answerText(
+  req: NodeServerRequest,
+  res: NodeServerResponse,
+  status: number,
+  line: string,
+): void {
+  answer(req, res, status, "text/plain; charset=utf-8", line);
+}
+
+function answer(
+  req: NodeServerRequest,
+  res: NodeServerResponse,
+  status: number,
+  type: string,
+  line: string,
+): void {
+  const bytes = Buffer.from(`${line}\n`);
+  res.writeHead(status, { "content-type": type, "content-length": bytes.byteLength });
   if (req.method === "HEAD") res.end();
   else res.end(bytes);
 }

@@ -101,3 +101,20 @@ test("a port without a certificate tells a TLS client so", async () => {
   expect(String(error)).toMatch(/wrong version number|packet length/i);
   expect(() => server.listener.setCertificate(first)).toThrow("does not speak TLS");
 });
+
+test("a port that wants client certificates serves those who have one, also after its own was changed", async () => {
+  const client = selfSigned("client");
+  await using server = await toyServer({ tls: { ...first, clientCa: client.cert } });
+  const create = (own: { cert: Buffer; key: Buffer } | undefined, ca: Buffer) => {
+    const transport = createGrpcTransport({ baseUrl: server.url, nodeOptions: { ca, ...own } });
+    return createClient(RunnerService, transport).createRunner({ name: "known by certificate" });
+  };
+  expect((await create(client, first.cert)).runner?.name).toBe("known by certificate");
+  for (const stranger of [undefined, selfSigned("stranger")]) {
+    await expect(create(stranger, first.cert)).rejects.toThrow();
+  }
+  const second = selfSigned("second");
+  server.listener.setCertificate(second);
+  expect((await create(client, second.cert)).runner?.name).toBe("known by certificate");
+  await expect(create(undefined, second.cert)).rejects.toThrow();
+});
