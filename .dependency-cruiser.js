@@ -33,9 +33,9 @@ export default {
     {
       name: "resolvable",
       comment:
-        "Every import leads to a file or to a package that package.json names: its own, for the SDK's story.",
+        "Every import leads to a file or to a package that package.json names: its own, for a story in TypeScript.",
       severity: "error",
-      from: { pathNot: "^test/interop/sdk-typescript/" },
+      from: { pathNot: "^test/interop/(sdk-typescript|ts-connect-node|ts-grpc-js)/" },
       to: { couldNotResolve: true },
     },
     {
