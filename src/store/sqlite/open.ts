@@ -28,7 +28,8 @@ const busyTimeoutMs = 5000;
 /**
  * Opens the database and brings its schema up to date.
  * @param mode `"create"` makes and migrates the file; `"existing"` takes it as it is, and refuses an old schema.
- * @throws UnusableDatabaseError for a file of a newer version, of another program, or (`"existing"`) none at all.
+ * @throws UnusableDatabaseError for a file of a newer version, of another program, that cannot be upgraded, or
+ *   (`"existing"`) none at all.
  */
 export function openConnection(file: string, mode: "create" | "existing"): Connection {
   if (mode === "existing" && !existsSync(file)) {
@@ -44,7 +45,7 @@ export function openConnection(file: string, mode: "create" | "existing"): Conne
     const { applied, newest } = refuseNewerSchema(connection, file);
     if (mode === "create") {
       client.pragma(`application_id = ${applicationId}`);
-      if (applied < newest) migrate(connection, migrations);
+      if (applied < newest) upgrade(connection, file);
       // SQLite would wait with the event loop in its hands. From here on only the commit queue writes, and it waits
       // by itself; reads wait for nobody in a write-ahead log.
       client.pragma("busy_timeout = 0");
@@ -55,6 +56,21 @@ export function openConnection(file: string, mode: "create" | "existing"): Conne
   } catch (error) {
     client.close();
     throw asUnusable(error, file);
+  }
+}
+
+/** All migrations that are missing, or none: they run in one transaction. */
+function upgrade(connection: Connection, file: string): void {
+  try {
+    migrate(connection, migrations);
+  } catch (error) {
+    // Drizzle's own error holds the whole statement; SQLite's, inside of it, says what is wrong.
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    if (isBusy(cause) || !(cause instanceof Error)) throw cause;
+    throw new UnusableDatabaseError(
+      `${file} could not be upgraded, and is as it was: ${cause.message}; run the version that wrote it, or restore a backup`,
+      { cause: error },
+    );
   }
 }
 
