@@ -162,7 +162,8 @@ def errors():
     before = len(requests)
     taken = lambda: client.groups.create(organization_id=organization, name="interop")
     fails(gitpod.ConflictError, "already_exists", taken)
-    fails(gitpod.InternalServerError, "unimplemented", lambda: client.environments.list())
+    unserved = lambda: client.runners.parse_context_url(context_url="https://example.com", runner_id=UNKNOWN)
+    fails(gitpod.InternalServerError, "unimplemented", unserved)
     assert len(requests) - before == 2, "what fails for good is not tried again"
 
 

@@ -2,6 +2,6 @@
 cp "$HERE"/{package.json,package-lock.json,story.ts,buf.gen.yaml} .
 npm ci --ignore-scripts --no-audit --no-fund
 buf generate "$PROTO"
-tsc --noEmit --strict --target es2024 --module nodenext --skipLibCheck --types node \
+tsc --ignoreConfig --noEmit --strict --target es2024 --module nodenext --skipLibCheck --types node \
   --typeRoots "$ROOT/node_modules/@types" story.ts
 node story.ts
