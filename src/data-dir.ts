@@ -101,7 +101,7 @@ function makeKey(file: string): void {
   try {
     placeSecret(file, randomBytes(keyLength).toString("hex"), (written) => linkSync(written, file));
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    if (!(Error.isError(error) && "code" in error && error.code === "EEXIST")) throw error;
   }
 }
 

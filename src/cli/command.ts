@@ -61,7 +61,7 @@ function messageOf(error: unknown): string {
   const expected =
     error instanceof DomainError ||
     error instanceof StoreRefusedError ||
-    (error instanceof Error && "code" in error);
+    (Error.isError(error) && "code" in error);
   if (expected) return error.message;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return Error.isError(error) ? (error.stack ?? error.message) : String(error);
 }

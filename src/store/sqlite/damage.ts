@@ -17,6 +17,6 @@ export function damage(database: Database): readonly string[] {
   } catch (error) {
     // So broken that it cannot even be walked.
     if (!/^SQLITE_(CORRUPT|NOTADB)/.test(sqliteCode(error) ?? "")) throw error;
-    return [error instanceof Error ? error.message : "the file is malformed"];
+    return [Error.isError(error) ? error.message : "the file is malformed"];
   }
 }

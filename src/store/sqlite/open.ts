@@ -65,8 +65,9 @@ function upgrade(connection: Connection, file: string): void {
     migrate(connection, migrations);
   } catch (error) {
     // Drizzle's own error holds the whole statement; SQLite's, inside of it, says what is wrong.
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    if (isBusy(cause) || !(cause instanceof Error)) throw cause;
+    // (`Error.isError` and not `instanceof`: the driver's errors may come from another realm.)
+    const cause = Error.isError(error) && Error.isError(error.cause) ? error.cause : error;
+    if (isBusy(cause) || !Error.isError(cause)) throw cause;
     throw new UnusableDatabaseError(
       `${file} could not be upgraded, and is as it was: ${cause.message}; run the version that wrote it, or restore a backup`,
       { cause: error },
