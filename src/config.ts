@@ -36,6 +36,8 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   /** Whether the schema can be asked for without a token. */
   readonly reflection: boolean;
+  /** Whether plain unary calls are served past Connect; docs/decisions/hot-path.md. */
+  readonly hotPath: boolean;
   readonly logLevel: LogLevel;
   /** How long running calls may take to finish after SIGTERM, in milliseconds. */
   readonly shutdownDeadlineMs: number;
@@ -110,6 +112,7 @@ export function parseConfig(set: Settings): Config {
     tls: certFile !== null && keyFile !== null ? { certFile, keyFile } : null,
     corsOrigins,
     reflection: oneOf("reflection", ["on", "off"]) === "on",
+    hotPath: oneOf("hot-path", ["on", "off"]) === "on",
     logLevel: oneOf("log-level", logLevels),
     shutdownDeadlineMs: count("shutdown-deadline", 0, 3600) * 1000,
     limits: {

@@ -113,12 +113,13 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     ...(config.tls && {
       tls: { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) },
     }),
-    handler: createHandler({
+    ...createHandler({
       routes: rpc.routes,
       ...rpc.options,
-      contextValues: (req) => createContextValues().set(addressKey, req.socket?.remoteAddress ?? ""),
+      contextValues: (remoteAddress) => createContextValues().set(addressKey, remoteAddress),
       readMaxBytes: config.limits.messageBytes,
       shutdownSignal: shutdown.signal,
+      hotPath: config.hotPath,
       cors: { origins: config.corsOrigins },
       plain: {
         ...healthEndpoints(async () => {

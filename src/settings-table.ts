@@ -52,6 +52,12 @@ export const settings = [
     fallback: "",
   },
   { flag: "reflection", value: "on|off", help: "answer gRPC reflection without a token", fallback: "on" },
+  {
+    flag: "hot-path",
+    value: "on|off",
+    help: "serve plain calls the short way; off serves all through Connect",
+    fallback: "on",
+  },
   { flag: "log-level", value: "LEVEL", help: `one of ${logLevels.join(", ")}`, fallback: "info" },
   {
     flag: "shutdown-deadline",

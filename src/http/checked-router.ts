@@ -3,6 +3,13 @@ import { Code, ConnectError, type ConnectRouter, type MethodImpl } from "@connec
 import type { UniversalHandlerOptions } from "@connectrpc/connect/protocol";
 import { jsonDecoder } from "./json-decoder.ts";
 
+/** Hears of every method that is registered without options of its own. */
+export type OnMethod = (
+  method: DescMethod,
+  implementation: MethodImpl<DescMethod>,
+  jsonOptions: UniversalHandlerOptions["jsonOptions"],
+) => void;
+
 /**
  * A router that registers on another one, and gives every method a decoder for its own request JSON: it refuses
  * invalid UTF-8 and unknown enum names.
@@ -15,6 +22,7 @@ import { jsonDecoder } from "./json-decoder.ts";
 export function checkedRouter(
   router: ConnectRouter,
   jsonOptions: UniversalHandlerOptions["jsonOptions"],
+  onMethod?: OnMethod,
 ): ConnectRouter {
   const withDecoder = (method: DescMethod, options: Partial<UniversalHandlerOptions> | undefined) => ({
     ...options,
@@ -35,7 +43,7 @@ export function checkedRouter(
                 );
               };
         // The caller's types tied the implementation to the service; looked up by name it has none left.
-        router.rpc(method, call as never, withDecoder(method, options));
+        checked.rpc(method, call as never, options);
       }
       return checked;
     },
@@ -44,7 +52,10 @@ export function checkedRouter(
       implementation: MethodImpl<M>,
       options?: Partial<UniversalHandlerOptions>,
     ) {
-      router.rpc(method, implementation, withDecoder(method, options));
+      const ownOptions = withDecoder(method, options);
+      router.rpc(method, implementation, ownOptions);
+      if (options === undefined)
+        onMethod?.(method, implementation as MethodImpl<DescMethod>, ownOptions.jsonOptions);
       return checked;
     },
   };

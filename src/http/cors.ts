@@ -68,3 +68,8 @@ export function corsPolicy(
     return true;
   };
 }
+
+/** The headers of answers to requests that come from no page. */
+export function corsAnswerHeaders({ origins }: CorsOptions): Record<string, string> {
+  return origins.length > 0 && !origins.includes("*") ? { vary: "Origin" } : {};
+}

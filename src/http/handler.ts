@@ -1,5 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type CorsOptions, corsPolicy } from "./cors.ts";
+import { validateReadWriteMaxBytes } from "@connectrpc/connect/protocol";
+import { type CorsOptions, corsAnswerHeaders, corsPolicy } from "./cors.ts";
+import { type HotPath, hotPath } from "./hot/hot-path.ts";
 import type { RequestHandler } from "./node-http.ts";
 import { type PlainEndpoint, servePlain } from "./plain.ts";
 import { type ProceduresOptions, procedures } from "./procedures.ts";
@@ -11,6 +13,16 @@ export interface HandlerOptions extends ProceduresOptions {
   readonly cors?: CorsOptions;
   /** Plain endpoints by exact path. They are not reachable under a prefix. */
   readonly plain?: Readonly<Record<string, PlainEndpoint>>;
+  /** Serves plain unary calls past Connect. Default true; docs/decisions/hot-path.md. */
+  readonly hotPath?: boolean;
+}
+
+/** Serves the requests of one port. */
+export interface Handler {
+  /** Serves every request. */
+  readonly handler: RequestHandler;
+  /** Takes the calls that it can before `handler` sees them. */
+  readonly hot?: HotPath;
 }
 
 /** `/package.Service/Method`, the package included: without its dot `/assets/app` would look like a procedure. */
@@ -21,14 +33,20 @@ const procedureRegExp = /^\/[A-Za-z_]\w*(\.[A-Za-z_]\w*)+\/[A-Za-z_]\w*$/;
  * procedure that nobody registered is `unimplemented` in the protocol that asked (Connect: with status 404, as
  * its specification wants of unknown paths), other paths are 404.
  */
-export function createHandler(options: HandlerOptions): RequestHandler {
-  const { prefixes = ["", "/api"], cors = { origins: [] }, plain = {}, ...rest } = options;
-  const registered = procedures(rest);
+export function createHandler(options: HandlerOptions): Handler {
+  const {
+    prefixes = ["", "/api"],
+    cors = { origins: [] },
+    plain = {},
+    hotPath: isHot = true,
+    ...rest
+  } = options;
+  const { procedures: registered, hotMethods } = procedures(rest);
   const endpoints = new Map(Object.entries(plain));
   const answeredByCors = corsPolicy(cors);
   const longestFirst = [...prefixes].sort((a, b) => b.length - a.length);
 
-  return (req, res) => {
+  const handler: RequestHandler = (req, res) => {
     if (answeredByCors(req, res)) return;
     const path = (req.url ?? "").split("?", 1)[0] ?? "";
     const endpoint = endpoints.get(path);
@@ -47,4 +65,17 @@ export function createHandler(options: HandlerOptions): RequestHandler {
       answerJson(req, res, 404, { code: "not_found", message: `nothing is served at ${path}` });
     }
   };
+  if (!isHot) return { handler };
+  const hot = hotPath({
+    methods: hotMethods,
+    prefixes,
+    contextValues: options.contextValues,
+    requestGate: options.requestGate,
+    readMaxBytes: validateReadWriteMaxBytes(options.readMaxBytes, undefined, undefined).readMaxBytes,
+    jsonOptions: options.jsonOptions,
+    shutdownSignal: options.shutdownSignal,
+    answerHeaders: corsAnswerHeaders(cors),
+    onError: options.onError,
+  });
+  return { handler, hot };
 }

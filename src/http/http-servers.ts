@@ -2,8 +2,9 @@ import http from "node:http";
 import http2 from "node:http2";
 import type { Socket } from "node:net";
 import type { Connection } from "./connection.ts";
+import type { HotPath } from "./hot/hot-path.ts";
 import type { Limits } from "./limits.ts";
-import type { NodeServerRequest, NodeServerResponse, RequestHandler } from "./node-http.ts";
+import type { RequestHandler } from "./node-http.ts";
 import { rawAnswer } from "./raw-answer.ts";
 import { dropUnreadBody } from "./unread-body.ts";
 
@@ -15,6 +16,8 @@ export interface HttpServers {
   refuse(wire: "http1" | "http2", socket: Socket, reason: Refusal): void;
 }
 
+type StreamEvent = [http2.ServerHttp2Stream, http2.IncomingHttpHeaders, number, string[]];
+
 export interface Refusal {
   /** HTTP status, and code and message of the JSON body, for HTTP/1.1. */
   readonly status: number;
@@ -24,35 +27,69 @@ export interface Refusal {
   readonly goaway: number;
 }
 
-export function httpServers(limits: Limits, handler: RequestHandler): HttpServers {
+export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPath): HttpServers {
   // Sockets are handed over within one tick, so the session that follows belongs to the socket just given.
   const owners = new WeakMap<object, Connection>();
 
-  function onRequest(req: NodeServerRequest, res: NodeServerResponse): void {
-    const key = "stream" in req ? req.stream.session : req.socket;
-    const connection = key === undefined ? undefined : owners.get(key);
+  function onHttp1(req: http.IncomingMessage, res: http.ServerResponse): void {
+    const connection = owners.get(req.socket);
     if (connection === undefined) {
       res.destroy();
       return;
     }
     connection.callStarted(res);
     res.once("close", () => connection.callEnded(res));
+    if (hot?.http1(req, res, connection)) {
+      // Most bodies are small and came with the headers.
+      process.nextTick(() => req.complete || limitRequestTime(req, res, limits.requestTimeoutMs));
+      return;
+    }
+    limitRequestTime(req, res, limits.requestTimeoutMs);
     dropUnreadBody(req, res);
-    if ("stream" in req) limitStreamTime(req.stream, limits.requestTimeoutMs);
-    else limitRequestTime(req, res, limits.requestTimeoutMs);
     handler(req, res);
   }
 
-  const http1 = http.createServer({ maxHeaderSize: limits.headerBytes, keepAliveTimeout: 0 }, onRequest);
+  function onHttp2(req: http2.Http2ServerRequest, res: http2.Http2ServerResponse): void {
+    const connection = req.stream.session && owners.get(req.stream.session);
+    if (connection === undefined) {
+      res.stream.destroy();
+      return;
+    }
+    connection.callStarted();
+    res.once("close", () => connection.callEnded());
+    dropUnreadBody(req, res);
+    limitStreamTime(req.stream, limits.requestTimeoutMs);
+    handler(req, res);
+  }
+
+  const http1 = http.createServer({ maxHeaderSize: limits.headerBytes, keepAliveTimeout: 0 }, onHttp1);
   http1.on("clientError", onClientError);
 
   const settings = {
     maxConcurrentStreams: limits.streamsPerConnection,
     maxHeaderListSize: limits.headerBytes,
   };
-  const h2 = http2.createServer({ settings }, onRequest);
+  const h2 = http2.createServer({ settings }, onHttp2);
   // Without a listener a protocol error of a client would be thrown.
   h2.on("sessionError", () => {});
+
+  if (hot !== undefined) {
+    // Node makes request and response objects of a stream in its own listener: it runs for those streams alone that
+    // need them.
+    const [makeRequest] = h2.listeners("stream") as ((...event: StreamEvent) => void)[];
+    h2.removeAllListeners("stream");
+    h2.on("stream", (...event: StreamEvent) => {
+      const [stream, headers] = event;
+      const connection = stream.session && owners.get(stream.session);
+      if (connection === undefined || !hot.http2(stream, headers, connection)) {
+        makeRequest?.apply(h2, event);
+        return;
+      }
+      connection.callStarted();
+      stream.on("close", () => connection.callEnded());
+      limitStreamTime(stream, limits.requestTimeoutMs);
+    });
+  }
 
   function openSession(socket: Socket): http2.ServerHttp2Session | undefined {
     let opened: http2.ServerHttp2Session | undefined;

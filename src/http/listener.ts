@@ -2,6 +2,7 @@ import http2 from "node:http2";
 import net, { type AddressInfo } from "node:net";
 import { Connection } from "./connection.ts";
 import { type Certificate, tlsFront } from "./handshake.ts";
+import type { HotPath } from "./hot/hot-path.ts";
 import { httpServers, type Refusal } from "./http-servers.ts";
 import type { Limits } from "./limits.ts";
 import type { RequestHandler } from "./node-http.ts";
@@ -15,6 +16,8 @@ export interface ListenOptions {
   readonly tls?: Certificate;
   readonly limits: Limits;
   readonly handler: RequestHandler;
+  /** Gets every request first; what it does not take goes to `handler`. */
+  readonly hot?: HotPath;
   /** A connection failed below HTTP (handshake, reset). Clients cause these: worth a debug line, no more. */
   readonly onConnectionError?: (error: Error, remoteAddress: string | undefined) => void;
 }
@@ -62,11 +65,13 @@ const speaksClear: Refusal = {
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { limits } = options;
   const open = new Map<net.Socket, Connection>();
-  const servers = httpServers(limits, options.handler);
+  const servers = httpServers(limits, options.handler, options.hot);
   const onFailedHandshake = (error: Error, socket: net.Socket) => {
     options.onConnectionError?.(error, socket.remoteAddress);
   };
   const secure = options.tls && tlsFront(options.tls, limits.headersTimeoutMs, onFailedHandshake);
+
+  const scheme = secure === undefined ? "http" : "https";
 
   function accept(socket: net.Socket): void {
     if (open.size >= limits.connections + refusalRoom) {
@@ -74,7 +79,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       return;
     }
     const full = open.size >= limits.connections;
-    const connection = new Connection(socket, limits.idleTimeoutMs);
+    const connection = new Connection(socket, scheme, limits.idleTimeoutMs);
     open.set(socket, connection);
     socket.once("close", () => open.delete(socket));
     socket.on("error", (error) => options.onConnectionError?.(error, socket.remoteAddress));
@@ -102,7 +107,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   let closed: Promise<{ forced: number }> | undefined;
   return {
-    url: `${secure === undefined ? "http" : "https"}://${host}:${port}`,
+    url: `${scheme}://${host}:${port}`,
     port,
     connections: () => open.size,
     setCertificate(certificate) {

@@ -1,4 +1,5 @@
 import http2 from "node:http2";
+import type { DescMethod, DescMethodUnary } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
@@ -7,8 +8,9 @@ import {
   type ContextValues,
   createConnectRouter,
   createContextValues,
+  type MethodImpl,
 } from "@connectrpc/connect";
-import type { UniversalHandler } from "@connectrpc/connect/protocol";
+import { type UniversalHandler, validateReadWriteMaxBytes } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
 import {
   compressionBrotli,
@@ -17,8 +19,9 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import { sendHeadersKey } from "../rpc/early-headers.ts";
-import { checkedRouter } from "./checked-router.ts";
+import { checkedRouter, type OnMethod } from "./checked-router.ts";
 import { withPlainGrpcMessage } from "./grpc-message.ts";
+import { type HotMethod, hotMethod } from "./hot/method.ts";
 import { linesType, withJsonLines } from "./json-lines.ts";
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
 import { queryPagination } from "./query-pagination.ts";
@@ -29,7 +32,7 @@ export interface ProceduresOptions extends ConnectRouterOptions {
   /** Registers the services. */
   readonly routes: (router: ConnectRouter) => void;
   /** Values that gate, interceptors and handlers of a call find in their context. */
-  readonly contextValues?: (req: NodeServerRequest) => ContextValues;
+  readonly contextValues?: (remoteAddress: string) => ContextValues;
   /** Milliseconds without a message after which a stream of JSON lines sends a blank. */
   readonly silenceMs?: number;
   /** Something failed outside of a handler, such as writing to a connection that broke. Nobody is waiting for it. */
@@ -39,23 +42,49 @@ export interface ProceduresOptions extends ConnectRouterOptions {
 /** Every registered procedure, by its path without prefix: `/package.Service/Method`. */
 export type Procedures = ReadonlyMap<string, (req: NodeServerRequest, res: NodeServerResponse) => void>;
 
+/** What was registered: for Connect to serve, and the methods that the hot path can serve as well. */
+export interface Registered {
+  readonly procedures: Procedures;
+  readonly hotMethods: ReadonlyMap<string, HotMethod>;
+}
+
 /** Binds Connect's router to Node's servers, in place of its adapter, which logs on the console and answers bare 405 and 415. */
-export function procedures(options: ProceduresOptions): Procedures {
+export function procedures(options: ProceduresOptions): Registered {
   const { routes, contextValues, onError, ...routerOptions } = options;
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],
     ...routerOptions,
     interceptors: [queryPagination, ...(routerOptions.interceptors ?? [])],
   });
-  routes(checkedRouter(router, routerOptions.jsonOptions));
-  return new Map(
-    router.handlers
-      .map((registered) => withJsonLines(registered, options))
-      .map((handler) => [
-        handler.requestPath,
-        (req, res) => void serve(handler, req, res, contextValues?.(req), onError),
-      ]),
+  const hotMethods = new Map<string, HotMethod>();
+  const { interceptors = [] } = routerOptions;
+  const limits = validateReadWriteMaxBytes(
+    routerOptions.readMaxBytes,
+    routerOptions.writeMaxBytes,
+    undefined,
   );
+  const onMethod: OnMethod = (method, implementation, jsonOptions) => {
+    if (!isUnary(method)) return;
+    const path = `/${method.parent.typeName}/${method.name}`;
+    hotMethods.set(
+      path,
+      hotMethod(method, implementation as UnaryImpl, { interceptors, limits, jsonOptions }),
+    );
+  };
+  routes(checkedRouter(router, routerOptions.jsonOptions, onMethod));
+  const served = router.handlers.map((registered) => {
+    const handler = withJsonLines(registered, options);
+    const serveIt = (req: NodeServerRequest, res: NodeServerResponse) =>
+      void serve(handler, req, res, contextValues?.(req.socket?.remoteAddress ?? ""), onError);
+    return [handler.requestPath, serveIt] as const;
+  });
+  return { procedures: new Map(served), hotMethods };
+}
+
+type UnaryImpl = MethodImpl<DescMethodUnary>;
+
+function isUnary(method: DescMethod): method is DescMethodUnary {
+  return method.methodKind === "unary";
 }
 
 async function serve(

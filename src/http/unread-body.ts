@@ -1,4 +1,4 @@
-import http2 from "node:http2";
+import http2, { type ServerHttp2Stream } from "node:http2";
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
 import { lingerMs } from "./raw-answer.ts";
 
@@ -9,17 +9,24 @@ import { lingerMs } from "./raw-answer.ts";
  * NO_ERROR, which tells the client to stop (RFC 9113, section 8.1).
  */
 export function dropUnreadBody(req: NodeServerRequest, res: NodeServerResponse): void {
-  if (!("stream" in req)) {
-    res.once("finish", () => {
-      if (!req.complete) req.resume();
-    });
+  if ("stream" in req) {
+    dropUnreadStream(req.stream, () => req.complete);
     return;
   }
-  const { stream } = req;
+  res.once("finish", () => {
+    if (!req.complete) req.resume();
+  });
+}
+
+/** The same for a stream of HTTP/2 that is answered without its response object. */
+export function dropUnreadStream(
+  stream: ServerHttp2Stream,
+  isRead: () => boolean = () => stream.readableEnded,
+): void {
   // The response of HTTP/2 "finishes" when the stream closes, which is what must be brought about here.
   stream.once("finish", () => {
-    if (req.complete) return;
-    req.resume();
+    if (isRead()) return;
+    stream.resume();
     const timer = setTimeout(() => stream.close(http2.constants.NGHTTP2_NO_ERROR), lingerMs);
     stream.once("close", () => clearTimeout(timer));
   });

@@ -7,6 +7,7 @@ import { type Config, parseConfig } from "../../src/config.ts";
 import { type Overrides, type RunningServer, startServer } from "../../src/server.ts";
 import { type ClientOptions, clientsOf } from "./clients.ts";
 import { type TestClock, testClock } from "./clock.ts";
+import { hotPathOn } from "./hot-path.ts";
 import { type PlainResponse, postJson } from "./http.ts";
 import { mintedToken, noSocketLeft, portRefuses } from "./leftovers.ts";
 import { type CapturedLog, capturedLog } from "./log.ts";
@@ -42,7 +43,8 @@ let running = 0;
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const { config: changes = {}, clock = testClock(), ...overrides } = options;
   const dataDir = changes.dataDir ?? mkdtempSync(join(tmpdir(), "rollcall-test-"));
-  const config = { ...parseConfig({ port: "0", "data-dir": dataDir }), adminToken, dataDir, ...changes };
+  const base = { ...parseConfig({ port: "0", "data-dir": dataDir }), hotPath: hotPathOn };
+  const config = { ...base, adminToken, dataDir, ...changes };
   const log = capturedLog();
   const secrets = new Set<string>([adminToken]);
   const start = () => startServer(config, { clock, log: log.log, ...overrides });

@@ -4,6 +4,7 @@ import { RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
 import { createHandler, type HandlerOptions } from "../../../src/http/handler.ts";
 import { defaultLimits, type Limits } from "../../../src/http/limits.ts";
 import { type Listener, type ListenOptions, listen } from "../../../src/http/listener.ts";
+import { hotPathOn } from "../../support/hot-path.ts";
 
 /** A call that ends when the test says so. */
 export class Gate {
@@ -44,6 +45,7 @@ export async function toyServer(options: ToyOptions = {}): Promise<Toy> {
   const errors: unknown[] = [];
   const handler = createHandler({
     readMaxBytes: limits.messageBytes,
+    hotPath: hotPathOn,
     onError: (error) => errors.push(error),
     routes: (router) => {
       router.service(RunnerService, {
@@ -69,7 +71,7 @@ export async function toyServer(options: ToyOptions = {}): Promise<Toy> {
     host: "127.0.0.1",
     port: 0,
     limits,
-    handler,
+    ...handler,
     onConnectionError: () => {},
     ...(options.tls && { tls: options.tls }),
   });

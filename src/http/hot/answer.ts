@@ -1,0 +1,117 @@
+import type { ConnectError } from "@connectrpc/connect";
+import { type Compression, compressedFlag, mergeNonProtocolHeaders } from "@connectrpc/connect/protocol";
+import { codeToHttpStatus, errorToJsonBytes, trailerMux } from "@connectrpc/connect/protocol-connect";
+import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
+import { encodeGrpcMessage } from "../grpc-message.ts";
+import type { Call } from "./call.ts";
+import { frame } from "./frame.ts";
+import type { HotProtocol } from "./protocol.ts";
+
+/** Names in lower case. */
+export type AnswerHeaders = Record<string, string | string[]>;
+
+/** An answer, ready to be written. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: AnswerHeaders;
+  /** Null has none: trailers follow the headers. */
+  readonly body: Buffer | Uint8Array | null;
+  /** Null for protocols that end without. */
+  readonly trailers: AnswerHeaders | null;
+}
+
+/** How the answer of a call is put together. */
+export interface AnswerParts {
+  readonly call: Call;
+  readonly protocol: HotProtocol;
+  readonly compression: Compression | null;
+}
+
+/** Messages below this size are sent as they are, in bytes: as Connect does it. */
+const compressMinBytes = 1024;
+
+const grpcOk: AnswerHeaders = { "grpc-status": "0" };
+const grpcWebOk = trailerSerialize(new Headers(grpcOk as Record<string, string>));
+const nothing = Buffer.alloc(0);
+
+/** The answer that carries a message. */
+export async function messageAnswer(parts: AnswerParts, message: Uint8Array): Promise<Answer> {
+  const { call, protocol } = parts;
+  switch (protocol.name) {
+    case "grpc": {
+      const body = await oneFrame(parts, 0, message);
+      const trailers = call.touchedTrailer === undefined ? grpcOk : nodeHeaders(call.touchedTrailer);
+      return { status: 200, headers: framedHeaders(parts), body, trailers };
+    }
+    case "grpc-web": {
+      const end = call.touchedTrailer === undefined ? grpcWebOk : trailerSerialize(call.touchedTrailer);
+      const frames = [await oneFrame(parts, 0, message), await oneFrame(parts, trailerFlag, end)];
+      return { status: 200, headers: framedHeaders(parts), body: Buffer.concat(frames), trailers: null };
+    }
+    case "connect":
+      return bareAnswer(parts, 200, message);
+    default:
+      return protocol.name satisfies never;
+  }
+}
+
+/** The answer that carries an error. */
+export async function errorAnswer(
+  parts: AnswerParts,
+  error: ConnectError,
+  json: Parameters<typeof errorToJsonBytes>[1],
+): Promise<Answer> {
+  const { call, protocol } = parts;
+  switch (protocol.name) {
+    case "grpc": {
+      const trailer = setTrailerStatus(call.responseTrailer, error);
+      trailer.set("grpc-message", encodeGrpcMessage(error.rawMessage));
+      return { status: 200, headers: framedHeaders(parts), body: null, trailers: nodeHeaders(trailer) };
+    }
+    case "grpc-web": {
+      const end = trailerSerialize(setTrailerStatus(call.responseTrailer, error));
+      const body = await oneFrame(parts, trailerFlag, end);
+      return { status: 200, headers: framedHeaders(parts), body, trailers: null };
+    }
+    case "connect":
+      call.responseHeader.set("content-type", "application/json");
+      if (!error.isWireError) mergeNonProtocolHeaders(call.responseHeader, error.metadata);
+      return bareAnswer(parts, codeToHttpStatus(error.code), errorToJsonBytes(error, json));
+    default:
+      return protocol.name satisfies never;
+  }
+}
+
+async function oneFrame({ compression }: AnswerParts, flags: number, data: Uint8Array): Promise<Buffer> {
+  if (compression === null || data.length < compressMinBytes) return frame(flags, data);
+  return frame(flags | compressedFlag, await compression.compress(data as Uint8Array<ArrayBuffer>));
+}
+
+function framedHeaders({ call, protocol, compression }: AnswerParts): AnswerHeaders {
+  const touched = call.touchedHeader;
+  const headers = touched === undefined ? { "content-type": protocol.answerType } : nodeHeaders(touched);
+  return compression === null ? headers : { [protocol.encodingHeader]: compression.name, ...headers };
+}
+
+/** Connect: the message alone, with trailers among the headers. */
+async function bareAnswer(parts: AnswerParts, status: number, message: Uint8Array): Promise<Answer> {
+  const { call, protocol, compression } = parts;
+  const zipped = compression !== null && message.length >= compressMinBytes;
+  const body = zipped ? await compression.compress(message as Uint8Array<ArrayBuffer>) : message;
+  const { touchedHeader, touchedTrailer } = call;
+  const headers: AnswerHeaders =
+    touchedHeader === undefined && touchedTrailer === undefined
+      ? { "content-type": protocol.answerType }
+      : nodeHeaders(trailerMux(call.responseHeader, touchedTrailer ?? new Headers()));
+  if (zipped) headers[protocol.encodingHeader] = compression.name;
+  headers["content-length"] = String(body.length);
+  return { status, headers, body: body.length === 0 ? nothing : body, trailers: null };
+}
+
+function nodeHeaders(headers: Headers): AnswerHeaders {
+  const cookies = headers.getSetCookie();
+  const plain: AnswerHeaders = Object.fromEntries(headers);
+  if (cookies.length > 1) plain["set-cookie"] = cookies;
+  return plain;
+}

@@ -1,0 +1,118 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
+import {
+  type ConnectError,
+  type ContextValues,
+  createContextValues,
+  type HandlerContext,
+  type UnaryRequest,
+} from "@connectrpc/connect";
+import { createDeadlineSignal, createLinkedAbortController } from "@connectrpc/connect/protocol";
+import { grpcStatusOk, headerGrpcStatus } from "@connectrpc/connect/protocol-grpc";
+import { LazyHeaders } from "./lazy-headers.ts";
+import type { HotProtocol } from "./protocol.ts";
+
+/** What a call is made of. */
+export interface CallParts {
+  readonly method: DescMethodUnary;
+  readonly protocol: HotProtocol;
+  readonly headers: IncomingHttpHeaders;
+  /** As the client named the server: scheme, host and path. */
+  readonly scheme: string;
+  readonly authority: string;
+  readonly path: string;
+  readonly values: ContextValues | undefined;
+  readonly shutdownSignal: AbortSignal | undefined;
+}
+
+/**
+ * One call, as gate, interceptors and handler see it: their context and their request in one object. What most calls
+ * never ask for is made when it is asked for: the abort signal with its timer, the headers of the answer, the URL.
+ */
+export class Call implements HandlerContext, UnaryRequest {
+  readonly stream = false;
+  readonly requestMethod = "POST";
+  readonly method: DescMethodUnary;
+  readonly service: DescService;
+  readonly values: ContextValues;
+  readonly requestHeader: Headers;
+  /** The request; set before the interceptors run. */
+  message: Message = nothing;
+  readonly #parts: CallParts;
+  #deadlineAt: number | undefined;
+  #responseHeader: Headers | undefined;
+  #responseTrailer: Headers | undefined;
+  #abort: AbortController | undefined;
+  #stopTimer: (() => void) | undefined;
+  #over: { readonly reason: unknown } | undefined;
+
+  constructor(parts: CallParts) {
+    this.#parts = parts;
+    this.method = parts.method;
+    this.service = parts.method.parent;
+    this.values = parts.values ?? createContextValues();
+    this.requestHeader = new LazyHeaders(parts.headers);
+  }
+
+  get protocolName(): string {
+    return this.#parts.protocol.name;
+  }
+  get url(): string {
+    const { scheme, authority, path } = this.#parts;
+    return new URL(path, `${scheme}://${authority}`).toString();
+  }
+  get header(): Headers {
+    return this.requestHeader;
+  }
+  get contextValues(): ContextValues {
+    return this.values;
+  }
+  get responseHeader(): Headers {
+    this.#responseHeader ??= new Headers({ "content-type": this.#parts.protocol.answerType });
+    return this.#responseHeader;
+  }
+  get responseTrailer(): Headers {
+    const isConnect = this.#parts.protocol.name === "connect";
+    this.#responseTrailer ??= new Headers(isConnect ? {} : { [headerGrpcStatus]: grpcStatusOk });
+    return this.#responseTrailer;
+  }
+  /** Headers that somebody asked for, and so may have changed; undefined when nobody did. */
+  get touchedHeader(): Headers | undefined {
+    return this.#responseHeader;
+  }
+  get touchedTrailer(): Headers | undefined {
+    return this.#responseTrailer;
+  }
+
+  /** Reads the deadline that the client set. @returns what is wrong with it */
+  takeDeadline(): ConnectError | undefined {
+    const { protocol, headers } = this.#parts;
+    const sent = headers[protocol.timeoutHeader];
+    if (sent === undefined) return undefined;
+    const { timeoutMs, error } = protocol.parseTimeout(String(sent), Number.MAX_SAFE_INTEGER);
+    if (timeoutMs !== undefined) this.#deadlineAt = Date.now() + timeoutMs;
+    return error;
+  }
+  timeoutMs(): number | undefined {
+    return this.#deadlineAt === undefined ? undefined : this.#deadlineAt - Date.now();
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      const deadline = createDeadlineSignal(this.timeoutMs());
+      this.#stopTimer = deadline.cleanup;
+      this.#abort = createLinkedAbortController(deadline.signal, this.#parts.shutdownSignal);
+      if (this.#over !== undefined) this.end(this.#over.reason);
+    }
+    return this.#abort.signal;
+  }
+
+  /** The call is over, by its answer or because the client is gone; the first time counts. */
+  end(reason?: unknown): void {
+    this.#over ??= { reason };
+    this.#stopTimer?.();
+    this.#abort?.abort(this.#over.reason);
+  }
+}
+
+const nothing: Message = { $typeName: "" };

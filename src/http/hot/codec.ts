@@ -1,0 +1,46 @@
+import type { DescMessage, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import {
+  createMethodSerializationLookup,
+  type Serialization,
+  type UniversalHandlerOptions,
+} from "@connectrpc/connect/protocol";
+
+/** Requests to messages and messages to answers, in one encoding. */
+export interface Codec<I extends DescMessage = DescMessage, O extends DescMessage = DescMessage> {
+  readonly request: Serialization<MessageShape<I>>;
+  readonly response: Serialization<MessageShape<O>>;
+}
+
+/** Largest messages, in bytes. */
+export interface CodecLimits {
+  readonly readMaxBytes: number;
+  readonly writeMaxBytes: number;
+}
+
+/** The codecs of a method, built once. They are Connect's own, so that messages and errors are the same. */
+export function codecsOf(
+  method: DescMethodUnary,
+  limits: CodecLimits,
+  jsonOptions: UniversalHandlerOptions["jsonOptions"],
+): { readonly binary: Codec; readonly json: Codec } {
+  const lookup = createMethodSerializationLookup(method, undefined, jsonOptions, limits);
+  const codec = (binary: boolean): Codec => ({ request: lookup.getI(binary), response: lookup.getO(binary) });
+  const binary = codec(true);
+  return { binary: { ...binary, request: blamingTheCaller(binary.request) }, json: codec(false) };
+}
+
+/** Connect calls bytes that are no message of the type `internal`, as if the server were broken. */
+function blamingTheCaller<T>(serialization: Serialization<T>): Serialization<T> {
+  return {
+    ...serialization,
+    parse(data) {
+      try {
+        return serialization.parse(data);
+      } catch (error) {
+        if (!(error instanceof ConnectError) || error.code !== Code.Internal) throw error;
+        throw new ConnectError(error.rawMessage, Code.InvalidArgument, undefined, undefined, error);
+      }
+    },
+  };
+}

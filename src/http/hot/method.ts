@@ -1,0 +1,86 @@
+import { create, type DescMethodUnary, type Message } from "@bufbuild/protobuf";
+import {
+  Code,
+  ConnectError,
+  type Interceptor,
+  type MethodImpl,
+  type UnaryResponse,
+} from "@connectrpc/connect";
+import type { UniversalHandlerOptions } from "@connectrpc/connect/protocol";
+import { Call } from "./call.ts";
+import { type Codec, type CodecLimits, codecsOf } from "./codec.ts";
+
+/** A method, with everything that is the same for all its calls. */
+export interface HotMethod {
+  readonly method: DescMethodUnary;
+  readonly binary: Codec;
+  readonly json: Codec;
+  /** Interceptors and handler: from a call with its request to the response. */
+  invoke(call: Call): Promise<Message>;
+}
+
+export interface HotMethodOptions {
+  readonly interceptors: readonly Interceptor[];
+  readonly limits: CodecLimits;
+  readonly jsonOptions: UniversalHandlerOptions["jsonOptions"];
+}
+
+/** Plans a method. */
+export function hotMethod<M extends DescMethodUnary>(
+  method: M,
+  handler: MethodImpl<M>,
+  { interceptors, limits, jsonOptions }: HotMethodOptions,
+): HotMethod {
+  return {
+    method,
+    ...codecsOf(method, limits, jsonOptions),
+    invoke: invocation(method, handler as MethodImpl<DescMethodUnary>, interceptors),
+  };
+}
+
+/** The interceptors around the handler, tied together once: what goes through them is the call itself. */
+function invocation(
+  method: DescMethodUnary,
+  handler: MethodImpl<DescMethodUnary>,
+  interceptors: readonly Interceptor[],
+): (call: Call) => Promise<Message> {
+  const handle: ReturnType<Interceptor> = async (request) => {
+    if (!(request instanceof Call)) throw copied();
+    return new Reply(request, create(method.output, await handler(request.message, request)));
+  };
+  let next = handle;
+  for (const interceptor of [...interceptors].reverse()) next = interceptor(next);
+  return async (call) => {
+    const { message } = await next(call);
+    return message as Message;
+  };
+}
+
+/** What the interceptors get back. */
+class Reply implements UnaryResponse {
+  readonly stream = false;
+  readonly message: Message;
+  readonly #call: Call;
+
+  constructor(call: Call, message: Message) {
+    this.#call = call;
+    this.message = message;
+  }
+  get method(): DescMethodUnary {
+    return this.#call.method;
+  }
+  get service() {
+    return this.#call.service;
+  }
+  get header(): Headers {
+    return this.#call.responseHeader;
+  }
+  get trailer(): Headers {
+    return this.#call.responseTrailer;
+  }
+}
+
+/** A copy by spreading lacks what is made on demand. */
+function copied(): ConnectError {
+  return new ConnectError("an interceptor passed a copy of its request on", Code.Internal);
+}
