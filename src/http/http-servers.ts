@@ -130,7 +130,7 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
 }
 
 /** A request whose body trickles in for ever would hold its connection: it is cut off with 408. */
-function limitRequestTime(req: http.IncomingMessage, res: NodeServerResponse, timeoutMs: number): void {
+function limitRequestTime(req: http.IncomingMessage, res: http.ServerResponse, timeoutMs: number): void {
   const { socket } = req;
   const timer = setTimeout(() => {
     if (res.headersSent) socket.destroy();
