@@ -9,6 +9,7 @@ import { createLog } from "../../src/log.ts";
 import { callLogInterceptor } from "../../src/rpc/interceptors/calls.ts";
 import { failureInterceptor } from "../../src/rpc/interceptors/failures.ts";
 import { validationInterceptor } from "../../src/rpc/interceptors/validation.ts";
+import { hotPathOn } from "../support/hot-path.ts";
 import { messageOf, type ServerRequest, suiteSchema } from "./messages.ts";
 import { conformanceRoutes } from "./service.ts";
 
@@ -37,7 +38,8 @@ async function start(request: ServerRequest, schema: FileRegistry): Promise<List
           ...(clientTlsCert.length > 0 && { clientCa: Buffer.from(clientTlsCert) }),
         },
       }),
-    handler: createHandler({
+    ...createHandler({
+      hotPath: hotPathOn,
       routes: conformanceRoutes(schema),
       readMaxBytes: messageBytes,
       // In JSON, a message of the suite holds others of its types as `Any`.

@@ -1,9 +1,10 @@
-import type { ConnectError } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import { type Compression, compressedFlag, mergeNonProtocolHeaders } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, errorToJsonBytes, trailerMux } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import { encodeGrpcMessage } from "../grpc-message.ts";
+import { notAgain } from "../refuse.ts";
 import type { Call } from "./call.ts";
 import { frame } from "./frame.ts";
 import type { HotProtocol } from "./protocol.ts";
@@ -76,6 +77,7 @@ export async function errorAnswer(
     }
     case "connect":
       call.responseHeader.set("content-type", "application/json");
+      if (error.code === Code.Unimplemented) call.responseHeader.set(...notAgain);
       if (!error.isWireError) mergeNonProtocolHeaders(call.responseHeader, error.metadata);
       return bareAnswer(parts, codeToHttpStatus(error.code), errorToJsonBytes(error, json));
     default:
