@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { hotPathOn } from "./hot-path.ts";
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
@@ -13,14 +14,14 @@ export interface CommandProcess {
   readonly exited: Promise<number | null>;
 }
 
-/** Starts `rollcall` as a process of its own, with none of the settings of this one's environment. */
+/** Starts `rollcall` as a process of its own, with no settings of this one's environment but the tests' hot path. */
 export function startCommand(
   words: readonly string[],
   environment: Record<string, string> = {},
 ): CommandProcess {
   const { PATH = "", HOME = "" } = process.env;
   const child = spawn(process.execPath, [main, ...words], {
-    env: { PATH, HOME, ...environment },
+    env: { PATH, HOME, ROLLCALL_HOT_PATH: hotPathOn ? "on" : "off", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const text = { stdout: "", stderr: "" };

@@ -1,5 +1,4 @@
 import type { DescMessage, DescMethodUnary, MessageShape } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
 import {
   createMethodSerializationLookup,
   type Serialization,
@@ -26,21 +25,5 @@ export function codecsOf(
 ): { readonly binary: Codec; readonly json: Codec } {
   const lookup = createMethodSerializationLookup(method, undefined, jsonOptions, limits);
   const codec = (binary: boolean): Codec => ({ request: lookup.getI(binary), response: lookup.getO(binary) });
-  const binary = codec(true);
-  return { binary: { ...binary, request: blamingTheCaller(binary.request) }, json: codec(false) };
-}
-
-/** Connect calls bytes that are no message of the type `internal`, as if the server were broken. */
-function blamingTheCaller<T>(serialization: Serialization<T>): Serialization<T> {
-  return {
-    ...serialization,
-    parse(data) {
-      try {
-        return serialization.parse(data);
-      } catch (error) {
-        if (!(error instanceof ConnectError) || error.code !== Code.Internal) throw error;
-        throw new ConnectError(error.rawMessage, Code.InvalidArgument, undefined, undefined, error);
-      }
-    },
-  };
+  return { binary: codec(true), json: codec(false) };
 }
