@@ -6,7 +6,9 @@ import {
   type LeaseSettings,
   type LeaseTiming,
 } from "./domain/leases/settings.ts";
+import type { CallRates } from "./domain/limits/call-limits.ts";
 import { RunnerProvider } from "./domain/runners/enums.ts";
+import { trustedProxies } from "./http/client-address.ts";
 import { defaultLimits, type Limits } from "./http/limits.ts";
 import type { RetentionSettings } from "./registry/retention.ts";
 import {
@@ -42,6 +44,9 @@ export interface Config {
   /** How long running calls may take to finish after SIGTERM, in milliseconds. */
   readonly shutdownDeadlineMs: number;
   readonly limits: Limits;
+  readonly callRates: CallRates;
+  /** Addresses and networks of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
   readonly leases: LeaseSettings;
   readonly retention: RetentionSettings;
   /** Where the world reaches this server, without a slash at the end; null is the address that it listens on. */
@@ -94,10 +99,16 @@ export function parseConfig(set: Settings): Config {
   }
   const [certFile, keyFile] = [path("tls-cert"), path("tls-key")];
   if ((certFile === null) !== (keyFile === null)) problems.push("tls-cert and tls-key go together");
-  const corsOrigins = text("cors-origins")
-    .split(",")
-    .map((o) => o.trim())
-    .filter((o) => o !== "");
+  const list = (flag: Flag): string[] =>
+    text(flag)
+      .split(",")
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== "");
+  const proxies = list("trusted-proxies");
+  for (const entry of trustedProxies(proxies).wrong) {
+    problems.push(`trusted-proxies: "${entry}" is neither an address nor a network such as 10.0.0.0/8`);
+  }
+  const corsOrigins = list("cors-origins");
   for (const origin of corsOrigins) {
     if (origin !== "*" && URL.parse(origin)?.origin !== origin) {
       problems.push(`cors-origins: "${origin}" is not an origin such as https://console.example`);
@@ -123,6 +134,12 @@ export function parseConfig(set: Settings): Config {
       streamsPerConnection: count("max-streams", 1, 100_000),
       idleTimeoutMs: count("idle-timeout", 1, 86_400) * 1000,
     },
+    callRates: {
+      perToken: count("rate-limit-token", 0, 1_000_000),
+      perAddress: count("rate-limit-address", 0, 1_000_000),
+      burstSeconds: count("rate-limit-burst", 1, 3600),
+    },
+    trustedProxies: proxies,
     leases: {
       ...defaultLeaseSettings,
       timing: {

@@ -5,8 +5,10 @@ import type { Config } from "./config.ts";
 import { openDataDir } from "./data-dir.ts";
 import { type Clock, systemClock } from "./domain/clock.ts";
 import { type IdSource, uuidv7Source } from "./domain/ids.ts";
+import { CallLimits } from "./domain/limits/call-limits.ts";
 import { secretBox } from "./domain/tokens/seal.ts";
 import { ensureFounded } from "./first-start.ts";
+import { clientAddress, trustedProxies } from "./http/client-address.ts";
 import { createHandler } from "./http/handler.ts";
 import { listen } from "./http/listener.ts";
 import { healthEndpoints } from "./http/plain.ts";
@@ -104,8 +106,10 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     keyRing,
     issuer: () => issuer,
     uses,
+    callLimits: new CallLimits(config.callRates, clock),
     log,
   });
+  const { proxies } = trustedProxies(config.trustedProxies);
   const listener = await listen({
     host: config.host,
     port: config.port,
@@ -116,7 +120,8 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     ...createHandler({
       routes: rpc.routes,
       ...rpc.options,
-      contextValues: (remoteAddress) => createContextValues().set(addressKey, remoteAddress),
+      contextValues: (remoteAddress, headers) =>
+        createContextValues().set(addressKey, clientAddress(remoteAddress, headers, proxies)),
       readMaxBytes: config.limits.messageBytes,
       shutdownSignal: shutdown.signal,
       hotPath: config.hotPath,

@@ -1,3 +1,4 @@
+import { defaultCallRates } from "./domain/limits/call-limits.ts";
 import { defaultLimits } from "./http/limits.ts";
 
 export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
@@ -94,6 +95,30 @@ export const settings = [
     value: "SECONDS",
     help: "how long a connection without a call stays open",
     fallback: String(defaultLimits.idleTimeoutMs / 1000),
+  },
+  {
+    flag: "rate-limit-token",
+    value: "COUNT",
+    help: "calls a second with one access token, 0 for no limit",
+    fallback: String(defaultCallRates.perToken),
+  },
+  {
+    flag: "rate-limit-address",
+    value: "COUNT",
+    help: "calls a second from one address without a valid token, 0 for no limit",
+    fallback: String(defaultCallRates.perAddress),
+  },
+  {
+    flag: "rate-limit-burst",
+    value: "SECONDS",
+    help: "so many seconds' worth of calls may come at once",
+    fallback: String(defaultCallRates.burstSeconds),
+  },
+  {
+    flag: "trusted-proxies",
+    value: "LIST",
+    help: "addresses and networks of proxies whose X-Forwarded-For is believed, separated by commas",
+    fallback: "",
   },
   { flag: "renew-interval", value: "SECONDS", help: "how often runners renew", fallback: "30" },
   {

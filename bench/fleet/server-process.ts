@@ -6,6 +6,9 @@ import { type ProcessUse, processUse } from "./proc.ts";
 
 const main = join(import.meta.dirname, "../../src/main.ts");
 
+/** One machine plays a whole fleet here. */
+const unlimited = ["--rate-limit-token", "0", "--rate-limit-address", "0"];
+
 export interface ServerOptions {
   readonly token: string;
   readonly flags?: readonly string[];
@@ -37,7 +40,7 @@ export class ServerProcess {
     const { token, flags = [] } = this.#options;
     const startedAt = performance.now();
     const log = openSync(this.#log, "a");
-    const args = ["serve", "--port", String(this.#port), "--data-dir", this.dataDir, ...flags];
+    const args = ["serve", "--port", String(this.#port), "--data-dir", this.dataDir, ...unlimited, ...flags];
     const child = spawn(process.execPath, [main, ...args], {
       env: { ...process.env, ROLLCALL_ADMIN_TOKEN: token },
       stdio: ["ignore", "pipe", log],

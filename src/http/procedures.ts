@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import http2 from "node:http2";
 import type { DescMethod, DescMethodUnary } from "@bufbuild/protobuf";
 import {
@@ -32,7 +33,7 @@ export interface ProceduresOptions extends ConnectRouterOptions {
   /** Registers the services. */
   readonly routes: (router: ConnectRouter) => void;
   /** Values that gate, interceptors and handlers of a call find in their context. */
-  readonly contextValues?: (remoteAddress: string) => ContextValues;
+  readonly contextValues?: (remoteAddress: string, headers: IncomingHttpHeaders) => ContextValues;
   /** Milliseconds without a message after which a stream of JSON lines sends a blank. */
   readonly silenceMs?: number;
   /** Something failed outside of a handler, such as writing to a connection that broke. Nobody is waiting for it. */
@@ -75,7 +76,7 @@ export function procedures(options: ProceduresOptions): Registered {
   const served = router.handlers.map((registered) => {
     const handler = withJsonLines(registered, options);
     const serveIt = (req: NodeServerRequest, res: NodeServerResponse) =>
-      void serve(handler, req, res, contextValues?.(req.socket?.remoteAddress ?? ""), onError);
+      void serve(handler, req, res, contextValues?.(req.socket?.remoteAddress ?? "", req.headers), onError);
     return [handler.requestPath, serveIt] as const;
   });
   return { procedures: new Map(served), hotMethods };

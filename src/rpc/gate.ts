@@ -12,11 +12,12 @@ import { authorityOf, holdsRoles, noAuthority } from "../domain/access/authority
 import { type Caller, isRunner } from "../domain/access/caller.ts";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
+import type { CallLimits } from "../domain/limits/call-limits.ts";
 import { usableToken } from "../domain/tokens/access-token.ts";
 import { hashToken } from "../domain/tokens/token.ts";
 import type { TokenUses } from "../registry/token-uses.ts";
 import type { Store } from "../store/store.ts";
-import { admittedAtKey, bearer, type Client, callerKey, clientOf } from "./context.ts";
+import { addressKey, admittedAtKey, bearer, type Client, callerKey, clientOf } from "./context.ts";
 import { type InternalErrorLog, toConnectError } from "./errors.ts";
 
 /** Everything else needs a token. A runner that bootstraps has none yet, and probes and tools have no account. */
@@ -34,6 +35,8 @@ export interface GateDeps {
   readonly store: CallerSource;
   /** Learns which tokens are in use. */
   readonly uses: Pick<TokenUses, "note">;
+  /** How often callers may call. */
+  readonly limits: Pick<CallLimits, "countToken" | "countAddress">;
   readonly clock: Clock;
   readonly log: Logger;
   readonly logInternal: InternalErrorLog;
@@ -48,14 +51,13 @@ export interface GateDeps {
  */
 export function authenticationGate(deps: GateDeps): (context: HandlerContext) => Promise<void> {
   return async (context) => {
-    const { method, requestHeader, values } = context;
+    const { method, values } = context;
     try {
-      if (!openMethods.has(method)) {
-        const authorization = requestHeader.get("authorization");
-        const caller = {
-          ...(await authenticate(deps.store, deps.clock, authorization)),
-          ...clientOf(context),
-        };
+      if (openMethods.has(method)) {
+        deps.limits.countAddress(values.get(addressKey));
+      } else {
+        const caller = { ...(await identify(deps, context)), ...clientOf(context) };
+        deps.limits.countToken(caller.tokenId);
         // When a runner was heard last is known from its lease.
         if (!isRunner(caller)) deps.uses.note(caller.tokenId);
         if (caller.readOnly && !isReadOnly(method)) throw readOnlyToken();
@@ -71,13 +73,27 @@ export function authenticationGate(deps: GateDeps): (context: HandlerContext) =>
     } catch (error) {
       const refusal = toConnectError(error, method.input, deps.logInternal);
       const name = `${method.parent.typeName}/${method.name}`;
-      deps.log.info(
+      // Who calls too often must not fill the log as well.
+      const level = error instanceof DomainError && error.reason === "RATE_LIMITED" ? "debug" : "info";
+      deps.log[level](
         { method: name, code: codeToString(refusal.code), refusal: refusal.rawMessage },
         "call refused",
       );
       throw refusal;
     }
   };
+}
+
+/** Refused tokens count for the address that they come from. @throws DomainError */
+async function identify({ store, clock, limits }: GateDeps, { requestHeader, values }: HandlerContext) {
+  try {
+    return await authenticate(store, clock, requestHeader.get("authorization"));
+  } catch (error) {
+    if (error instanceof DomainError && error.kind === "unauthenticated") {
+      limits.countAddress(values.get(addressKey));
+    }
+    throw error;
+  }
 }
 
 /** The caller that an Authorization header stands for. @throws DomainError `unauthenticated` */

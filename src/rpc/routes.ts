@@ -14,6 +14,7 @@ import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import type { Clock } from "../domain/clock.ts";
 import type { IdSource } from "../domain/ids.ts";
+import type { CallLimits } from "../domain/limits/call-limits.ts";
 import type { SecretBox } from "../domain/tokens/seal.ts";
 import type { EventHub } from "../registry/event-hub.ts";
 import type { KeyRing } from "../registry/key-ring.ts";
@@ -52,6 +53,7 @@ export interface RpcDeps {
   /** The issuer of signed tokens: where the world reaches this server. */
   readonly issuer: () => string;
   readonly uses: TokenUses;
+  readonly callLimits: CallLimits;
   readonly log: Logger;
   readonly health: HealthSource;
   /** Whether the schema can be asked for. */
@@ -91,6 +93,7 @@ export function createRpc(deps: RpcDeps): Rpc {
       requestGate: authenticationGate({
         store: deps.store,
         uses: deps.uses,
+        limits: deps.callLimits,
         clock: deps.clock,
         log: deps.log,
         logInternal,

@@ -14,7 +14,9 @@ export interface HotPathOptions extends HotOptions {
   /** By path without a prefix. */
   readonly methods: ReadonlyMap<string, HotMethod>;
   readonly prefixes: readonly string[];
-  readonly contextValues: ((remoteAddress: string) => ContextValues) | undefined;
+  readonly contextValues:
+    | ((remoteAddress: string, headers: IncomingHttpHeaders) => ContextValues)
+    | undefined;
   readonly shutdownSignal: AbortSignal | undefined;
   /** Sent with every answer. */
   readonly answerHeaders: Readonly<Record<string, string>>;
@@ -67,7 +69,7 @@ export function hotPath(options: HotPathOptions): HotPath {
       scheme: origin.scheme,
       authority: admitted.authority,
       path,
-      values: options.contextValues?.(origin.remoteAddress),
+      values: options.contextValues?.(origin.remoteAddress, headers),
       shutdownSignal: options.shutdownSignal,
     };
     return { method: admitted.method, parts, encodings: admitted.encodings, headers, call: new Call(parts) };
