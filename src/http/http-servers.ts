@@ -2,6 +2,7 @@ import http from "node:http";
 import http2 from "node:http2";
 import type { Socket } from "node:net";
 import type { Connection } from "./connection.ts";
+import { guardAgainstFloods } from "./flood-guard.ts";
 import type { HotPath } from "./hot/hot-path.ts";
 import type { Limits } from "./limits.ts";
 import type { RequestHandler } from "./node-http.ts";
@@ -15,6 +16,19 @@ export interface HttpServers {
   /** Tells a client in its own language that this connection is not served, and closes it. */
   refuse(wire: "http1" | "http2", socket: Socket, reason: Refusal): void;
 }
+
+/** Node's own counters of what no honest client does. A session that goes beyond them is closed. */
+const abuse = {
+  // Frames that break the protocol without ending the connection.
+  maxSessionInvalidFrames: 100,
+  // Streams that were refused for being too many.
+  maxSessionRejectedStreams: 1000,
+  // Settings in one frame.
+  maxSettings: 32,
+  // Streams that the client took back: so many at once, so many a second (CVE-2023-44487).
+  streamResetBurst: 1000,
+  streamResetRate: 100,
+};
 
 type StreamEvent = [http2.ServerHttp2Stream, http2.IncomingHttpHeaders, number, string[]];
 
@@ -69,7 +83,7 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
     maxConcurrentStreams: limits.streamsPerConnection,
     maxHeaderListSize: limits.headerBytes,
   };
-  const h2 = http2.createServer({ settings }, onHttp2);
+  const h2 = http2.createServer({ settings, ...abuse }, onHttp2);
   // Without a listener a protocol error of a client would be thrown.
   h2.on("sessionError", () => {});
 
@@ -115,6 +129,7 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
         return;
       }
       owners.set(session, connection);
+      guardAgainstFloods(session);
       connection.speaksHttp2(session);
     },
     refuse(wire, socket, reason) {
@@ -146,12 +161,19 @@ function limitRequestTime(req: http.IncomingMessage, res: http.ServerResponse, t
   socket.once("close", stop);
 }
 
-/** The same for one stream of a session: the others go on. A bidirectional stream is cut when its client is idle. */
+/**
+ * The same for one stream of a session: the others go on. A bidirectional stream is cut when its client is idle. So
+ * is any whose client opens no window for what is waiting to be sent, for between one and two such times.
+ */
 function limitStreamTime(stream: http2.ServerHttp2Stream, timeoutMs: number): void {
-  const timer = setTimeout(() => stream.close(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM), timeoutMs);
-  const stop = () => clearTimeout(timer);
-  stream.once("end", stop);
-  stream.once("close", stop);
+  let waiting = 0;
+  const timer = setTimeout(() => {
+    const stuck = stream.writableLength > 0 && stream.writableLength === waiting;
+    waiting = stream.writableLength;
+    if (!stream.readableEnded || stuck) stream.close(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    else timer.refresh();
+  }, timeoutMs);
+  stream.once("close", () => clearTimeout(timer));
 }
 
 /** Answers what the HTTP/1.1 parser refused. */
