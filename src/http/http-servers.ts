@@ -51,6 +51,8 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
       res.destroy();
       return;
     }
+    // A connection that breaks off is an error of the request: one that nobody listens for ends the process.
+    req.on("error", ignore);
     connection.callStarted(res);
     res.once("close", () => connection.callEnded(res));
     if (hot?.http1(req, res, connection)) {
@@ -143,6 +145,8 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
     },
   };
 }
+
+function ignore(): void {}
 
 /** A request whose body trickles in for ever would hold its connection: it is cut off with 408. */
 function limitRequestTime(req: http.IncomingMessage, res: http.ServerResponse, timeoutMs: number): void {

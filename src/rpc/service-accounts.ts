@@ -1,4 +1,3 @@
-import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
 import type { Attribution } from "../domain/access/attribution.ts";
@@ -23,6 +22,7 @@ import { requireOrgAdmin } from "../domain/users/rights.ts";
 import { callerOf } from "./context.ts";
 import { lifetimeMs, serviceAccountMessage, serviceAccountTokenMessage } from "./messages/account.ts";
 import { present } from "./messages/present.ts";
+import { timeMs } from "./messages/time.ts";
 import { type MintingDeps, mint } from "./minting.ts";
 import { pageOf } from "./paging.ts";
 
@@ -55,7 +55,7 @@ export function serviceAccountService(deps: MintingDeps): ServiceImpl<typeof Ser
       const grant = requireOrgAdmin(callerOf(context));
       const { name, description, validUntil } = request;
       const account = draftServiceAccount(
-        { name, description, validUntil: validUntil ? timestampMs(validUntil) : 0 },
+        { name, description, validUntil: validUntil ? timeMs("valid_until", validUntil) : 0 },
         { id: newId(), organizationId: grant.by.organizationId, creator: grant.by.actor, now: clock.now() },
       );
       await store.serviceAccounts.create(grant, account);

@@ -223,3 +223,17 @@ describe("tokens of a service account", () => {
     expect(await refusal(whoIs(account.token))).toMatchObject({ reason: "SERVICE_ACCOUNT_DELETED" });
   });
 });
+
+test("a time that no date can be is refused, where the binary form can say it", async () => {
+  const create = (validUntil: { seconds: bigint; nanos: number }) =>
+    server.client(ServiceAccountService).createServiceAccount({ name: "far away", validUntil });
+  for (const validUntil of [
+    { seconds: 2n ** 63n - 1n, nanos: 0 },
+    { seconds: -(2n ** 63n), nanos: 0 },
+    { seconds: 2_000_000_000n, nanos: -1 },
+    { seconds: 2_000_000_000n, nanos: 2 ** 31 - 1 },
+  ]) {
+    const { code, fields } = await refusal(create(validUntil));
+    expect({ code, fields }).toEqual({ code: "invalid_argument", fields: ["valid_until"] });
+  }
+});
