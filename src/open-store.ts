@@ -10,8 +10,13 @@ import type { StoreFiles } from "./store/store-files.ts";
  * Opens the store of a server, or of a tool beside it: the one place that says which database it is.
  * @throws StoreRefusedError with a message for the operator.
  */
-export function openStore(file: string, role: "server" | "tool", newId = uuidv7Source(systemClock)): Store {
-  return openSqliteStore({ file, codecs: runnerCodecs, role, newId });
+export function openStore(
+  file: string,
+  role: "server" | "tool",
+  newId = uuidv7Source(systemClock),
+  onTrouble: (trouble: Error | null) => void = () => {},
+): Store {
+  return openSqliteStore({ file, codecs: runnerCodecs, role, newId, onTrouble });
 }
 
 /** Looks after the files of stores: backs up, restores, checks. Not through a store, which may be what is broken. */

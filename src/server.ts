@@ -54,7 +54,11 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const files = openDataDir(config.dataDir);
   // Undone in reverse, on the way out of a start that failed and at the end of a run alike.
   await using undo = new AsyncDisposableStack();
-  const store = openStore(files.database, "server", newId);
+  const store = openStore(files.database, "server", newId, (trouble) => {
+    if (trouble === null) log.info("the disk takes writes again");
+    else
+      log.error({ err: trouble }, "the disk refuses writes: make room, or mend it; reads and leases go on");
+  });
   undo.defer(() => store.close());
   const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
   const shutdown = new AbortController();

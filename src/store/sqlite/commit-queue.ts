@@ -17,6 +17,8 @@ export interface CommitQueueOptions {
   /** How long a write waits for another process that holds the database, in milliseconds; default 5000. */
   readonly patienceMs?: number;
   readonly clock?: Pick<Clock, "monotonic">;
+  /** Told once when the disk begins to refuse writes, and once, with null, when one has got through again. */
+  readonly onTrouble?: (trouble: Error | null) => void;
 }
 
 /** How often a held database is tried again, in milliseconds. */
@@ -40,6 +42,9 @@ export class CommitQueue {
   readonly #listeners = new Set<() => void>();
   readonly #patienceMs: number;
   readonly #clock: Pick<Clock, "monotonic">;
+  readonly #onTrouble: (trouble: Error | null) => void;
+  /** What the disk refused since the last write that got through, and how much was written by then. */
+  #trouble: { readonly writes: number } | null = null;
   #waiting: Job[] = [];
   #scheduled = false;
   #retry: NodeJS.Timeout | undefined;
@@ -50,6 +55,7 @@ export class CommitQueue {
     this.#limit = options.limit ?? 512;
     this.#patienceMs = options.patienceMs ?? 5000;
     this.#clock = options.clock ?? systemClock;
+    this.#onTrouble = options.onTrouble ?? (() => {});
   }
 
   /**
@@ -116,6 +122,7 @@ export class CommitQueue {
       this.#database.exec("BEGIN IMMEDIATE");
     } catch (error) {
       if (isBusy(error)) return error;
+      this.#noteRefusal(error);
       this.#rejectFirst(this.#limit, error);
       return null;
     }
@@ -127,8 +134,10 @@ export class CommitQueue {
       const reason = asStoreError(error);
       for (const job of jobs) job.reject(reason);
       this.#rollBack();
+      this.#noteRefusal(error);
       return null;
     }
+    this.#noteSuccess();
     for (const done of settle) done();
     for (const listener of this.#listeners) listener();
     return null;
@@ -153,7 +162,26 @@ export class CommitQueue {
       // A full disk makes SQLite take back the whole transaction, and with it the work of the others.
       if (!this.#database.inTransaction) throw error;
       this.#database.exec("ROLLBACK TO job; RELEASE job");
+      this.#noteRefusal(error);
       return () => job.reject(asStoreError(error));
     }
+  }
+
+  #noteRefusal(error: unknown): void {
+    if (!Error.isError(error) || asStoreError(error) === error || isBusy(error)) return;
+    if (this.#trouble === null) this.#onTrouble(error);
+    this.#trouble = { writes: this.#writes() };
+  }
+
+  /** A commit that wrote nothing proves nothing of the disk. */
+  #noteSuccess(): void {
+    if (this.#trouble === null || this.#writes() === this.#trouble.writes) return;
+    this.#trouble = null;
+    this.#onTrouble(null);
+  }
+
+  /** Rows written so far by this connection. */
+  #writes(): number {
+    return Number(this.#database.prepare("SELECT total_changes()").pluck().get());
   }
 }

@@ -29,6 +29,8 @@ export interface SqliteStoreOptions {
   readonly newId: IdSource;
   /** `"server"` is alone on the file and migrates it; `"tool"` works on a current file beside the server. */
   readonly role: "server" | "tool";
+  /** Told once when the disk begins to refuse writes, and once, with null, when it takes them again. */
+  readonly onTrouble?: (trouble: Error | null) => void;
 }
 
 /**
@@ -41,7 +43,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
   try {
     const connection = openConnection(options.file, options.role === "server" ? "create" : "existing");
     const client = connection.$client;
-    const commits = new CommitQueue(client);
+    const commits = new CommitQueue(client, options.onTrouble ? { onTrouble: options.onTrouble } : {});
     const log = journal(connection, options.newId);
     return {
       runners: runnerStore(connection, commits, log, options.codecs),
