@@ -116,7 +116,8 @@ async function serve(
     else await universalResponseToNodeResponse(withPlainGrpcMessage(answer), res);
   } catch (error) {
     // The caller went away: the handler heard it through its signal.
-    if (ConnectError.from(error).code !== Code.Aborted) onError(error, handler.requestPath);
+    const gone = "stream" in res ? res.stream.destroyed : res.destroyed;
+    if (!gone && ConnectError.from(error).code !== Code.Aborted) onError(error, handler.requestPath);
     if (res.headersSent) cut(res);
     else refuseCall(req, res, new ConnectError("internal error", Code.Internal));
   }

@@ -33,6 +33,7 @@ export function toConnectError(error: unknown, input: DescMessage, log: Internal
   if (error instanceof ConnectError) return error;
   if (error instanceof DomainError) return fromDomainError(error, input);
   if (error instanceof Error && error.name === "AbortError") return ConnectError.from(error);
+  if (isBrokenOff(error)) return new ConnectError("the client went away", Code.Canceled);
   const id = randomUUID();
   log(error, id);
   return new ConnectError(
@@ -42,6 +43,11 @@ export function toConnectError(error: unknown, input: DescMessage, log: Internal
       "x-error-id": id,
     },
   );
+}
+
+/** What reading a body throws when its connection breaks off: Node says so with this code. */
+function isBrokenOff(error: unknown): boolean {
+  return Error.isError(error) && "code" in error && error.code === "ECONNRESET";
 }
 
 function fromDomainError(error: DomainError, input: DescMessage): ConnectError {

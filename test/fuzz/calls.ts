@@ -168,6 +168,8 @@ export function sendHttp2(
       clearTimeout(timer);
       resolve(status === 0 ? null : { status, grpcStatus, grpcMessage, body });
     });
-    stream.end(request.body);
+    // A GET has ended already, and would be broken off by one more write.
+    if (request.method === "GET") stream.end();
+    else stream.end(request.body);
   });
 }

@@ -6,6 +6,8 @@ const faults = new Set(["2", "13", "15"]);
 /** What is wrong with an answer; null when nothing is. 501, 503, 504 and 505 (a stream both ways over HTTP/1.1) are said on purpose. */
 export function faultOf({ status, grpcStatus, grpcMessage = "", body: content }: Answer): string | null {
   const body = grpcMessage + content;
+  // What gRPC itself calls internal: a frame said to be compressed, without a word how.
+  if (/received(%20| )compressed(%20| )envelope/.test(body)) return null;
   // Connect calls protobuf that it cannot read, and a body that it cannot unpack, an internal error.
   if (/parse(%20| )binary|decompression(%20| )failed/.test(body)) return null;
   if (status >= 500 && ![501, 503, 504, 505].includes(status))
