@@ -2,6 +2,7 @@ import type { DescMessage, JsonValue } from "@bufbuild/protobuf";
 import { pathToString } from "@bufbuild/protobuf/reflect";
 import { violationsToProto } from "@bufbuild/protovalidate";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { isTooDeep, jsonDepth } from "./json-depth.ts";
 import { enumCheck } from "./json-enums.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -16,6 +17,9 @@ export function jsonDecoder(message: DescMessage): Pick<TextDecoder, "decode"> {
   return {
     decode(bytes: Uint8Array): string {
       const text = decodeUtf8(bytes);
+      if (isTooDeep(text)) {
+        throw new ConnectError(`the JSON nests deeper than ${jsonDepth} levels`, Code.InvalidArgument);
+      }
       if (check === undefined) return text;
       let json: JsonValue;
       try {

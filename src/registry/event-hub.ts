@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
+import { refuseEventWatchOver } from "../domain/limits/quotas.ts";
 import { usableToken, usableUntil } from "../domain/tokens/access-token.ts";
 import type { EventStore } from "../store/event-store.ts";
 import type { TokenStore } from "../store/store.ts";
@@ -60,6 +61,7 @@ export class EventHub implements Lifecycle {
   async watch(options: Omit<WatchOptions, "openedAt">): Promise<Watch> {
     const { events, clock } = this.#options;
     const { organizationId } = options.viewer;
+    refuseEventWatchOver(this.#feeds.get(organizationId)?.watches.size ?? 0);
     const newest = await events.newest();
     let feed = this.#feeds.get(organizationId);
     if (feed === undefined) {

@@ -9,6 +9,7 @@ import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
 import type { LeaseSettings } from "../domain/leases/settings.ts";
 import { type DerivedStatus, deriveStatus, freshStatus, storedStanding } from "../domain/leases/status.ts";
 import type { LoadSample } from "../domain/leases/stretch.ts";
+import { refuseRunnerWatchOver } from "../domain/limits/quotas.ts";
 import type { MetricSample } from "../domain/metrics/exposition.ts";
 import { RunnerKind, RunnerPhase } from "../domain/runners/enums.ts";
 import type { RunnerReportChange } from "../domain/runners/report.ts";
@@ -150,6 +151,7 @@ export class RunnerRegistry {
   ): Promise<Watcher> {
     const known = await this.#admit(who);
     this.#check(who, generation);
+    refuseRunnerWatchOver(this.watchers.count(who.id));
     const watcher = new Watcher(who.id, generation, tokenHash);
     watcher.tell("keep_alive");
     if (known.specRevision !== applied) watcher.tell("spec");

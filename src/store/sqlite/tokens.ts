@@ -1,7 +1,8 @@
-import { and, desc, eq, gte, isNull, ne, sql } from "drizzle-orm";
+import { and, count, desc, eq, gt, gte, isNull, ne, or, sql } from "drizzle-orm";
 import { Principal } from "../../domain/access/principal.ts";
 import { AuditKind, ResourceType } from "../../domain/access/resources.ts";
 import { ownAttribution } from "../../domain/access/runners.ts";
+import { refuseAccessTokenOver, refuseExchangeTokenOver } from "../../domain/limits/quotas.ts";
 import { decideExchange } from "../../domain/tokens/exchange.ts";
 import type { TokenStore } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
@@ -69,6 +70,30 @@ export function tokenStore(connection: Connection, commits: CommitQueue, log: Jo
       ),
     )
     .prepare();
+  const countUnused = connection
+    .select({ held: count() })
+    .from(exchangeTokens)
+    .where(
+      and(
+        eq(exchangeTokens.organizationId, sql.placeholder("organizationId")),
+        eq(exchangeTokens.runnerId, sql.placeholder("runnerId")),
+        isNull(exchangeTokens.usedAt),
+        gt(exchangeTokens.expiresAt, sql.placeholder("now")),
+      ),
+    )
+    .prepare();
+  const countLive = connection
+    .select({ held: count() })
+    .from(accessTokens)
+    .where(
+      and(
+        eq(accessTokens.organizationId, sql.placeholder("organizationId")),
+        eq(accessTokens.subjectId, sql.placeholder("subjectId")),
+        isNull(accessTokens.revokedAt),
+        or(isNull(accessTokens.expiresAt), gt(accessTokens.expiresAt, sql.placeholder("now"))),
+      ),
+    )
+    .prepare();
   const insertAccess = connection.insert(accessTokens).values(columnPlaceholders(accessTokens)).prepare();
   const insertExchange = connection
     .insert(exchangeTokens)
@@ -126,6 +151,9 @@ export function tokenStore(connection: Connection, commits: CommitQueue, log: Jo
       commits.run(() => {
         const { id: runnerId, organizationId } = runner;
         if (selectRunner.get({ runnerId, organizationId }) === undefined) return false;
+        refuseExchangeTokenOver(
+          countUnused.get({ runnerId, organizationId, now: token.createdAt })?.held ?? 0,
+        );
         insertExchange.run(exchangeTokenRow(token, runner));
         log.audit({
           by: runner.by,
@@ -174,6 +202,8 @@ export function tokenStore(connection: Connection, commits: CommitQueue, log: Jo
       }),
     addAccessToken: (token) =>
       commits.run(() => {
+        const { organizationId, subjectId, createdAt: now } = token;
+        refuseAccessTokenOver(countLive.get({ organizationId, subjectId, now })?.held ?? 0);
         insertAccess.run(accessTokenRow(token));
         written.minted(token.by, token, token.createdAt);
       }),
