@@ -117,8 +117,10 @@ async function serve(
   } catch (error) {
     // The caller went away: the handler heard it through its signal.
     const gone = "stream" in res ? res.stream.destroyed : res.destroyed;
-    if (!gone && ConnectError.from(error).code !== Code.Aborted) onError(error, handler.requestPath);
+    const brokenOff = gone || ConnectError.from(error).code === Code.Aborted;
+    if (!brokenOff) onError(error, handler.requestPath);
     if (res.headersSent) cut(res);
+    else if (brokenOff) refuseCall(req, res, new ConnectError("the call was broken off", Code.Canceled));
     else refuseCall(req, res, new ConnectError("internal error", Code.Internal));
   }
 }
