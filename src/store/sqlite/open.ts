@@ -2,15 +2,14 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import Database from "better-sqlite3";
 import { sql } from "drizzle-orm";
-import { type BetterSQLite3Database, drizzle } from "drizzle-orm/better-sqlite3";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import { StoreRefusedError } from "../store.ts";
 import { isBusy, sqliteCode } from "./failures.ts";
-import * as schema from "./schema.ts";
+import { plannedDatabase } from "./session.ts";
 
 /** A typed connection; `$client` is the driver's. */
-export type Connection = BetterSQLite3Database<typeof schema> & { $client: Database.Database };
+export type Connection = ReturnType<typeof plannedDatabase>;
 
 /** The file cannot be used as this version's database; the message says why and what to do. */
 export class UnusableDatabaseError extends StoreRefusedError {
@@ -37,7 +36,7 @@ export function openConnection(file: string, mode: "create" | "existing"): Conne
   }
   const client = new Database(file, { timeout: busyTimeoutMs });
   try {
-    const connection = drizzle(client, { schema });
+    const connection = plannedDatabase(client);
     refuseForeignFile(client, file);
     client.pragma("journal_mode = WAL");
     client.pragma("synchronous = FULL");
@@ -91,7 +90,7 @@ export function openReader(file: string): Reader {
   try {
     client = new Database(file, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs });
     refuseForeignFile(client, file);
-    const { applied, newest } = refuseNewerSchema(drizzle(client, { schema }), file);
+    const { applied, newest } = refuseNewerSchema(plannedDatabase(client), file);
     if (applied === 0) throw new UnusableDatabaseError(`${file} holds nothing of a rollcall server`);
     return { client, schema: applied < newest ? "older" : "current" };
   } catch (error) {

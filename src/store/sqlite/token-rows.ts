@@ -1,3 +1,4 @@
+import { getTableColumns } from "drizzle-orm";
 import { Principal } from "../../domain/access/principal.ts";
 import type { AccessToken, Holder, PresentedToken } from "../../domain/tokens/access-token.ts";
 import type { UserStatus } from "../../domain/users/user.ts";
@@ -31,25 +32,37 @@ export function heldToken(row: typeof accessTokens.$inferSelect): HeldToken {
 
 /** What is read of a token that somebody sends: with outer joins of `users` and `service_accounts`. */
 export const presentedColumns = {
-  token: accessTokens,
+  ...getTableColumns(accessTokens),
   userStatus: users.status,
   suspended: serviceAccounts.suspended,
   validUntil: serviceAccounts.validUntil,
 } as const;
 
-interface PresentedRow {
-  readonly token: typeof accessTokens.$inferSelect;
+type PresentedRow = typeof accessTokens.$inferSelect & {
   readonly userStatus: UserStatus | null;
   readonly suspended: boolean | null;
   readonly validUntil: number | null;
+};
+
+export function presentedToken({
+  userStatus,
+  suspended,
+  validUntil,
+  ...token
+}: PresentedRow): PresentedToken {
+  return {
+    ...accessTokenFromRow(token),
+    holder: holderOf(token.principal, userStatus, suspended, validUntil),
+  };
 }
 
-export function presentedToken(row: PresentedRow): PresentedToken {
-  return { ...accessTokenFromRow(row.token), holder: holderOf(row) };
-}
-
-function holderOf({ token, userStatus, suspended, validUntil }: PresentedRow): Holder {
-  if (token.principal === Principal.RUNNER) return { kind: "runner" };
+function holderOf(
+  principal: number,
+  userStatus: UserStatus | null,
+  suspended: boolean | null,
+  validUntil: number | null,
+): Holder {
+  if (principal === Principal.RUNNER) return { kind: "runner" };
   if (userStatus !== null) return { kind: "user", status: userStatus };
   if (suspended !== null && validUntil !== null) return { kind: "service account", suspended, validUntil };
   return { kind: "nobody" };
