@@ -23,6 +23,7 @@ import { RunnerRegistry } from "./registry/registry.ts";
 import { Retention } from "./registry/retention.ts";
 import { TokenUses } from "./registry/token-uses.ts";
 import { Upkeep } from "./registry/upkeep.ts";
+import { Callers } from "./rpc/callers.ts";
 import { addressKey } from "./rpc/context.ts";
 import { createRpc } from "./rpc/routes.ts";
 import { runnerMetrics } from "./rpc/runner-metrics.ts";
@@ -92,8 +93,10 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   await Promise.all([hub.run(), retention.run(), keyRing.run(), uses.run()]);
   // Known once it listens, when the operator does not say.
   let issuer = config.externalUrl ?? "";
+  const callers = new Callers(store, clock);
   const rpc = createRpc({
     registry,
+    callers,
     hub,
     health: {
       serving: () => !shutdown.signal.aborted,
@@ -141,7 +144,9 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
           algorithm: signingAlgorithm,
           keys: () => keyRing.published(),
         }),
-        "/metrics/runners": scrapeEndpoint((token) => runnerMetrics({ store, registry, clock }, token)),
+        "/metrics/runners": scrapeEndpoint((token) =>
+          runnerMetrics({ store, callers, registry, clock }, token),
+        ),
       },
       onError: (error, path) => log.error({ err: error, path }, "internal error"),
     }),

@@ -17,6 +17,7 @@ export function trustedProxies(entries: readonly string[]): {
     wrong,
     proxies: {
       has(address) {
+        if (entries.length === 0) return false;
         const version = isIP(address);
         return version !== 0 && list.check(address, version === 6 ? "ipv6" : "ipv4");
       },

@@ -7,6 +7,7 @@ import type { HotPath } from "./hot/hot-path.ts";
 import type { Limits } from "./limits.ts";
 import type { RequestHandler } from "./node-http.ts";
 import { rawAnswer } from "./raw-answer.ts";
+import { SlowStreams } from "./slow-streams.ts";
 import { dropUnreadBody } from "./unread-body.ts";
 
 /** The two HTTP servers of Node, fed with sockets that someone else accepted. */
@@ -44,6 +45,12 @@ export interface Refusal {
 export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPath): HttpServers {
   // Sockets are handed over within one tick, so the session that follows belongs to the socket just given.
   const owners = new WeakMap<object, Connection>();
+  const slow = new SlowStreams(limits.requestTimeoutMs);
+
+  function ended(connection: Connection, stream: http2.ServerHttp2Stream): void {
+    connection.callEnded();
+    slow.ended(stream);
+  }
 
   function onHttp1(req: http.IncomingMessage, res: http.ServerResponse): void {
     const connection = owners.get(req.socket);
@@ -54,12 +61,13 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
     // A connection that breaks off is an error of the request: one that nobody listens for ends the process.
     req.on("error", ignore);
     connection.callStarted(res);
-    res.once("close", () => connection.callEnded(res));
-    if (hot?.http1(req, res, connection)) {
+    const ended = () => connection.callEnded(res);
+    if (hot?.http1(req, res, connection, ended)) {
       // Most bodies are small and came with the headers.
       process.nextTick(() => req.complete || limitRequestTime(req, res, limits.requestTimeoutMs));
       return;
     }
+    res.once("close", ended);
     limitRequestTime(req, res, limits.requestTimeoutMs);
     dropUnreadBody(req, res);
     handler(req, res);
@@ -72,9 +80,9 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
       return;
     }
     connection.callStarted();
-    res.once("close", () => connection.callEnded());
+    slow.watch(req.stream);
+    res.once("close", () => ended(connection, req.stream));
     dropUnreadBody(req, res);
-    limitStreamTime(req.stream, limits.requestTimeoutMs);
     handler(req, res);
   }
 
@@ -97,13 +105,15 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
     h2.on("stream", (...event: StreamEvent) => {
       const [stream, headers] = event;
       const connection = stream.session && owners.get(stream.session);
-      if (connection === undefined || !hot.http2(stream, headers, connection)) {
+      if (
+        connection === undefined ||
+        !hot.http2(stream, headers, connection, () => ended(connection, stream))
+      ) {
         makeRequest?.apply(h2, event);
         return;
       }
       connection.callStarted();
-      stream.on("close", () => connection.callEnded());
-      limitStreamTime(stream, limits.requestTimeoutMs);
+      slow.watch(stream);
     });
   }
 
@@ -163,21 +173,6 @@ function limitRequestTime(req: http.IncomingMessage, res: http.ServerResponse, t
   req.once("close", stop);
   // A request that was answered early hears nothing of its socket any more.
   socket.once("close", stop);
-}
-
-/**
- * The same for one stream of a session: the others go on. A bidirectional stream is cut when its client is idle. So
- * is any whose client opens no window for what is waiting to be sent, for between one and two such times.
- */
-function limitStreamTime(stream: http2.ServerHttp2Stream, timeoutMs: number): void {
-  let waiting = 0;
-  const timer = setTimeout(() => {
-    const stuck = stream.writableLength > 0 && stream.writableLength === waiting;
-    waiting = stream.writableLength;
-    if (!stream.readableEnded || stuck) stream.close(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
-    else timer.refresh();
-  }, timeoutMs);
-  stream.once("close", () => clearTimeout(timer));
 }
 
 /** Answers what the HTTP/1.1 parser refused. */

@@ -51,9 +51,10 @@ export class FollowUp {
 
   /**
    * Carries out what was decided since the last time. Writes are asked for before this returns, so that they keep
-   * their place: call it before asking for a newer write of the same runner. Never rejects.
+   * their place: call it before asking for a newer write of the same runner. Never rejects. Null when there is nothing.
    */
-  settle(): Promise<void> {
+  settle(): Promise<void> | null {
+    if (this.#decided.length === 0) return null;
     const decided = this.#decided;
     this.#decided = [];
     return this.#carryOutAll(decided);

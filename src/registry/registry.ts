@@ -114,19 +114,24 @@ export class RunnerRegistry {
    * @throws DomainError with the reason that tells an agent what to do
    */
   async renew(who: RunnerIdentity, renewal: Renewal, report?: RunnerReportChange): Promise<RenewalAnswer> {
-    const known = await this.#admit(who);
+    const known = this.#known.get(who.id) ?? (await this.#admit(who));
     // A lapse that a reader found a moment ago is older than this renewal, and must be written before it.
     const earlier = this.#followUp.settle();
     const granted = this.#engine.renew(who.id, renewal);
     this.#renewals += 1;
     if (!granted.ok) throw refusalError(granted.reason);
-    const { durable, ...answer } = granted;
-    const recorded = durable === null ? true : this.#record(who, durable, { report });
-    const [found] = await Promise.all([recorded, earlier, this.#followUp.settle()]);
-    if (!found) throw refusalError(RefusalReason.RUNNER_DELETED);
+    const { durable } = granted;
+    const recorded = durable === null ? null : this.#record(who, durable, { report });
+    const later = this.#followUp.settle();
+    // A renewal without news waits for nothing.
+    if (recorded !== null || earlier !== null || later !== null) {
+      const [found] = await Promise.all([recorded, earlier, later]);
+      if (found === false) throw refusalError(RefusalReason.RUNNER_DELETED);
+    }
     const changed = known.specRevision !== renewal.appliedSpecRevision;
     const wanted = changed ? await this.#store.runners.get(who.organizationId, who.id) : null;
-    return { ...answer, wanted };
+    const { generation, renewAfterMs, leaseMs, stretchPercent, windDownMs } = granted;
+    return { generation, renewAfterMs, leaseMs, stretchPercent, windDownMs, wanted };
   }
 
   /** A clean leave, durable when this resolves. @throws DomainError when the generation may not speak */

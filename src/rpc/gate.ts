@@ -8,16 +8,13 @@ import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.js";
-import { authorityOf, holdsRoles, noAuthority } from "../domain/access/authority.ts";
-import { type Caller, isRunner } from "../domain/access/caller.ts";
+import { isRunner } from "../domain/access/caller.ts";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { CallLimits } from "../domain/limits/call-limits.ts";
-import { usableToken } from "../domain/tokens/access-token.ts";
-import { hashToken } from "../domain/tokens/token.ts";
 import type { TokenUses } from "../registry/token-uses.ts";
-import type { Store } from "../store/store.ts";
-import { addressKey, admittedAtKey, bearer, type Client, callerKey, clientOf } from "./context.ts";
+import type { Callers, Identity } from "./callers.ts";
+import { addressKey, admittedAtKey, callerKey, clientOf } from "./context.ts";
 import { type InternalErrorLog, toConnectError } from "./errors.ts";
 
 /** Everything else needs a token. A runner that bootstraps has none yet, and probes and tools have no account. */
@@ -28,11 +25,8 @@ const openMethods: ReadonlySet<DescMethod> = new Set([
   ...ServerReflectionAlpha.methods,
 ]);
 
-/** Where callers are looked up. */
-export type CallerSource = Pick<Store, "tokens" | "access">;
-
 export interface GateDeps {
-  readonly store: CallerSource;
+  readonly callers: Pick<Callers, "identify">;
   /** Learns which tokens are in use. */
   readonly uses: Pick<TokenUses, "note">;
   /** How often callers may call. */
@@ -47,69 +41,71 @@ export interface GateDeps {
 /**
  * Authenticates a call from its headers, before any byte of its body is read, and puts the caller into the
  * context. Refuses with `unauthenticated`, and with `permission_denied` where a read-only token would change
- * something.
+ * something. Nothing needs to be waited for where the caller is known.
  */
-export function authenticationGate(deps: GateDeps): (context: HandlerContext) => Promise<void> {
-  return async (context) => {
-    const { method, values } = context;
+export function authenticationGate(deps: GateDeps): (context: HandlerContext) => Promise<void> | void {
+  return (context) => {
     try {
-      if (openMethods.has(method)) {
-        deps.limits.countAddress(values.get(addressKey));
-      } else {
-        const caller = { ...(await identify(deps, context)), ...clientOf(context) };
-        deps.limits.countToken(caller.tokenId);
-        // When a runner was heard last is known from its lease.
-        if (!isRunner(caller)) deps.uses.note(caller.tokenId);
-        if (caller.readOnly && !isReadOnly(method)) throw readOnlyToken();
-        values.set(callerKey, caller);
-        values.set(admittedAtKey, deps.clock.monotonic());
-      }
-      if (deps.missing.has(method)) {
-        throw new ConnectError(
-          `${method.parent.typeName}.${method.name} is not implemented`,
-          Code.Unimplemented,
-        );
-      }
+      const pending = openMethods.has(context.method)
+        ? admitStranger(deps, context)
+        : identify(deps, context);
+      return pending?.catch((error) => {
+        throw refusal(deps, context, error);
+      });
     } catch (error) {
-      const refusal = toConnectError(error, method.input, deps.logInternal);
-      const name = `${method.parent.typeName}/${method.name}`;
-      // Who calls too often must not fill the log as well.
-      const level = error instanceof DomainError && error.reason === "RATE_LIMITED" ? "debug" : "info";
-      deps.log[level](
-        { method: name, code: codeToString(refusal.code), refusal: refusal.rawMessage },
-        "call refused",
-      );
-      throw refusal;
+      throw refusal(deps, context, error);
     }
   };
 }
 
-/** Refused tokens count for the address that they come from. @throws DomainError */
-async function identify({ store, clock, limits }: GateDeps, { requestHeader, values }: HandlerContext) {
-  try {
-    return await authenticate(store, clock, requestHeader.get("authorization"));
-  } catch (error) {
-    if (error instanceof DomainError && error.kind === "unauthenticated") {
-      limits.countAddress(values.get(addressKey));
-    }
-    throw error;
-  }
+function admitStranger(deps: GateDeps, context: HandlerContext): undefined {
+  deps.limits.countAddress(context.values.get(addressKey));
+  refuseMissing(deps, context.method);
 }
 
-/** The caller that an Authorization header stands for. @throws DomainError `unauthenticated` */
-export async function authenticate(
-  { tokens, access }: CallerSource,
-  clock: Clock,
-  authorization: string | null,
-): Promise<Omit<Caller, keyof Client>> {
-  const hash = hashToken(bearer(authorization));
-  const token = usableToken(await tokens.findAccessToken(hash), clock.now());
-  const { subjectId: id, principal, organizationId, readOnly, id: tokenId } = token;
-  // Runners hold no roles, and there are many more of their calls.
-  const authority = holdsRoles(principal)
-    ? authorityOf(principal, await access.grantsOf(organizationId, id))
-    : noAuthority;
-  return { id, principal, organizationId, readOnly, tokenId, authority };
+function identify(deps: GateDeps, context: HandlerContext): Promise<void> | undefined {
+  const { requestHeader, values } = context;
+  const refused = (error: unknown): never => {
+    // Refused tokens count for the address that they come from.
+    if (error instanceof DomainError && error.kind === "unauthenticated") {
+      deps.limits.countAddress(values.get(addressKey));
+    }
+    throw error;
+  };
+  let found: Identity | Promise<Identity>;
+  try {
+    found = deps.callers.identify(requestHeader.get("authorization"));
+  } catch (error) {
+    return refused(error);
+  }
+  if (!(found instanceof Promise)) return admit(deps, context, found);
+  return found.then((identity) => admit(deps, context, identity), refused);
+}
+
+function admit(deps: GateDeps, context: HandlerContext, identity: Identity): undefined {
+  const { method, values } = context;
+  deps.limits.countToken(identity.tokenId);
+  // When a runner was heard last is known from its lease.
+  if (!isRunner(identity)) deps.uses.note(identity.tokenId);
+  if (identity.readOnly && !isReadOnly(method)) throw readOnlyToken();
+  values.set(callerKey, { ...identity, ...clientOf(context) });
+  values.set(admittedAtKey, deps.clock.monotonic());
+  refuseMissing(deps, method);
+}
+
+function refuseMissing({ missing }: GateDeps, method: DescMethod): void {
+  if (!missing.has(method)) return;
+  throw new ConnectError(`${method.parent.typeName}.${method.name} is not implemented`, Code.Unimplemented);
+}
+
+/** What goes on the wire for an error of the gate, which this writes to the log. */
+function refusal({ log, logInternal }: GateDeps, { method }: HandlerContext, error: unknown): ConnectError {
+  const refused = toConnectError(error, method.input, logInternal);
+  const name = `${method.parent.typeName}/${method.name}`;
+  // Who calls too often must not fill the log as well.
+  const level = error instanceof DomainError && error.reason === "RATE_LIMITED" ? "debug" : "info";
+  log[level]({ method: name, code: codeToString(refused.code), refusal: refused.rawMessage }, "call refused");
+  return refused;
 }
 
 /** Listening changes nothing, though the contract cannot mark it: only methods for GET are marked. */

@@ -23,6 +23,7 @@ import type { TokenUses } from "../registry/token-uses.ts";
 import type { Store } from "../store/store.ts";
 import { adminService } from "./admin.ts";
 import { agentService } from "./agents.ts";
+import type { Callers } from "./callers.ts";
 import { eventService } from "./events.ts";
 import { authenticationGate } from "./gate.ts";
 import { gatewayService } from "./gateways.ts";
@@ -44,6 +45,7 @@ import { userService } from "./users.ts";
 /** What the services work with. */
 export interface RpcDeps {
   readonly store: Store;
+  readonly callers: Callers;
   readonly registry: RunnerRegistry;
   readonly hub: EventHub;
   readonly clock: Clock;
@@ -91,7 +93,7 @@ export function createRpc(deps: RpcDeps): Rpc {
     },
     options: {
       requestGate: authenticationGate({
-        store: deps.store,
+        callers: deps.callers,
         uses: deps.uses,
         limits: deps.callLimits,
         clock: deps.clock,
@@ -102,7 +104,7 @@ export function createRpc(deps: RpcDeps): Rpc {
       interceptors: [
         callLogInterceptor(deps.log, deps.clock),
         failureInterceptor(logInternal),
-        rightsInterceptor(deps.store, deps.clock),
+        rightsInterceptor(deps.callers, deps.clock),
         validationInterceptor(),
       ],
     },

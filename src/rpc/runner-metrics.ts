@@ -7,11 +7,12 @@ import { DomainError } from "../domain/errors.ts";
 import { Exposition } from "../domain/metrics/exposition.ts";
 import type { RunnerRegistry } from "../registry/registry.ts";
 import type { Store } from "../store/store.ts";
-import { authenticate } from "./gate.ts";
+import type { Callers, Identity } from "./callers.ts";
 import { authorizedRunner } from "./runner-access.ts";
 
 interface Deps {
   readonly store: Store;
+  readonly callers: Pick<Callers, "identify">;
   readonly registry: RunnerRegistry;
   readonly clock: Clock;
 }
@@ -24,11 +25,8 @@ const runnersPerTurn = 50;
  * and provider as labels; null when the caller may not read it.
  */
 export async function runnerMetrics(deps: Deps, authorization: string | null): Promise<string | null> {
-  const { store, registry, clock } = deps;
-  const caller = await authenticate(store, clock, authorization).catch((error) => {
-    if (error instanceof DomainError) return null;
-    throw error;
-  });
+  const { store, callers, registry, clock } = deps;
+  const caller = await bearerOf(callers, authorization);
   if (caller === null || isRunner(caller)) return null;
   // Nothing that is decided here is written down with an address.
   const reader = { ...caller, sourceAddress: "", userAgent: "" };
@@ -44,6 +42,15 @@ export async function runnerMetrics(deps: Deps, authorization: string | null): P
     shown.add(labels, families);
   }
   return shown.text();
+}
+
+async function bearerOf(callers: Deps["callers"], authorization: string | null): Promise<Identity | null> {
+  try {
+    return await callers.identify(authorization);
+  } catch (error) {
+    if (error instanceof DomainError) return null;
+    throw error;
+  }
 }
 
 async function visibleRunner(store: Store, caller: Caller, id: string): Promise<Authorized<"read"> | null> {

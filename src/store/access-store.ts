@@ -11,4 +11,9 @@ export interface AccessStore {
     resource: Resource,
     groupIds: readonly string[],
   ): Promise<readonly number[]>;
+  /**
+   * A number that is never the same again once a token, its holder, a group or a role may have changed: here, or by
+   * another process such as `rollcall token revoke`. Cheap enough to ask for with every call.
+   */
+  mark(): number;
 }

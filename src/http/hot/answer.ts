@@ -8,16 +8,17 @@ import { notAgain } from "../refuse.ts";
 import type { Call } from "./call.ts";
 import { frame } from "./frame.ts";
 import type { HotProtocol } from "./protocol.ts";
-
-/** Names in lower case. */
-export type AnswerHeaders = Record<string, string | string[]>;
+import type { AnswerHeaders } from "./raw-headers.ts";
 
 /** An answer, ready to be written. */
 export interface Answer {
   readonly status: number;
+  /** Without the body's length. The protocol's own object where nobody touched the headers. */
   readonly headers: AnswerHeaders;
   /** Null has none: trailers follow the headers. */
-  readonly body: Buffer | Uint8Array | null;
+  readonly body: Uint8Array | null;
+  /** Whether a header tells the body's length: Connect does, and frames do not. */
+  readonly sized: boolean;
   /** Null for protocols that end without. */
   readonly trailers: AnswerHeaders | null;
 }
@@ -32,23 +33,55 @@ export interface AnswerParts {
 /** Messages below this size are sent as they are, in bytes: as Connect does it. */
 const compressMinBytes = 1024;
 
+/** The trailers of every call of gRPC that went well and set none. */
 const grpcOk: AnswerHeaders = { "grpc-status": "0" };
-const grpcWebOk = trailerSerialize(new Headers(grpcOk as Record<string, string>));
-const nothing = Buffer.alloc(0);
+const grpcWebOk = trailerSerialize(new Headers({ "grpc-status": "0" }));
+const grpcWebEnd = frame(trailerFlag, grpcWebOk);
 
-/** The answer that carries a message. */
-export async function messageAnswer(parts: AnswerParts, message: Uint8Array): Promise<Answer> {
+/** The answer that carries a message: at once where nothing is to be compressed or added to it. */
+export function messageAnswer(parts: AnswerParts, message: Uint8Array): Answer | Promise<Answer> {
+  const { call, protocol, compression } = parts;
+  const asItIs = compression === null || message.length < compressMinBytes;
+  if (!asItIs || call.touchedHeader !== undefined || call.touchedTrailer !== undefined) {
+    return madeAnswer(parts, message);
+  }
+  const headers = compression === null ? protocol.head : protocol.gzipHead;
+  switch (protocol.name) {
+    case "grpc":
+      return { status: 200, headers, body: frame(0, message), sized: false, trailers: grpcOk };
+    case "grpc-web":
+      return {
+        status: 200,
+        headers,
+        body: Buffer.concat([frame(0, message), grpcWebEnd]),
+        sized: false,
+        trailers: null,
+      };
+    case "connect":
+      return { status: 200, headers: protocol.head, body: message, sized: true, trailers: null };
+    default:
+      return protocol.name satisfies never;
+  }
+}
+
+async function madeAnswer(parts: AnswerParts, message: Uint8Array): Promise<Answer> {
   const { call, protocol } = parts;
   switch (protocol.name) {
     case "grpc": {
       const body = await oneFrame(parts, 0, message);
       const trailers = call.touchedTrailer === undefined ? grpcOk : nodeHeaders(call.touchedTrailer);
-      return { status: 200, headers: framedHeaders(parts), body, trailers };
+      return { status: 200, headers: framedHeaders(parts), body, sized: false, trailers };
     }
     case "grpc-web": {
       const end = call.touchedTrailer === undefined ? grpcWebOk : trailerSerialize(call.touchedTrailer);
       const frames = [await oneFrame(parts, 0, message), await oneFrame(parts, trailerFlag, end)];
-      return { status: 200, headers: framedHeaders(parts), body: Buffer.concat(frames), trailers: null };
+      return {
+        status: 200,
+        headers: framedHeaders(parts),
+        body: Buffer.concat(frames),
+        sized: false,
+        trailers: null,
+      };
     }
     case "connect":
       return bareAnswer(parts, 200, message);
@@ -68,12 +101,18 @@ export async function errorAnswer(
     case "grpc": {
       const trailer = setTrailerStatus(call.responseTrailer, error);
       trailer.set("grpc-message", encodeGrpcMessage(error.rawMessage));
-      return { status: 200, headers: framedHeaders(parts), body: null, trailers: nodeHeaders(trailer) };
+      return {
+        status: 200,
+        headers: framedHeaders(parts),
+        body: null,
+        sized: false,
+        trailers: nodeHeaders(trailer),
+      };
     }
     case "grpc-web": {
       const end = trailerSerialize(setTrailerStatus(call.responseTrailer, error));
       const body = await oneFrame(parts, trailerFlag, end);
-      return { status: 200, headers: framedHeaders(parts), body, trailers: null };
+      return { status: 200, headers: framedHeaders(parts), body, sized: false, trailers: null };
     }
     case "connect":
       call.responseHeader.set("content-type", "application/json");
@@ -91,8 +130,9 @@ async function oneFrame({ compression }: AnswerParts, flags: number, data: Uint8
 }
 
 function framedHeaders({ call, protocol, compression }: AnswerParts): AnswerHeaders {
-  const touched = call.touchedHeader;
-  const headers = touched === undefined ? { "content-type": protocol.answerType } : nodeHeaders(touched);
+  const { touchedHeader } = call;
+  if (touchedHeader === undefined) return compression === null ? protocol.head : protocol.gzipHead;
+  const headers = nodeHeaders(touchedHeader);
   return compression === null ? headers : { [protocol.encodingHeader]: compression.name, ...headers };
 }
 
@@ -102,18 +142,17 @@ async function bareAnswer(parts: AnswerParts, status: number, message: Uint8Arra
   const zipped = compression !== null && message.length >= compressMinBytes;
   const body = zipped ? await compression.compress(message as Uint8Array<ArrayBuffer>) : message;
   const { touchedHeader, touchedTrailer } = call;
-  const headers: AnswerHeaders =
+  const headers =
     touchedHeader === undefined && touchedTrailer === undefined
-      ? { "content-type": protocol.answerType }
+      ? protocol.head
       : nodeHeaders(trailerMux(call.responseHeader, touchedTrailer ?? new Headers()));
-  if (zipped) headers[protocol.encodingHeader] = compression.name;
-  headers["content-length"] = String(body.length);
-  return { status, headers, body: body.length === 0 ? nothing : body, trailers: null };
+  const told = zipped ? { ...headers, [protocol.encodingHeader]: compression.name } : headers;
+  return { status, headers: told, body, sized: true, trailers: null };
 }
 
 function nodeHeaders(headers: Headers): AnswerHeaders {
   const cookies = headers.getSetCookie();
-  const plain: AnswerHeaders = Object.fromEntries(headers);
-  if (cookies.length > 1) plain["set-cookie"] = cookies;
-  return plain;
+  return cookies.length > 1
+    ? { ...Object.fromEntries(headers), "set-cookie": cookies }
+    : Object.fromEntries(headers);
 }

@@ -8,6 +8,7 @@ import { writeHttp1 } from "./http1.ts";
 import { endWithStream, writeHttp2 } from "./http2.ts";
 import type { HotMethod } from "./method.ts";
 import { type HotProtocol, hotProtocols } from "./protocol.ts";
+import { RawHeaders } from "./raw-headers.ts";
 import { type HotOptions, type HotRequest, serveCall } from "./serve.ts";
 
 export interface HotPathOptions extends HotOptions {
@@ -20,8 +21,6 @@ export interface HotPathOptions extends HotOptions {
   readonly shutdownSignal: AbortSignal | undefined;
   /** Sent with every answer. */
   readonly answerHeaders: Readonly<Record<string, string>>;
-  /** Writing an answer failed, and not because the client is gone. */
-  readonly onError: (error: unknown, path: string) => void;
 }
 
 /** Where a request came in. */
@@ -32,10 +31,16 @@ export interface Origin {
 
 /** Takes the calls that it can serve, and leaves all others as they came. */
 export interface HotPath {
-  /** @returns false for a stream that must go another way. */
-  http2(stream: ServerHttp2Stream, headers: Http2Headers, origin: Origin): boolean;
-  /** @returns false for a request that must go another way. */
-  http1(req: IncomingMessage, res: ServerResponse, origin: Origin): boolean;
+  /**
+   * @param onClose called once when a stream that was taken is over
+   * @returns false for a stream that must go another way
+   */
+  http2(stream: ServerHttp2Stream, headers: Http2Headers, origin: Origin, onClose: () => void): boolean;
+  /**
+   * @param onClose called once when a request that was taken is over
+   * @returns false for a request that must go another way
+   */
+  http1(req: IncomingMessage, res: ServerResponse, origin: Origin, onClose: () => void): boolean;
 }
 
 export function hotPath(options: HotPathOptions): HotPath {
@@ -43,6 +48,8 @@ export function hotPath(options: HotPathOptions): HotPath {
   for (const prefix of options.prefixes) {
     for (const [path, method] of options.methods) methods.set(prefix + path, method);
   }
+  const common = [...hotProtocols.values()].flatMap(({ head, gzipHead }) => [head, gzipHead]);
+  const rawHeaders = new RawHeaders(options.answerHeaders, common);
 
   /** Null for what is left to Connect. The path has no query here: with one it is not found. */
   function admit(
@@ -61,7 +68,12 @@ export function hotPath(options: HotPathOptions): HotPath {
     return encodings === null ? null : { method, protocol, encodings, authority };
   }
 
-  function started(admitted: Admitted, headers: IncomingHttpHeaders, path: string, origin: Origin): Started {
+  function started(
+    admitted: Admitted,
+    headers: IncomingHttpHeaders,
+    path: string,
+    origin: Origin,
+  ): HotRequest {
     const parts: CallParts = {
       method: admitted.method.method,
       protocol: admitted.protocol,
@@ -72,33 +84,31 @@ export function hotPath(options: HotPathOptions): HotPath {
       values: options.contextValues?.(origin.remoteAddress, headers),
       shutdownSignal: options.shutdownSignal,
     };
-    return { method: admitted.method, parts, encodings: admitted.encodings, headers, call: new Call(parts) };
+    const { method, protocol, encodings } = admitted;
+    return { method, protocol, encodings, headers, path, call: new Call(parts) };
   }
 
   return {
-    http2(stream, headers, origin) {
+    http2(stream, headers, origin, onClose) {
       const path = headers[":path"] ?? "";
       const admitted = admit(headers[":method"], path, headers[":authority"] ?? headers.host, headers);
       if (admitted === null) return false;
-      const { call, ...request } = started(admitted, headers, path, origin);
-      endWithStream(stream, call);
-      serveCall({ ...request, body: stream }, call, options)
-        .then((answer) => writeHttp2(stream, answer, options.answerHeaders))
-        .catch((error) => options.onError(error, path))
-        .finally(() => call.end());
+      const request = started(admitted, headers, path, origin);
+      endWithStream(stream, request.call, onClose);
+      void serveCall(request, stream, options, (answer) => writeHttp2(stream, answer, rawHeaders));
       return true;
     },
-    http1(req, res, origin) {
+    http1(req, res, origin, onClose) {
       const path = req.url ?? "";
       const admitted = admit(req.method, path, req.headers.host, req.headers);
       // Without trailers, which Node sends for HTTP/1.1 too, there is no gRPC.
       if (admitted === null || admitted.protocol.name === "grpc") return false;
-      const { call, ...request } = started(admitted, req.headers, path, origin);
-      res.once("close", () => call.end());
-      serveCall({ ...request, body: req }, call, options)
-        .then((answer) => writeHttp1(req, res, answer, options.answerHeaders))
-        .catch((error) => options.onError(error, path))
-        .finally(() => call.end());
+      const request = started(admitted, req.headers, path, origin);
+      res.once("close", () => {
+        onClose();
+        request.call.end();
+      });
+      void serveCall(request, req, options, (answer) => writeHttp1(req, res, answer, rawHeaders));
       return true;
     },
   };
@@ -110,4 +120,3 @@ interface Admitted {
   readonly encodings: HotRequest["encodings"];
   readonly authority: string;
 }
-type Started = Omit<HotRequest, "body"> & { readonly call: Call };

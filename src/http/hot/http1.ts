@@ -1,15 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Answer, AnswerHeaders } from "./answer.ts";
+import type { Answer } from "./answer.ts";
+import type { RawHeaders } from "./raw-headers.ts";
 
 /** Writes an answer, as far as the client is still there. */
-export function writeHttp1(
-  req: IncomingMessage,
-  res: ServerResponse,
-  answer: Answer,
-  always: AnswerHeaders,
-): void {
+export function writeHttp1(req: IncomingMessage, res: ServerResponse, answer: Answer, raw: RawHeaders): void {
   if (res.destroyed || res.writableEnded) return;
-  res.writeHead(answer.status, { ...always, ...answer.headers });
+  const headers = raw.of(answer.headers);
+  if (answer.sized) headers.push("content-length", String(answer.body?.length ?? 0));
+  res.writeHead(answer.status, headers);
   res.end(answer.body);
   // What the client still sends is read and dropped, or it would not look at the answer.
   if (!req.complete) res.once("finish", () => req.resume());

@@ -16,7 +16,7 @@ export interface HotMethod {
   readonly binary: Codec;
   readonly json: Codec;
   /** Interceptors and handler: from a call with its request to the response. */
-  invoke(call: Call): Promise<Message>;
+  invoke(call: Call): Promise<Pick<UnaryResponse, "message">>;
 }
 
 export interface HotMethodOptions {
@@ -43,17 +43,14 @@ function invocation(
   method: DescMethodUnary,
   handler: MethodImpl<DescMethodUnary>,
   interceptors: readonly Interceptor[],
-): (call: Call) => Promise<Message> {
+): HotMethod["invoke"] {
   const handle: ReturnType<Interceptor> = async (request) => {
     if (!(request instanceof Call)) throw copied();
     return new Reply(request, create(method.output, await handler(request.message, request)));
   };
   let next = handle;
   for (const interceptor of [...interceptors].reverse()) next = interceptor(next);
-  return async (call) => {
-    const { message } = await next(call);
-    return message as Message;
-  };
+  return next as HotMethod["invoke"];
 }
 
 /** What the interceptors get back. */

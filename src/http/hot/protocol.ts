@@ -1,5 +1,6 @@
 import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protocol-connect";
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
+import type { AnswerHeaders } from "./raw-headers.ts";
 
 /** A protocol with one codec, as its content type names it. */
 export interface HotProtocol {
@@ -7,6 +8,9 @@ export interface HotProtocol {
   readonly binary: boolean;
   /** Content type of answers. */
   readonly answerType: string;
+  /** Headers of answers that nobody touched, and of those whose frames may be compressed. */
+  readonly head: AnswerHeaders;
+  readonly gzipHead: AnswerHeaders;
   /** Names of the headers that say how a message is compressed, and how its answer may be. */
   readonly encodingHeader: string;
   readonly acceptHeader: string;
@@ -26,30 +30,25 @@ const connectNames = {
   timeoutHeader: "connect-timeout-ms",
   parseTimeout: parseConnectTimeout,
 };
-const grpc: HotProtocol = {
-  name: "grpc",
-  binary: true,
-  answerType: "application/grpc+proto",
-  ...grpcNames,
-};
-const grpcWeb: HotProtocol = {
-  name: "grpc-web",
-  binary: true,
-  answerType: "application/grpc-web+proto",
-  ...grpcNames,
-};
-const connectProto: HotProtocol = {
-  name: "connect",
-  binary: true,
-  answerType: "application/proto",
-  ...connectNames,
-};
-const connectJson: HotProtocol = {
-  name: "connect",
-  binary: false,
-  answerType: "application/json",
-  ...connectNames,
-};
+function protocol(
+  name: HotProtocol["name"],
+  answerType: string,
+  names: typeof grpcNames | typeof connectNames,
+): HotProtocol {
+  return {
+    name,
+    binary: answerType !== "application/json",
+    answerType,
+    head: { "content-type": answerType },
+    gzipHead: { "content-type": answerType, [names.encodingHeader]: "gzip" },
+    ...names,
+  };
+}
+
+const grpc = protocol("grpc", "application/grpc+proto", grpcNames);
+const grpcWeb = protocol("grpc-web", "application/grpc-web+proto", grpcNames);
+const connectProto = protocol("connect", "application/proto", connectNames);
+const connectJson = protocol("connect", "application/json", connectNames);
 
 /** By the content type of the request, letter by letter: other spellings are left to Connect. */
 export const hotProtocols: ReadonlyMap<string, HotProtocol> = new Map([

@@ -3,9 +3,10 @@ import type { Readable } from "node:stream";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import type { UniversalHandlerOptions } from "@connectrpc/connect/protocol";
 import { type Answer, type AnswerParts, errorAnswer, messageAnswer } from "./answer.ts";
-import type { Call, CallParts } from "./call.ts";
+import type { Call } from "./call.ts";
 import type { Encodings } from "./encoding.ts";
 import type { HotMethod } from "./method.ts";
+import type { HotProtocol } from "./protocol.ts";
 import { requestMessage } from "./request-message.ts";
 
 /** What is the same for every call. */
@@ -13,29 +14,50 @@ export interface HotOptions {
   readonly requestGate: ((context: HandlerContext) => Promise<void> | void) | undefined;
   readonly readMaxBytes: number;
   readonly jsonOptions: UniversalHandlerOptions["jsonOptions"];
+  /** Writing an answer failed, and not because the client is gone. */
+  readonly onError: (error: unknown, path: string) => void;
 }
 
 /** A request that the hot path takes. */
 export interface HotRequest {
   readonly method: HotMethod;
-  readonly parts: CallParts;
+  readonly protocol: HotProtocol;
   readonly encodings: Encodings;
   readonly headers: IncomingHttpHeaders;
-  readonly body: Readable;
+  readonly path: string;
+  readonly call: Call;
+}
+
+/** Serves one call, to the end of writing its answer. Never rejects. */
+export async function serveCall(
+  request: HotRequest,
+  body: Readable,
+  options: HotOptions,
+  write: (answer: Answer) => void,
+): Promise<void> {
+  const { call, path } = request;
+  try {
+    write(await answerOf(request, body, options));
+  } catch (error) {
+    options.onError(error, path);
+  } finally {
+    call.end();
+  }
 }
 
 /**
- * Serves one call: the gate before a byte of the body is read, then the message, the interceptors, the handler. In
- * the order in which Connect does it, so that a request with two faults is refused for the same one.
+ * The gate before a byte of the body is read, then the message, the interceptors, the handler: in the order in which
+ * Connect does it, so that a request with two faults is refused for the same one.
  */
-export async function serveCall(request: HotRequest, call: Call, options: HotOptions): Promise<Answer> {
-  const { method, encodings, headers, body } = request;
-  const { protocol } = request.parts;
+async function answerOf(request: HotRequest, body: Readable, options: HotOptions): Promise<Answer> {
+  const { method, protocol, encodings, headers, call } = request;
   const parts: AnswerParts = { call, protocol, compression: encodings.response };
   const codec = protocol.binary ? method.binary : method.json;
   try {
     const wrongDeadline = call.takeDeadline();
-    await options.requestGate?.(call);
+    // Waiting for what is there already would miss the body's first bytes by a turn of the event loop.
+    const gated = options.requestGate?.(call);
+    if (gated !== undefined) await gated;
     if (wrongDeadline !== undefined) throw wrongDeadline;
     call.message = await requestMessage({
       protocol,
@@ -45,8 +67,8 @@ export async function serveCall(request: HotRequest, call: Call, options: HotOpt
       codec: codec.request,
       maxBytes: options.readMaxBytes,
     });
-    const response = await method.invoke(call);
-    return await messageAnswer(parts, codec.response.serialize(response));
+    const { message } = await method.invoke(call);
+    return await messageAnswer(parts, codec.response.serialize(message));
   } catch (error) {
     const wire =
       error instanceof ConnectError

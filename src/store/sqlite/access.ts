@@ -1,11 +1,16 @@
 import { and, eq, sql } from "drizzle-orm";
 import { ResourceType } from "../../domain/access/resources.ts";
 import type { AccessStore } from "../access-store.ts";
+import type { Journal } from "./journal.ts";
 import type { Connection } from "./open.ts";
 import { onResource } from "./resource-grants.ts";
 import { groupMemberships, roleAssignments } from "./schema.ts";
 
-export function accessStore(connection: Connection): AccessStore {
+export function accessStore(connection: Connection, log: Pick<Journal, "changes">): AccessStore {
+  // Changes with every commit of another connection (sqlite.org/pragma.html#pragma_data_version).
+  const version = connection.$client.prepare("PRAGMA data_version").pluck();
+  let seen = version.get();
+  let outside = 0;
   // A row for each role that a group holds on the organisation, and one for a group that holds none.
   const selectGrants = connection
     .select({ groupId: groupMemberships.groupId, role: roleAssignments.role })
@@ -36,6 +41,12 @@ export function accessStore(connection: Connection): AccessStore {
     )
     .prepare();
   return {
+    mark() {
+      const now = version.get();
+      if (now !== seen) outside += 1;
+      seen = now;
+      return outside + log.changes().access;
+    },
     async grantsOf(organizationId, subjectId) {
       const rows = selectGrants.all({ organizationId, subjectId });
       return {

@@ -1,5 +1,6 @@
 import { and, asc, eq, gt, sql } from "drizzle-orm";
 import type { ResourceOperation, ResourceType } from "../../domain/access/resources.ts";
+import type { AccessStore } from "../access-store.ts";
 import type { EventStore } from "../event-store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { Journal } from "./journal.ts";
@@ -7,7 +8,12 @@ import type { Connection } from "./open.ts";
 import { events } from "./schema.ts";
 import { viewerReader } from "./viewers.ts";
 
-export function eventStore(connection: Connection, commits: CommitQueue, log: Journal): EventStore {
+export function eventStore(
+  connection: Connection,
+  commits: CommitQueue,
+  log: Journal,
+  access: Pick<AccessStore, "grantsOf">,
+): EventStore {
   const client = connection.$client;
   // Kept by AUTOINCREMENT: it stays when the rows go.
   const newest = client.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'events'").pluck();
@@ -59,7 +65,7 @@ export function eventStore(connection: Connection, commits: CommitQueue, log: Jo
     removeBefore: (time, limit) => commits.run(() => removePrefix.run({ time, limit }).changes),
     changes: () => log.changes(),
     onCommit: (listener) => commits.onCommit(listener),
-    viewer: viewerReader(connection),
+    viewer: viewerReader(access),
   };
 }
 

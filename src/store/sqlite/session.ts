@@ -75,16 +75,16 @@ function plan(statement: Statement, params: readonly unknown[], columns: readonl
 /** @returns what makes a statement's parameters of the values that a run is given */
 function binder(params: readonly unknown[]): (values: Values | undefined) => unknown[] {
   const sources = params.map((param): ((values: Values) => unknown) => {
-    if (is(param, Placeholder)) return valueOf(param.name);
+    if (is(param, Placeholder)) return given(param.name);
     if (!is(param, Param) || !is(param.value, Placeholder)) return () => param;
-    const value = valueOf(param.value.name);
+    const value = given(param.value.name);
     const { encoder } = param;
     return (values) => encoder.mapToDriverValue(value(values));
   });
   return (values = {}) => sources.map((source) => source(values));
 }
 
-function valueOf(name: string): (values: Values) => unknown {
+function given(name: string): (values: Values) => unknown {
   return (values) => {
     const value = values[name];
     if (value === undefined) throw new Error(`the statement was given no ${name}`);

@@ -45,6 +45,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
     const client = connection.$client;
     const commits = new CommitQueue(client, options.onTrouble ? { onTrouble: options.onTrouble } : {});
     const log = journal(connection, options.newId);
+    const access = accessStore(connection, log);
     return {
       runners: runnerStore(connection, commits, log, options.codecs),
       leases: leaseStore(connection, commits, log, options.codecs),
@@ -57,10 +58,10 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
       organizations: organizationStore(connection, commits, log, options.codecs, options.newId),
       runnerManagers: runnerManagerStore(connection, commits, log),
       gateways: gatewayStore(connection, commits, log),
-      access: accessStore(connection),
+      access,
       groups: groupStore(connection, commits, log, options.newId),
       roles: roleStore(connection, commits, log, options.newId),
-      events: eventStore(connection, commits, log),
+      events: eventStore(connection, commits, log, access),
       audit: auditStore(connection, commits),
       async healthy() {
         try {

@@ -1,11 +1,9 @@
 import { authorityOf } from "../../domain/access/authority.ts";
+import type { AccessStore } from "../access-store.ts";
 import type { EventStore } from "../event-store.ts";
-import { accessStore } from "./access.ts";
-import type { Connection } from "./open.ts";
 
 /** Reads what decides which events and audit entries a subject may see: its authority, as every call has it. */
-export function viewerReader(connection: Connection): EventStore["viewer"] {
-  const access = accessStore(connection);
+export function viewerReader(access: Pick<AccessStore, "grantsOf">): EventStore["viewer"] {
   return async ({ id, principal, organizationId }) => {
     const authority = authorityOf(principal, await access.grantsOf(organizationId, id));
     const { orgAdmin: admin, member, runnersAdmin, groupsAdmin, auditReader, groupIds } = authority;
