@@ -1,6 +1,7 @@
 import { type DescFile, type DescService, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code, type ConnectRouter } from "@connectrpc/connect";
+import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.js";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.js";
 import { type SchemaIndex, schemaIndex, withImports } from "./schema-index.ts";
@@ -23,7 +24,8 @@ export function reflectionRoutes(services: readonly DescService[]): (router: Con
   let index: SchemaIndex | undefined;
   // Built when first asked for: most servers are started far more often than they are reflected on.
   const ask = (question: Question, sent: Set<DescFile>) => {
-    index ??= schemaIndex(listed);
+    // Error details travel as `Any`, so that no service's file leads to them.
+    index ??= schemaIndex(listed, [file_google_rpc_error_details]);
     return answer(index, question, sent);
   };
   return (router) => {

@@ -10,9 +10,15 @@ export interface SchemaIndex {
   readonly extensions: ReadonlyMap<string, readonly DescExtension[]>;
 }
 
-/** Indexes the files of these services and everything that those import. */
-export function schemaIndex(services: readonly DescService[]): SchemaIndex {
-  const files = withImports(services.map((service) => service.file));
+/**
+ * Indexes the files of these services and everything that those import.
+ * @param further files of messages that no service names
+ */
+export function schemaIndex(
+  services: readonly DescService[],
+  further: readonly DescFile[] = [],
+): SchemaIndex {
+  const files = withImports([...services.map((service) => service.file), ...further]);
   const symbols = new Map<string, DescFile>();
   const extensions = new Map<string, DescExtension[]>();
   const found: DescExtension[] = [];

@@ -82,6 +82,15 @@ describe.each([
     expect(createFileRegistry(set).getService("gitpod.v1.RunnerService")).toBeDefined();
   });
 
+  test.each([
+    ["google.rpc.ErrorInfo", "google/rpc/error_details.proto"],
+    ["google.rpc.RetryInfo", "google/rpc/error_details.proto"],
+    ["buf.validate.Violations", "buf/validate/validate.proto"],
+  ])("finds the file of %s, a detail of errors", async (value, name) => {
+    const [answer] = await ask({ case: "fileContainingSymbol", value });
+    expect(filesOf(answer)[0]?.name).toBe(name);
+  });
+
   test("sends an import once in a stream, and a file that is asked for always", async () => {
     const value = "gitpod/v1/runner.proto";
     const [first, second] = await ask({ case: "fileByFilename", value }, { case: "fileByFilename", value });
