@@ -36,6 +36,12 @@ export class RawClient implements AsyncDisposable {
     return this.#received;
   }
 
+  /** Resolves with everything received so far, once there is more of it. */
+  async more(): Promise<string> {
+    await once(this.socket, "data");
+    return this.#received;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.socket.destroy();
     await this.closed;

@@ -261,19 +261,21 @@ func main() {
 	}
 	for _, row := range []struct {
 		name    string
+		base    string
 		client  *http.Client
 		options []connect.ClientOption
 	}{
-		{"gRPC 2", http2(), []connect.ClientOption{connect.WithGRPC()}},
-		{"gRPC-Web 1.1", http11(), []connect.ClientOption{connect.WithGRPCWeb()}},
-		{"Connect 2", http2(), nil},
-		{"Connect 1.1", http11(), nil},
-		{"Connect-JSON 1.1", http11(), []connect.ClientOption{connect.WithProtoJSON()}},
+		{"gRPC 2", url, http2(), []connect.ClientOption{connect.WithGRPC()}},
+		{"gRPC-Web 1.1", url, http11(), []connect.ClientOption{connect.WithGRPCWeb()}},
+		{"Connect 2", url, http2(), nil},
+		// As the official Go SDK calls from its 1.x on: this library as it is, below /api.
+		{"Connect 1.1", url + "/api", http11(), nil},
+		{"Connect-JSON 1.1", url, http11(), []connect.ClientOption{connect.WithProtoJSON()}},
 	} {
 		options := append(row.options, connect.WithInterceptors(bearer{token}))
 		s := &story{
-			runners: gitpodv1connect.NewRunnerServiceClient(row.client, url, options...),
-			events:  gitpodv1connect.NewEventServiceClient(row.client, url, options...),
+			runners: gitpodv1connect.NewRunnerServiceClient(row.client, row.base, options...),
+			events:  gitpodv1connect.NewEventServiceClient(row.client, row.base, options...),
 		}
 		for _, step := range []struct {
 			name string
