@@ -14,6 +14,8 @@ want pkg-config pkg-config
 want chromium chromium
 want ruby ruby
 want h2load nghttp2-client
+want curl curl
+want jq jq
 command -v grpc_cpp_plugin >/dev/null || packages+=(libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev)
 ruby -e 'require "grpc"' 2>/dev/null || packages+=(ruby-grpc ruby-grpc-tools)
 if [ ${#packages[@]} -gt 0 ]; then

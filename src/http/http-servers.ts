@@ -133,6 +133,10 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
         owners.set(socket, connection);
         connection.speaksHttp1(socket, limits.headersTimeoutMs);
         http1.emit("connection", socket);
+        // Node's parser takes bytes from the socket below the stream. When it is paused, because an answer has not left
+        // yet, TLS still hands it the next record that it has, and it refuses that as a broken request. With a listener it
+        // gets its bytes from the stream, which keeps them meanwhile.
+        if (connection.scheme === "https") socket.on("data", ignore);
         return;
       }
       const session = openSession(socket);

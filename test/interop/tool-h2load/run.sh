@@ -1,0 +1,2 @@
+echo "version $(h2load --version)"
+bash -euo pipefail "$HERE/story.sh"
