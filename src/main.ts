@@ -21,15 +21,22 @@ if (major < oldestMajor) {
 // Nine tenths of a cold start is compiling modules. In the user's own folder: what lies there is run.
 module.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "rollcall"));
 
+const isTerminal = process.stderr.isTTY === true;
+// A terminal that is closed sends SIGHUP too; a service gets it from whoever has renewed its certificate.
+const stopSignals = ["SIGTERM", "SIGINT", ...(isTerminal ? (["SIGHUP"] as const) : [])] as const;
+
 const terminal: Terminal = {
   environment: process.env,
   print: (text) => void process.stdout.write(`${text}\n`),
   warn: (text) => void process.stderr.write(`${text}\n`),
-  isTerminal: process.stderr.isTTY === true,
+  isTerminal,
   stopRequested: () =>
     new Promise((resolve) => {
-      for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));
+      for (const signal of stopSignals) process.on(signal, () => resolve(signal));
     }),
+  onReloadRequested(listener) {
+    if (!isTerminal) process.on("SIGHUP", listener);
+  },
 };
 
 const { runCommand } = await import("./cli/command.ts");

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import type { Config } from "./config.ts";
@@ -27,6 +26,7 @@ import { Callers } from "./rpc/callers.ts";
 import { addressKey } from "./rpc/context.ts";
 import { createRpc } from "./rpc/routes.ts";
 import { runnerMetrics } from "./rpc/runner-metrics.ts";
+import { CertificateKeeper } from "./tls/certificate-keeper.ts";
 
 /** What tests and programs that embed the server may put in place of the real thing. */
 export interface Overrides {
@@ -40,6 +40,8 @@ export interface RunningServer {
   readonly url: string;
   /** The first admin's token, when this start minted it. It cannot be asked for again. */
   readonly adminToken: string | null;
+  /** Reads the certificate files again, now. What cannot be used is told in the log, and the present one stays. */
+  reload(): Promise<void>;
   /** Stops accepting, lets running calls finish until the deadline, closes the database. Can be called again. */
   close(): Promise<void>;
 }
@@ -52,6 +54,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const clock = overrides.clock ?? systemClock;
   const newId = overrides.newId ?? uuidv7Source(clock);
   const log = overrides.log ?? createLog(config.logLevel, false);
+  const certificates = config.tls && (await CertificateKeeper.open({ files: config.tls, clock, log }));
   const files = openDataDir(config.dataDir);
   // Undone in reverse, on the way out of a start that failed and at the end of a run alike.
   await using undo = new AsyncDisposableStack();
@@ -121,9 +124,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     host: config.host,
     port: config.port,
     limits: config.limits,
-    ...(config.tls && {
-      tls: { cert: readFileSync(config.tls.certFile), key: readFileSync(config.tls.keyFile) },
-    }),
+    ...(certificates && { tls: certificates.certificate }),
     ...createHandler({
       routes: rpc.routes,
       ...rpc.options,
@@ -156,6 +157,11 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     const { forced } = await listener.close(config.shutdownDeadlineMs);
     log.info({ forced }, "stopped");
   });
+  if (certificates !== null) {
+    certificates.onChange((next) => listener.setCertificate(next));
+    undo.defer(() => certificates.stop());
+    await certificates.run();
+  }
   issuer ||= listener.url;
   log.info({ url: listener.url, dataDir: config.dataDir }, "serving");
   const running = undo.move();
@@ -163,6 +169,10 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   return {
     url: listener.url,
     adminToken,
+    async reload() {
+      if (certificates === null) log.info("nothing to reload: this server has no TLS certificate");
+      else await certificates.reload();
+    },
     close() {
       shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
       closing ??= running.disposeAsync();

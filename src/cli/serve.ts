@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { createLog } from "../log.ts";
-import { startServer } from "../server.ts";
+import { type RunningServer, startServer } from "../server.ts";
 import { addSettings, readConfig } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -10,7 +10,8 @@ admin-token of the data folder, which only you can read. ROLLCALL_ADMIN_TOKEN se
 value at a later start replaces it.
 
 When it is ready, the server prints one line on standard output: listening on http://HOST:PORT
-Logs go to standard error. SIGTERM and SIGINT stop it: running calls finish first.
+Logs go to standard error. SIGTERM and SIGINT stop it: running calls finish first. Renewed certificate files are taken
+up within seconds, and at once after SIGHUP (in a terminal, SIGHUP stops the server); open connections stay.
 
 Examples:
   rollcall serve
@@ -26,7 +27,10 @@ export function serveCommand(terminal: Terminal): Command {
     const config = readConfig(options, terminal);
     const stop = terminal.stopRequested();
     const log = createLog(config.logLevel, terminal.isTerminal);
-    const server = await startServer(config, { log });
+    let server: RunningServer | undefined;
+    // Listened to from the beginning: without a listener the signal would end the process.
+    terminal.onReloadRequested(() => void server?.reload());
+    server = await startServer(config, { log });
     if (server.adminToken !== null) {
       terminal.warn(`admin token (shown this once): ${server.adminToken}`);
     }

@@ -9,4 +9,6 @@ export interface Terminal {
   readonly isTerminal: boolean;
   /** Resolves to the name of the signal when the process is told to stop. */
   stopRequested(): Promise<string>;
+  /** Calls back whenever the process is told to read its files again. */
+  onReloadRequested(listener: () => void): void;
 }

@@ -57,7 +57,8 @@ export function tlsFront(
 }
 
 function contextOf({ clientCa, ...own }: Certificate): tls.SecureContextOptions {
-  return { ...own, ...(clientCa !== undefined && { ca: clientCa }) };
+  // The rest is Node's: its ciphers and groups, chosen in the server's order.
+  return { ...own, minVersion: "TLSv1.2", ...(clientCa !== undefined && { ca: clientCa }) };
 }
 
 function addresses(socket: Socket): string {

@@ -19,6 +19,7 @@ function run(words: readonly string[], stopped: Promise<string> = new Promise(()
     warn: () => {},
     isTerminal: false,
     stopRequested: () => stopped,
+    onReloadRequested: () => {},
   };
   const quiet = { writeOut: () => {}, writeErr: () => {} };
   const command = agentCommand(terminal).exitOverride().configureOutput(quiet);

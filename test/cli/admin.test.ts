@@ -37,6 +37,7 @@ async function run(words: readonly string[], environment: Record<string, string>
     warn: (text) => void err.push(text),
     isTerminal: false,
     stopRequested: () => new Promise(() => {}),
+    onReloadRequested: () => {},
   });
   return { code, out: out.join("\n"), err: err.join("\n") };
 }

@@ -19,6 +19,7 @@ async function audit(...words: string[]) {
     warn: (text) => void warned.push(text),
     isTerminal: false,
     stopRequested: () => new Promise<string>(() => {}),
+    onReloadRequested: () => {},
   });
   return { code, out: printed.join("\n"), err: warned.join("\n") };
 }

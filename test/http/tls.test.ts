@@ -4,7 +4,7 @@ import { createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
-import { selfSigned } from "./support/certificate.ts";
+import { selfSigned } from "../support/certificate.ts";
 import { frames, frameType, http2Opening, RawClient } from "./support/raw.ts";
 import { type Toy, toyServer } from "./support/toy-server.ts";
 

@@ -17,6 +17,7 @@ export async function runInProcess(
     },
     isTerminal: false,
     stopRequested: () => new Promise(() => {}),
+    onReloadRequested: () => {},
   });
   return { code, stdout, stderr };
 }
