@@ -8,6 +8,7 @@ import {
 } from "./domain/leases/settings.ts";
 import type { CallRates } from "./domain/limits/call-limits.ts";
 import { RunnerProvider } from "./domain/runners/enums.ts";
+import type { CertificatePolicy } from "./domain/tokens/client-certificate.ts";
 import { trustedProxies } from "./http/client-address.ts";
 import { defaultLimits, type Limits } from "./http/limits.ts";
 import type { RetentionSettings } from "./registry/retention.ts";
@@ -19,6 +20,15 @@ import {
   settings,
   variableOf,
 } from "./settings-table.ts";
+
+/** Files of PEM texts. */
+export interface CertificateFiles {
+  /** The server's own certificate first, then the chain that leads to an authority. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** The authorities that sign the certificates of clients; null asks nobody for one. */
+  readonly clientCaFile: string | null;
+}
 
 /** Everything the server can be told. Made by {@link parseConfig}; tests write it by hand. */
 export interface Config {
@@ -33,7 +43,9 @@ export interface Config {
   /** A file that holds the first admin's token. */
   readonly adminTokenFile: string | null;
   /** PEM files; null serves clear text. */
-  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  readonly tls: CertificateFiles | null;
+  /** Whether runners have to show a certificate. */
+  readonly clientCertificates: CertificatePolicy;
   /** Origins of web pages that may call, such as `https://console.example`; `*` allows every one. */
   readonly corsOrigins: readonly string[];
   /** Whether the schema can be asked for without a token. */
@@ -99,6 +111,12 @@ export function parseConfig(set: Settings): Config {
   }
   const [certFile, keyFile] = [path("tls-cert"), path("tls-key")];
   if ((certFile === null) !== (keyFile === null)) problems.push("tls-cert and tls-key go together");
+  const clientCaFile = path("tls-client-ca");
+  const clientAuth = oneOf("tls-client-auth", ["required", "optional"]);
+  if (clientCaFile !== null && certFile === null) problems.push("tls-client-ca needs tls-cert and tls-key");
+  if (clientCaFile === null && path("tls-client-auth") !== null) {
+    problems.push("tls-client-auth needs tls-client-ca");
+  }
   const list = (flag: Flag): string[] =>
     text(flag)
       .split(",")
@@ -120,7 +138,8 @@ export function parseConfig(set: Settings): Config {
     dataDir: text("data-dir"),
     adminToken,
     adminTokenFile: path("admin-token-file"),
-    tls: certFile !== null && keyFile !== null ? { certFile, keyFile } : null,
+    tls: certFile !== null && keyFile !== null ? { certFile, keyFile, clientCaFile } : null,
+    clientCertificates: clientCaFile === null ? "off" : clientAuth,
     corsOrigins,
     reflection: oneOf("reflection", ["on", "off"]) === "on",
     hotPath: oneOf("hot-path", ["on", "off"]) === "on",

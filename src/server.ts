@@ -23,7 +23,7 @@ import { Retention } from "./registry/retention.ts";
 import { TokenUses } from "./registry/token-uses.ts";
 import { Upkeep } from "./registry/upkeep.ts";
 import { Callers } from "./rpc/callers.ts";
-import { addressKey } from "./rpc/context.ts";
+import { addressKey, clientCertificateKey } from "./rpc/context.ts";
 import { createRpc } from "./rpc/routes.ts";
 import { runnerMetrics } from "./rpc/runner-metrics.ts";
 import { CertificateKeeper } from "./tls/certificate-keeper.ts";
@@ -117,6 +117,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     issuer: () => issuer,
     uses,
     callLimits: new CallLimits(config.callRates, clock),
+    certificates: config.clientCertificates,
     log,
   });
   const { proxies } = trustedProxies(config.trustedProxies);
@@ -128,8 +129,10 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     ...createHandler({
       routes: rpc.routes,
       ...rpc.options,
-      contextValues: (remoteAddress, headers) =>
-        createContextValues().set(addressKey, clientAddress(remoteAddress, headers, proxies)),
+      contextValues: ({ remoteAddress, clientCertificate }, headers) =>
+        createContextValues()
+          .set(addressKey, clientAddress(remoteAddress, headers, proxies))
+          .set(clientCertificateKey, clientCertificate),
       readMaxBytes: config.limits.messageBytes,
       shutdownSignal: shutdown.signal,
       hotPath: config.hotPath,

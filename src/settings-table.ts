@@ -47,6 +47,18 @@ export const settings = [
   },
   { flag: "tls-key", value: "FILE", help: "PEM private key of the certificate", fallback: "" },
   {
+    flag: "tls-client-ca",
+    value: "FILE",
+    help: "PEM certificates of the authorities that sign those of runners; asks runners for theirs",
+    fallback: "",
+  },
+  {
+    flag: "tls-client-auth",
+    value: "required|optional",
+    help: "whether runners must or may show a certificate of tls-client-ca",
+    fallback: "required",
+  },
+  {
     flag: "cors-origins",
     value: "LIST",
     help: "origins of web pages that may call, separated by commas; * for all",

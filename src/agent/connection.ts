@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
-import { unusable } from "./state-files.ts";
+import { AgentEndError, agentEnd } from "./end.ts";
+import { messageOf } from "./thrown.ts";
 
 /** What the agent speaks on the wire, over HTTP/2 both. */
 export const agentProtocols = ["grpc", "connect"] as const;
@@ -19,6 +21,8 @@ export interface ConnectionOptions {
   readonly protocol: AgentProtocol;
   /** PEM file with the authorities to trust instead of the system's. */
   readonly caFile?: string;
+  /** PEM files of the certificate, with its chain, that the server asks runners for. */
+  readonly clientCertificate?: { readonly certFile: string; readonly keyFile: string };
 }
 
 const pingIntervalMs = 15_000;
@@ -26,10 +30,14 @@ const pingTimeoutMs = 5_000;
 /** Far above every answer of the protocol. */
 const readMaxBytes = 4 * 1024 * 1024;
 
-/** @throws AgentEndError STATE_UNUSABLE when the CA file cannot be read */
+/**
+ * Every connection reads the files anew, so that what was renewed meanwhile is used from the next one on.
+ * @throws AgentEndError STATE_UNUSABLE when a file cannot be used at the start; later, connecting fails
+ */
 export function openConnection(options: ConnectionOptions): AgentConnection {
   const baseUrl = options.server.href.replace(/\/+$/, "");
-  const tls = options.caFile === undefined ? {} : { ca: readCa(options.caFile) };
+  const tls = tlsFiles(options);
+  tryFiles(tls);
   const sessionManager = new Http2SessionManager(baseUrl, { pingIntervalMs, pingTimeoutMs }, tls);
   const transport =
     options.protocol === "grpc"
@@ -53,10 +61,30 @@ export function sendsTokensInClear(url: URL): boolean {
   return url.protocol === "http:" && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
 }
 
-function readCa(file: string): string {
+/** Options of TLS; what a file holds is read whenever it is asked for. */
+interface TlsFiles {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+}
+
+function tlsFiles({ caFile, clientCertificate }: ConnectionOptions): TlsFiles {
+  const files = { ca: caFile, cert: clientCertificate?.certFile, key: clientCertificate?.keyFile };
+  const given = Object.entries(files).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return Object.defineProperties(
+    {},
+    Object.fromEntries(
+      given.map(([name, file]) => [name, { enumerable: true, get: () => readFileSync(file) }]),
+    ),
+  );
+}
+
+function tryFiles(files: TlsFiles): void {
   try {
-    return readFileSync(file, "utf8");
+    createSecureContext({ ...files });
   } catch (error) {
-    throw unusable(file, error);
+    throw new AgentEndError(
+      agentEnd("STATE_UNUSABLE", `cannot use the certificate files that are given: ${messageOf(error)}`),
+    );
   }
 }

@@ -23,8 +23,10 @@ export const exitCodes = {
   NOT_SPOKEN: 18,
   /** Another agent on this machine uses the state folder. */
   STATE_IN_USE: 19,
-  /** The state folder, the token file or the CA file cannot be used as it is. */
+  /** The state folder, the token file or a certificate file cannot be used as it is. */
   STATE_UNUSABLE: 20,
+  /** The server wants a certificate, and none was shown. */
+  CLIENT_CERTIFICATE_REQUIRED: 21,
 } as const;
 export type EndKind = keyof typeof exitCodes;
 
@@ -57,6 +59,7 @@ const advice: Readonly<Record<EndKind, string>> = {
   NOT_SPOKEN: "check --server and --protocol, and that the server is new enough",
   STATE_IN_USE: "stop the other agent, or give this one a --state-dir of its own",
   STATE_UNUSABLE: "",
+  CLIENT_CERTIFICATE_REQUIRED: "give the agent one, with --client-cert and --client-key",
 };
 
 /** @param what what happened, without a full stop */

@@ -20,12 +20,16 @@ export type Failure =
   /** Nothing mends this without a person. */
   | { readonly kind: "final"; readonly end: AgentEnd; readonly why: string };
 
+const mendedByFiles = new Set(["CLIENT_CERTIFICATE_INVALID", "CLIENT_CERTIFICATE_MISMATCH"]);
+
 /** Reads an error of a call: its machine-readable reason decides, then its code. */
 export function readFailure(error: unknown): Failure {
   const failed = ConnectError.from(error);
   const why = `${codeToString(failed.code)}: ${failed.rawMessage}${causeOf(failed)}`;
   const reason = failed.findDetails(ErrorInfoSchema)[0]?.reason ?? "";
   if (isRefusal(reason) && refusals[reason].remedy === "reopen") return { kind: "reopen", why };
+  // Another certificate may be in the files by the next try.
+  if (mendedByFiles.has(reason)) return { kind: "retry", askedMs: 0, why };
   if (isEnd(reason)) return { kind: "final", end: agentEnd(reason, failed.rawMessage), why };
   switch (failed.code) {
     case Code.InvalidArgument:

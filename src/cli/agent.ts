@@ -28,8 +28,11 @@ A command that fails makes the runner DEGRADED, with the last line that it print
 
 Exit codes: 0 signed off, or wound down before deletion; 10 token expired; 11 token revoked; 12 token unknown;
 13 exchange token refused; 14 runner deleted; 15 a newer agent of this runner took over; 16 token of another runner;
-17 not a runner's token; 18 the server does not speak the protocol; 19 state folder in use; 20 state folder or token
-file unusable; 2 wrong words; 1 anything else. Only 1 is worth a restart without a person.
+17 not a runner's token; 18 the server does not speak the protocol; 19 state folder in use; 20 state folder, token
+file or certificate files unusable; 21 the server wants a client certificate; 2 wrong words; 1 anything else. Only 1 is
+worth a restart without a person.
+
+--ca, --client-cert and --client-key are read again for every connection, so that renewed files are used by themselves.
 
 Examples:
   rollcall agent --server http://127.0.0.1:7655 --token-file token
@@ -43,6 +46,8 @@ interface AgentFlags {
   readonly stateDir: string;
   readonly protocol: AgentProtocol;
   readonly ca?: string;
+  readonly clientCert?: string;
+  readonly clientKey?: string;
   readonly capability: readonly number[];
   readonly region?: string;
   readonly info: readonly InfoPair[];
@@ -80,6 +85,8 @@ export function agentCommand(terminal: Terminal): Command {
     )
     .addOption(new Option("--protocol <NAME>", "what to speak").choices(agentProtocols).default("grpc"))
     .option("--ca <FILE>", "PEM file with the authorities to trust, instead of the system's")
+    .option("--client-cert <FILE>", "PEM file with the certificate to show to a server that asks for one")
+    .option("--client-key <FILE>", "PEM file with its private key")
     .addOption(
       new Option("--capability <NAME>", "what the runner can do; repeatable")
         .argParser(capability)
@@ -110,7 +117,9 @@ export function agentCommand(terminal: Terminal): Command {
         .default("info"),
     )
     .addHelpText("after", about)
-    .action(async (flags: AgentFlags) => {
+    .action(async (flags: AgentFlags, command: Command) => {
+      if ((flags.clientCert === undefined) !== (flags.clientKey === undefined))
+        command.error("error: --client-cert and --client-key go together");
       const end = await run(flags, terminal);
       if (end.exitCode !== 0) throw new AgentEnded(end);
       terminal.print(end.message);
@@ -131,6 +140,7 @@ async function run(flags: AgentFlags, terminal: Terminal): Promise<AgentEnd> {
         server: flags.server,
         protocol: flags.protocol,
         ...(flags.ca !== undefined && { caFile: flags.ca }),
+        ...clientCertificate(flags),
       }),
       facts: {
         version: agentVersion(),
@@ -153,6 +163,11 @@ async function run(flags: AgentFlags, terminal: Terminal): Promise<AgentEnd> {
     if (error instanceof AgentEndError) return error.end;
     throw error;
   }
+}
+
+function clientCertificate({ clientCert, clientKey }: AgentFlags) {
+  if (clientCert === undefined || clientKey === undefined) return {};
+  return { clientCertificate: { certFile: clientCert, keyFile: clientKey } };
 }
 
 /** By the XDG base directory specification: state that should survive restarts. */

@@ -1,5 +1,6 @@
 import type { ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
+import { noCertificate, type ShownCertificate } from "../domain/tokens/client-certificate.ts";
 import type { NodeServerResponse } from "./node-http.ts";
 import { destroyLater, rawAnswer } from "./raw-answer.ts";
 
@@ -26,6 +27,8 @@ export class Connection {
   /** Of the other end, as accepted. */
   readonly remoteAddress: string;
   readonly scheme: "http" | "https";
+  /** Set once the TLS handshake is done. */
+  clientCertificate: ShownCertificate = noCertificate;
 
   constructor(socket: Socket, scheme: "http" | "https", idleTimeoutMs: number) {
     this.#socket = socket;

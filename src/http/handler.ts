@@ -46,7 +46,7 @@ export function createHandler(options: HandlerOptions): Handler {
   const answeredByCors = corsPolicy(cors);
   const longestFirst = [...prefixes].sort((a, b) => b.length - a.length);
 
-  const handler: RequestHandler = (req, res) => {
+  const handler: RequestHandler = (req, res, origin) => {
     if (answeredByCors(req, res)) return;
     const path = (req.url ?? "").split("?", 1)[0] ?? "";
     const endpoint = endpoints.get(path);
@@ -58,7 +58,7 @@ export function createHandler(options: HandlerOptions): Handler {
     const procedure = prefix === undefined ? undefined : path.slice(prefix.length);
     const serve = procedure === undefined ? undefined : registered.get(procedure);
     if (serve !== undefined) {
-      serve(req, res);
+      serve(req, res, origin);
     } else if (procedure !== undefined && (speaksGrpc(req) || procedureRegExp.test(procedure))) {
       refuseCall(req, res, new ConnectError(`unknown procedure ${procedure}`, Code.Unimplemented), 404);
     } else {

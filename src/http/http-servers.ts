@@ -70,7 +70,7 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
     res.once("close", ended);
     limitRequestTime(req, res, limits.requestTimeoutMs);
     dropUnreadBody(req, res);
-    handler(req, res);
+    handler(req, res, connection);
   }
 
   function onHttp2(req: http2.Http2ServerRequest, res: http2.Http2ServerResponse): void {
@@ -83,7 +83,7 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
     slow.watch(req.stream);
     res.once("close", () => ended(connection, req.stream));
     dropUnreadBody(req, res);
-    handler(req, res);
+    handler(req, res, connection);
   }
 
   const http1 = http.createServer({ maxHeaderSize: limits.headerBytes, keepAliveTimeout: 0 }, onHttp1);

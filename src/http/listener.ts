@@ -1,5 +1,6 @@
 import http2 from "node:http2";
 import net, { type AddressInfo } from "node:net";
+import { noCertificate, type ShownCertificate } from "../domain/tokens/client-certificate.ts";
 import { Connection } from "./connection.ts";
 import { type Certificate, tlsFront } from "./handshake.ts";
 import type { HotPath } from "./hot/hot-path.ts";
@@ -83,7 +84,8 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     open.set(socket, connection);
     socket.once("close", () => open.delete(socket));
     socket.on("error", (error) => options.onConnectionError?.(error, socket.remoteAddress));
-    const serve = (wire: "http1" | "http2", on: net.Socket) => {
+    const serve = (wire: "http1" | "http2", on: net.Socket, shown: ShownCertificate = noCertificate) => {
+      connection.clientCertificate = shown;
       if (full) servers.refuse(wire, on, tooMany);
       else servers.serve(wire, connection, on);
     };

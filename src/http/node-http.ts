@@ -2,6 +2,7 @@ import type {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
+import type { ShownCertificate } from "../domain/tokens/client-certificate.ts";
 
 /** A request of either HTTP server of Node. */
 export type NodeServerRequest = Parameters<typeof universalRequestFromNodeRequest>[0];
@@ -9,4 +10,11 @@ export type NodeServerRequest = Parameters<typeof universalRequestFromNodeReques
 /** A response of either HTTP server of Node, with the differences in their types evened out. */
 export type NodeServerResponse = Parameters<typeof universalResponseToNodeResponse>[1];
 
-export type RequestHandler = (req: NodeServerRequest, res: NodeServerResponse) => void;
+/** Where a request came in. */
+export interface Origin {
+  readonly scheme: "http" | "https";
+  readonly remoteAddress: string;
+  readonly clientCertificate: ShownCertificate;
+}
+
+export type RequestHandler = (req: NodeServerRequest, res: NodeServerResponse, origin: Origin) => void;

@@ -24,7 +24,7 @@ import { checkedRouter, type OnMethod } from "./checked-router.ts";
 import { withPlainGrpcMessage } from "./grpc-message.ts";
 import { type HotMethod, hotMethod } from "./hot/method.ts";
 import { linesType, withJsonLines } from "./json-lines.ts";
-import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
+import type { NodeServerRequest, NodeServerResponse, Origin, RequestHandler } from "./node-http.ts";
 import { queryPagination } from "./query-pagination.ts";
 import { answerText, notAgain, refuseCall } from "./refuse.ts";
 import { bodyOf } from "./unread-body.ts";
@@ -33,7 +33,7 @@ export interface ProceduresOptions extends ConnectRouterOptions {
   /** Registers the services. */
   readonly routes: (router: ConnectRouter) => void;
   /** Values that gate, interceptors and handlers of a call find in their context. */
-  readonly contextValues?: (remoteAddress: string, headers: IncomingHttpHeaders) => ContextValues;
+  readonly contextValues?: (origin: Origin, headers: IncomingHttpHeaders) => ContextValues;
   /** Milliseconds without a message after which a stream of JSON lines sends a blank. */
   readonly silenceMs?: number;
   /** Something failed outside of a handler, such as writing to a connection that broke. Nobody is waiting for it. */
@@ -41,7 +41,7 @@ export interface ProceduresOptions extends ConnectRouterOptions {
 }
 
 /** Every registered procedure, by its path without prefix: `/package.Service/Method`. */
-export type Procedures = ReadonlyMap<string, (req: NodeServerRequest, res: NodeServerResponse) => void>;
+export type Procedures = ReadonlyMap<string, RequestHandler>;
 
 /** What was registered: for Connect to serve, and the methods that the hot path can serve as well. */
 export interface Registered {
@@ -75,8 +75,8 @@ export function procedures(options: ProceduresOptions): Registered {
   routes(checkedRouter(router, routerOptions.jsonOptions, onMethod));
   const served = router.handlers.map((registered) => {
     const handler = withJsonLines(registered, options);
-    const serveIt = (req: NodeServerRequest, res: NodeServerResponse) =>
-      void serve(handler, req, res, contextValues?.(req.socket?.remoteAddress ?? "", req.headers), onError);
+    const serveIt: RequestHandler = (req, res, origin) =>
+      void serve(handler, req, res, contextValues?.(origin, req.headers), onError);
     return [handler.requestPath, serveIt] as const;
   });
   return { procedures: new Map(served), hotMethods };

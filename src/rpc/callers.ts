@@ -56,12 +56,12 @@ export class Callers {
   async #lookUp(key: string, mark: number): Promise<Identity> {
     const { tokens, access } = this.#source;
     const token = usableToken(await tokens.findAccessToken(Buffer.from(key, "latin1")), this.#clock.now());
-    const { subjectId: id, principal, organizationId, readOnly, id: tokenId } = token;
+    const { subjectId: id, principal, organizationId, readOnly, id: tokenId, certificateName } = token;
     // Runners hold no roles, and there are many more of their calls.
     const authority = holdsRoles(principal)
       ? authorityOf(principal, await access.grantsOf(organizationId, id))
       : noAuthority;
-    const identity = { id, principal, organizationId, readOnly, tokenId, authority };
+    const identity = { id, principal, organizationId, readOnly, tokenId, certificateName, authority };
     // What was read before a change must not be taken for what holds after it.
     if (access.mark() === mark) this.#remember(key, { identity, until: usableUntil(token) });
     return identity;

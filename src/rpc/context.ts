@@ -1,6 +1,7 @@
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import type { Caller } from "../domain/access/caller.ts";
 import { DomainError } from "../domain/errors.ts";
+import { noCertificate, type ShownCertificate } from "../domain/tokens/client-certificate.ts";
 
 /** Set by the gate on every call that came with a valid token. */
 export const callerKey = createContextKey<Caller | null>(null, { description: "who is calling" });
@@ -10,6 +11,11 @@ export const admittedAtKey = createContextKey(0, { description: "when the caller
 
 /** Address of the client's end of the connection. */
 export const addressKey = createContextKey("", { description: "where the call comes from" });
+
+/** What the client showed when its connection was made. */
+export const clientCertificateKey = createContextKey<ShownCertificate>(noCertificate, {
+  description: "the client's certificate",
+});
 
 /** From where and with what a call was made, as far as the client and its socket say. */
 export interface Client {

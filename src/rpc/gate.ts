@@ -12,9 +12,10 @@ import { isRunner } from "../domain/access/caller.ts";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { CallLimits } from "../domain/limits/call-limits.ts";
+import { type CertificatePolicy, checkCertificate } from "../domain/tokens/client-certificate.ts";
 import type { TokenUses } from "../registry/token-uses.ts";
 import type { Callers, Identity } from "./callers.ts";
-import { addressKey, admittedAtKey, callerKey, clientOf } from "./context.ts";
+import { addressKey, admittedAtKey, callerKey, clientCertificateKey, clientOf } from "./context.ts";
 import { type InternalErrorLog, toConnectError } from "./errors.ts";
 
 /** Everything else needs a token. A runner that bootstraps has none yet, and probes and tools have no account. */
@@ -31,6 +32,8 @@ export interface GateDeps {
   readonly uses: Pick<TokenUses, "note">;
   /** How often callers may call. */
   readonly limits: Pick<CallLimits, "countToken" | "countAddress">;
+  /** Whether runners have to show a certificate. */
+  readonly certificates: CertificatePolicy;
   readonly clock: Clock;
   readonly log: Logger;
   readonly logInternal: InternalErrorLog;
@@ -60,6 +63,9 @@ export function authenticationGate(deps: GateDeps): (context: HandlerContext) =>
 
 function admitStranger(deps: GateDeps, context: HandlerContext): undefined {
   deps.limits.countAddress(context.values.get(addressKey));
+  if (context.method === IdentityService.method.exchangeToken) {
+    checkCertificate(deps.certificates, context.values.get(clientCertificateKey), null);
+  }
   refuseMissing(deps, context.method);
 }
 
@@ -85,6 +91,9 @@ function identify(deps: GateDeps, context: HandlerContext): Promise<void> | unde
 function admit(deps: GateDeps, context: HandlerContext, identity: Identity): undefined {
   const { method, values } = context;
   deps.limits.countToken(identity.tokenId);
+  if (isRunner(identity)) {
+    checkCertificate(deps.certificates, values.get(clientCertificateKey), identity.certificateName);
+  }
   // When a runner was heard last is known from its lease.
   if (!isRunner(identity)) deps.uses.note(identity.tokenId);
   if (identity.readOnly && !isReadOnly(method)) throw readOnlyToken();

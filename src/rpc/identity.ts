@@ -2,9 +2,10 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import type { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import type { Clock } from "../domain/clock.ts";
 import type { IdSource } from "../domain/ids.ts";
+import { bindingOf, type CertificatePolicy } from "../domain/tokens/client-certificate.ts";
 import { hashToken, mintToken } from "../domain/tokens/token.ts";
 import type { Store } from "../store/store.ts";
-import { callerOf, clientOf } from "./context.ts";
+import { callerOf, clientCertificateKey, clientOf } from "./context.ts";
 import { idempotencyKeyHash } from "./idempotency-key.ts";
 
 /** What `organization_tier` says: this server has no tiers, and nothing is held back. */
@@ -14,11 +15,13 @@ export interface IdentityServiceDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly newId: IdSource;
+  /** Whether runners have to show a certificate; what they show, their access token is bound to. */
+  readonly certificates: CertificatePolicy;
 }
 
 /** `gitpod.v1.IdentityService`; methods that are left out answer `unimplemented`. */
 export function identityService(deps: IdentityServiceDeps): Partial<ServiceImpl<typeof IdentityService>> {
-  const { store, clock, newId } = deps;
+  const { store, clock, newId, certificates } = deps;
   return {
     async getAuthenticatedIdentity(_request, context) {
       const { id, principal, organizationId } = callerOf(context);
@@ -31,6 +34,7 @@ export function identityService(deps: IdentityServiceDeps): Partial<ServiceImpl<
         hash: hashToken(request.exchangeToken),
         idempotencyHash: idempotencyKeyHash(context.requestHeader),
         access: { id: newId(), hash: access.hash },
+        certificateName: bindingOf(certificates, context.values.get(clientCertificateKey)),
         from: clientOf(context),
         now: clock.now(),
       });

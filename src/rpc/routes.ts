@@ -15,6 +15,7 @@ import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import type { Clock } from "../domain/clock.ts";
 import type { IdSource } from "../domain/ids.ts";
 import type { CallLimits } from "../domain/limits/call-limits.ts";
+import type { CertificatePolicy } from "../domain/tokens/client-certificate.ts";
 import type { SecretBox } from "../domain/tokens/seal.ts";
 import type { EventHub } from "../registry/event-hub.ts";
 import type { KeyRing } from "../registry/key-ring.ts";
@@ -56,6 +57,8 @@ export interface RpcDeps {
   readonly issuer: () => string;
   readonly uses: TokenUses;
   readonly callLimits: CallLimits;
+  /** Whether runners have to show a certificate. */
+  readonly certificates: CertificatePolicy;
   readonly log: Logger;
   readonly health: HealthSource;
   /** Whether the schema can be asked for. */
@@ -96,6 +99,7 @@ export function createRpc(deps: RpcDeps): Rpc {
         callers: deps.callers,
         uses: deps.uses,
         limits: deps.callLimits,
+        certificates: deps.certificates,
         clock: deps.clock,
         log: deps.log,
         logInternal,

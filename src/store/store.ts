@@ -184,6 +184,8 @@ export interface ExchangeClaim {
   readonly hash: Uint8Array;
   readonly idempotencyHash: Uint8Array | null;
   readonly access: { readonly id: string; readonly hash: Uint8Array };
+  /** What the access token is bound to: SHA-256 of the name of a client certificate; null for nothing. */
+  readonly certificateName: Uint8Array | null;
   readonly from: Pick<Attribution, "sourceAddress" | "userAgent">;
   readonly now: number;
 }

@@ -1,15 +1,8 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import tls from "node:tls";
-import { ConfigError } from "../config.ts";
+import { type CertificateFiles, ConfigError } from "../config.ts";
 import type { Certificate } from "../http/handshake.ts";
-
-/** Where the certificate is kept, all in PEM. */
-export interface CertificateFiles {
-  /** The server's own certificate first, then the chain that leads to an authority. */
-  readonly certFile: string;
-  readonly keyFile: string;
-}
 
 /** What people ask of a certificate. Times are wall-clock milliseconds. */
 export interface CertificateFacts {
@@ -33,20 +26,25 @@ export interface ReadCertificate {
  * Reads a certificate and holds its parts against each other, so that nothing is served that is half written.
  * @throws ConfigError that names the file and what is wrong with it
  */
-export async function readCertificate({ certFile, keyFile }: CertificateFiles): Promise<ReadCertificate> {
+export async function readCertificate(files: CertificateFiles): Promise<ReadCertificate> {
+  const { certFile, keyFile, clientCaFile } = files;
   const cert = await read(certFile);
   const key = await read(keyFile);
   const [own, ...chain] = certificatesIn(certFile, cert);
   if (!own.checkPrivateKey(privateKey(keyFile, key))) {
     throw new ConfigError(`the first certificate in ${certFile} does not belong to the key in ${keyFile}`);
   }
-  const certificate = { cert, key };
   try {
-    tls.createSecureContext(certificate);
+    tls.createSecureContext({ cert, key });
   } catch (error) {
     throw new ConfigError(`${certFile} and ${keyFile} cannot be used: ${told(error)}`);
   }
-  return { certificate, facts: [factsOf(certFile, own), ...chain.map((next) => factsOf(certFile, next))] };
+  const facts: [CertificateFacts, ...CertificateFacts[]] = [factsOf(certFile, own)];
+  for (const one of chain) facts.push(factsOf(certFile, one));
+  if (clientCaFile === null) return { certificate: { cert, key }, facts };
+  const clientCa = await read(clientCaFile);
+  for (const one of certificatesIn(clientCaFile, clientCa)) facts.push(factsOf(clientCaFile, one));
+  return { certificate: { cert, key, clientCa }, facts };
 }
 
 const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;

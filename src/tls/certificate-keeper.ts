@@ -1,15 +1,10 @@
 import { stat } from "node:fs/promises";
 import type { Logger } from "pino";
-import { ConfigError } from "../config.ts";
+import { type CertificateFiles, ConfigError } from "../config.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Certificate } from "../http/handshake.ts";
 import type { Lifecycle } from "../registry/lifecycle.ts";
-import {
-  type CertificateFacts,
-  type CertificateFiles,
-  type ReadCertificate,
-  readCertificate,
-} from "./certificate-files.ts";
+import { type CertificateFacts, type ReadCertificate, readCertificate } from "./certificate-files.ts";
 
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -148,14 +143,15 @@ function refuseWorse(next: CertificateFacts, current: CertificateFacts, now: num
   );
 }
 
-function identity({ certificate: { cert, key } }: ReadCertificate): string {
-  return [cert, key].map(String).join("\n");
+function identity({ certificate: { cert, key, clientCa } }: ReadCertificate): string {
+  return [cert, key, clientCa ?? ""].map(String).join("\n");
 }
 
 /** What tells one state of the files from another. Follows links. */
 async function stateOf(files: CertificateFiles): Promise<string> {
   const states = await Promise.all(
-    Object.values(files).map(async (file) => {
+    Object.values(files).map(async (file: string | null) => {
+      if (file === null) return "";
       try {
         const { dev, ino, size, mtimeMs, ctimeMs } = await stat(file);
         return `${dev} ${ino} ${size} ${mtimeMs} ${ctimeMs}`;

@@ -38,6 +38,7 @@ test.each([
   [[...needed, "--region", "x".repeat(257)], /256 characters/],
   [[...needed, "--health-timeout", "0"], /whole seconds/],
   [[...needed, "--protocol", "smoke"], /grpc, connect/],
+  [[...needed, "--client-cert", "c.pem"], /--client-cert and --client-key go together/],
 ])("refuses wrong words: %j", async (words, message) => {
   await expect(run(words).done).rejects.toThrow(message);
 });

@@ -71,6 +71,7 @@ describe("a minted token", () => {
 
 describe("an access token", () => {
   const stored: PresentedToken = {
+    certificateName: null,
     holder: { kind: "runner" },
     id: "t",
     organizationId: "o",

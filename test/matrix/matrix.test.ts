@@ -40,7 +40,11 @@ describe.each(["clear text", "TLS"] as const)("over %s", (security) => {
       caFile = null;
       server = await startTestServer();
     } else {
-      const files = { certFile: join(folder, "cert.pem"), keyFile: join(folder, "key.pem") };
+      const files = {
+        certFile: join(folder, "cert.pem"),
+        keyFile: join(folder, "key.pem"),
+        clientCaFile: null,
+      };
       const { cert, key } = selfSigned("localhost");
       writeFileSync(files.certFile, cert);
       writeFileSync(files.keyFile, key);

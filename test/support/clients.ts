@@ -1,4 +1,5 @@
 import http from "node:http";
+import https from "node:https";
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import {
@@ -36,9 +37,16 @@ export interface Clients {
   close(): void;
 }
 
-export function clientsOf(baseUrl: string): Clients {
-  const agent = new http.Agent({ keepAlive: true });
-  const sessionManager = new Http2SessionManager(baseUrl);
+/** Who a client trusts and what it shows, under TLS: PEM texts. */
+export interface ClientTls {
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+}
+
+export function clientsOf(baseUrl: string, tls?: ClientTls): Clients {
+  const agent = tls ? new https.Agent({ keepAlive: true, ...tls }) : new http.Agent({ keepAlive: true });
+  const sessionManager = new Http2SessionManager(baseUrl, {}, tls);
   return {
     client(service, { wire = "grpc 2", token, headers = {} }) {
       const interceptors = [sendHeaders(token, headers)];

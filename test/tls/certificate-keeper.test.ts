@@ -14,7 +14,7 @@ const second = selfSigned("second", 90);
 const folder = mkdtempSync(join(tmpdir(), "rollcall-keeper-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const files = { certFile: join(folder, "cert.pem"), keyFile: join(folder, "key.pem") };
+const files = { certFile: join(folder, "cert.pem"), keyFile: join(folder, "key.pem"), clientCaFile: null };
 let clock: TestClock;
 let log: CapturedLog;
 let keeper: CertificateKeeper;
@@ -120,7 +120,7 @@ test("sees links that are pointed elsewhere, as Kubernetes renews a secret", asy
   symlinkSync("one", join(mount, "..data"));
   symlinkSync("..data/tls.crt", join(mount, "tls.crt"));
   symlinkSync("..data/tls.key", join(mount, "tls.key"));
-  const linked = { certFile: join(mount, "tls.crt"), keyFile: join(mount, "tls.key") };
+  const linked = { certFile: join(mount, "tls.crt"), keyFile: join(mount, "tls.key"), clientCaFile: null };
   const other = await CertificateKeeper.open({ files: linked, clock, log: log.log });
   other.onChange((certificate) => taken.push(certificate));
   symlinkSync("two", join(mount, "..data_tmp"));

@@ -11,6 +11,8 @@ export interface Caller extends Subject {
   readonly tokenId: string;
   readonly sourceAddress: string;
   readonly userAgent: string;
+  /** The name of the client certificate that its token works with alone; null when any will do. */
+  readonly certificateName: Uint8Array | null;
   /** What the roles of its groups allow it, as they were when its request had arrived. */
   readonly authority: Authority;
 }

@@ -32,6 +32,8 @@ export type Holder =
 
 /** A token as somebody sends it, with the state of its holder at this moment. */
 export interface PresentedToken extends AccessToken {
+  /** SHA-256 of the name of the client certificate that it was exchanged with; null when there was none. */
+  readonly certificateName: Uint8Array | null;
   readonly holder: Holder;
 }
 

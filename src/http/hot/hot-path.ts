@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { IncomingHttpHeaders as Http2Headers, ServerHttp2Stream } from "node:http2";
 import type { ContextValues } from "@connectrpc/connect";
+import type { Origin } from "../node-http.ts";
 import { usableAuthority } from "./authority.ts";
 import { Call, type CallParts } from "./call.ts";
 import { encodingsOf } from "./encoding.ts";
@@ -15,18 +16,10 @@ export interface HotPathOptions extends HotOptions {
   /** By path without a prefix. */
   readonly methods: ReadonlyMap<string, HotMethod>;
   readonly prefixes: readonly string[];
-  readonly contextValues:
-    | ((remoteAddress: string, headers: IncomingHttpHeaders) => ContextValues)
-    | undefined;
+  readonly contextValues: ((origin: Origin, headers: IncomingHttpHeaders) => ContextValues) | undefined;
   readonly shutdownSignal: AbortSignal | undefined;
   /** Sent with every answer. */
   readonly answerHeaders: Readonly<Record<string, string>>;
-}
-
-/** Where a request came in. */
-export interface Origin {
-  readonly scheme: "http" | "https";
-  readonly remoteAddress: string;
 }
 
 /** Takes the calls that it can serve, and leaves all others as they came. */
@@ -81,7 +74,7 @@ export function hotPath(options: HotPathOptions): HotPath {
       scheme: origin.scheme,
       authority: admitted.authority,
       path,
-      values: options.contextValues?.(origin.remoteAddress, headers),
+      values: options.contextValues?.(origin, headers),
       shutdownSignal: options.shutdownSignal,
     };
     const { method, protocol, encodings } = admitted;

@@ -2,7 +2,12 @@
 // are UUIDs in lower case.
 
 export { serviceAccounts, users } from "./schema/accounts.ts";
-export { accessTokens, exchangeTokens, idempotentCalls, signingKeys } from "./schema/credentials.ts";
+export {
+  accessTokens,
+  exchangeTokens,
+  idempotentCalls,
+  signingKeys,
+} from "./schema/credentials.ts";
 export { gateways, runnerManagers, runners } from "./schema/fleet.ts";
 export { groupMemberships, groups, roleAssignments } from "./schema/groups.ts";
 export { auditLog, events } from "./schema/journal.ts";

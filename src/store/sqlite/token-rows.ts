@@ -7,7 +7,10 @@ import type { NewAccessToken, NewExchangeToken } from "../store.ts";
 import { accessTokens, type exchangeTokens, serviceAccounts, users } from "./schema.ts";
 
 /** The row of a fresh access token. */
-export function accessTokenRow({ by, hash, ...token }: NewAccessToken): typeof accessTokens.$inferSelect {
+export function accessTokenRow(
+  { by, hash, ...token }: NewAccessToken,
+  certificateName: Uint8Array | null = null,
+): typeof accessTokens.$inferSelect {
   return {
     ...token,
     hash: Buffer.from(hash),
@@ -16,11 +19,12 @@ export function accessTokenRow({ by, hash, ...token }: NewAccessToken): typeof a
     lastUsedAt: null,
     revokedAt: null,
     revokedFor: null,
+    certificateName: certificateName && Buffer.from(certificateName),
   };
 }
 
 export function accessTokenFromRow(row: typeof accessTokens.$inferSelect): AccessToken {
-  const { hash: _, creatorId: _id, creatorPrincipal: _principal, ...token } = row;
+  const { hash: _, creatorId: _id, creatorPrincipal: _principal, certificateName: _name, ...token } = row;
   return { ...token, principal: token.principal as Principal };
 }
 
@@ -52,6 +56,7 @@ export function presentedToken({
 }: PresentedRow): PresentedToken {
   return {
     ...accessTokenFromRow(token),
+    certificateName: token.certificateName,
     holder: holderOf(token.principal, userStatus, suspended, validUntil),
   };
 }

@@ -165,7 +165,7 @@ export function tokenStore(connection: Connection, commits: CommitQueue, log: Jo
         });
         return true;
       }),
-    exchange: ({ hash, idempotencyHash, access, from, now }) =>
+    exchange: ({ hash, idempotencyHash, access, certificateName, from, now }) =>
       commits.run(() => {
         const stored = selectExchange.get({ hash }) ?? null;
         const lost = stored?.accessTokenId ? selectAccessById.get({ id: stored.accessTokenId }) : undefined;
@@ -188,7 +188,7 @@ export function tokenStore(connection: Connection, commits: CommitQueue, log: Jo
           createdAt: now,
           expiresAt: null,
         };
-        insertAccess.run(accessTokenRow(token));
+        insertAccess.run(accessTokenRow(token, certificateName));
         useExchange.run({ hash, usedAt: usedAt ?? now, idempotencyHash, accessTokenId: access.id });
         log.audit({
           by,

@@ -39,7 +39,14 @@ export function exchangeContract(open: OpenStore): void {
       async exchange(idempotencyHash = null, now = someTime) {
         const access = { id: newId(), hash: randomBytes(32) };
         try {
-          const exchanged = await tokens.exchange({ hash, idempotencyHash, access, from: nowhere, now });
+          const exchanged = await tokens.exchange({
+            hash,
+            idempotencyHash,
+            access,
+            certificateName: null,
+            from: nowhere,
+            now,
+          });
           expect(exchanged).toMatchObject({ runnerId: runner.id, organizationId: at.org });
           return access.hash;
         } catch (error) {
@@ -73,7 +80,14 @@ export function exchangeContract(open: OpenStore): void {
   test("an unknown token is refused", async () => {
     await using at = await exchanging();
     const access = { id: newId(), hash: randomBytes(32) };
-    const claim = { hash: randomBytes(32), idempotencyHash: null, access, from: nowhere, now: someTime };
+    const claim = {
+      hash: randomBytes(32),
+      idempotencyHash: null,
+      access,
+      certificateName: null,
+      from: nowhere,
+      now: someTime,
+    };
     await expect(at.store.tokens.exchange(claim)).rejects.toMatchObject({
       kind: "unauthenticated",
       reason: "EXCHANGE_TOKEN_UNKNOWN",
@@ -122,6 +136,14 @@ export function exchangeContract(open: OpenStore): void {
     expect(await at.exchange(key("k"), someTime + 1)).toBe("EXCHANGE_TOKEN_USED");
   });
 
+  test("an access token keeps the name of the certificate that it was exchanged with", async () => {
+    await using at = await exchanging();
+    const access = { id: newId(), hash: randomBytes(32) };
+    const claim = { hash: at.hash, idempotencyHash: null, access, from: nowhere, now: someTime };
+    await at.store.tokens.exchange({ ...claim, certificateName: key("runner-1") });
+    expect((await at.store.tokens.findAccessToken(access.hash))?.certificateName).toEqual(key("runner-1"));
+  });
+
   test("tokens of a runner are valid beside each other", async () => {
     await using at = await exchanging();
     const more = exchangeTokenOf();
@@ -131,6 +153,7 @@ export function exchangeContract(open: OpenStore): void {
       hash: more.hash,
       idempotencyHash: null,
       access,
+      certificateName: null,
       from: nowhere,
       now: someTime,
     });

@@ -119,7 +119,14 @@ export function runnerContract(open: OpenStore): void {
     await runners.create(creating(runner), runner, used);
     await tokens.addExchangeToken(allowed(runner), unused);
     const access = { id: newId(), hash: Buffer.alloc(32, 7) };
-    await tokens.exchange({ hash: used.hash, idempotencyHash: null, access, from: nowhere, now: someTime });
+    await tokens.exchange({
+      hash: used.hash,
+      idempotencyHash: null,
+      access,
+      certificateName: null,
+      from: nowhere,
+      now: someTime,
+    });
     const removals = await Promise.all([
       runners.remove(allowed(runner), someTime + 5),
       runners.remove(allowed(runner), someTime + 6),
@@ -188,7 +195,14 @@ async function exchange(
   now = someTime,
 ): Promise<string | undefined> {
   const access = { id: newId(), hash: Buffer.from(newId()) };
-  const call = store.tokens.exchange({ hash, idempotencyHash: null, access, from: nowhere, now });
+  const call = store.tokens.exchange({
+    hash,
+    idempotencyHash: null,
+    access,
+    certificateName: null,
+    from: nowhere,
+    now,
+  });
   return call.then(
     () => "ok",
     (error) => error.reason,

@@ -60,6 +60,7 @@ export function tokenContract(open: OpenStore): void {
       hash: exchangeToken.hash,
       idempotencyHash: null,
       access,
+      certificateName: null,
       from: nowhere,
       now: someTime,
     });

@@ -7,10 +7,18 @@ export interface Peer {
   readonly resumed: boolean;
   /** Gets in without a full handshake, as long as the server knows it. */
   readonly session: Buffer | undefined;
+  /** Its answer over HTTP/1.1. */
+  readonly answer: string;
 }
 
-/** One handshake of a client that looks at the certificate and leaves. */
-export async function peerOf(url: string, options: tls.ConnectionOptions = {}): Promise<Peer> {
+const health = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+/** One handshake of a client that looks at the certificate, sends one request, and leaves. */
+export async function peerOf(
+  url: string,
+  options: tls.ConnectionOptions = {},
+  request: string = health,
+): Promise<Peer> {
   const { hostname: host, port } = new URL(url);
   const socket = tls.connect({ host, port: Number(port), rejectUnauthorized: false, ...options });
   let session: Buffer | undefined;
@@ -22,8 +30,8 @@ export async function peerOf(url: string, options: tls.ConnectionOptions = {}): 
   const name = String(socket.getPeerCertificate().subject?.CN ?? "");
   const resumed = socket.isSessionReused();
   // TLS 1.3 sends tickets after the handshake, ahead of the first answer.
-  socket.end("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-  socket.resume();
-  await once(socket, "close");
-  return { name, resumed, session };
+  socket.write(request);
+  let answer = "";
+  for await (const chunk of socket) answer += chunk;
+  return { name, resumed, session, answer };
 }

@@ -21,6 +21,7 @@ export const accessTokens = sqliteTable(
     lastUsedAt: integer("last_used_at"),
     revokedAt: integer("revoked_at"),
     revokedFor: text("revoked_for", { enum: ["TOKEN_REVOKED", "RUNNER_DELETED", "SERVICE_ACCOUNT_DELETED"] }),
+    certificateName: blob("certificate_name", { mode: "buffer" }),
   },
   (t) => [
     uniqueIndex("access_tokens_hash").on(t.hash),
