@@ -5,7 +5,6 @@ import { openDataDir } from "./data-dir.ts";
 import { type Clock, systemClock } from "./domain/clock.ts";
 import { type IdSource, uuidv7Source } from "./domain/ids.ts";
 import { CallLimits } from "./domain/limits/call-limits.ts";
-import { secretBox } from "./domain/tokens/seal.ts";
 import { ensureFounded } from "./first-start.ts";
 import { clientAddress, trustedProxies } from "./http/client-address.ts";
 import { createHandler } from "./http/handler.ts";
@@ -26,6 +25,7 @@ import { Callers } from "./rpc/callers.ts";
 import { addressKey, clientCertificateKey } from "./rpc/context.ts";
 import { createRpc } from "./rpc/routes.ts";
 import { runnerMetrics } from "./rpc/runner-metrics.ts";
+import { settleServerKey } from "./server-key.ts";
 import { CertificateKeeper } from "./tls/certificate-keeper.ts";
 
 /** What tests and programs that embed the server may put in place of the real thing. */
@@ -64,6 +64,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       log.error({ err: trouble }, "the disk refuses writes: make room, or mend it; reads and leases go on");
   });
   undo.defer(() => store.close());
+  const secrets = await settleServerKey(config.dataDir, files, store, log);
   const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
   const shutdown = new AbortController();
   const registry = new RunnerRegistry({ store, clock, settings: config.leases, log });
@@ -87,7 +88,6 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     log,
   });
   undo.defer(() => retention.stop());
-  const secrets = secretBox(files.serverKey);
   const rotateEveryMs = config.keyRotationMs;
   const keyRing = new KeyRing({ keys: store.keys, secrets, clock, newId, log, rotateEveryMs });
   undo.defer(() => keyRing.stop());

@@ -9,7 +9,7 @@ Works beside a running server, which goes on serving, or without one. The copy i
 checked before it gets its name. A file that is there is never replaced.
 
 The copy does not hold the file server.key of the data folder, without which a backup cannot be restored. That file
-never changes: keep it once, apart from the backups. See docs/operations/backup.md.
+changes with rollcall server-key rotate alone: keep it, apart from the backups. See docs/operations/backup.md.
 
 Example:
   rollcall backup "/var/backups/rollcall-$(date +%F).db"

@@ -1,9 +1,8 @@
 import { Command } from "commander";
-import { databaseFile, existingServerKey } from "../data-dir.ts";
-import { secretBox } from "../domain/tokens/seal.ts";
+import { databaseFile, existingServerKeys } from "../data-dir.ts";
 import { storeFiles } from "../open-store.ts";
+import { areKeysOf, unreadable } from "../server-key.ts";
 import { StoreRefusedError } from "../store/store.ts";
-import { unreadable } from "./server-key.ts";
 import { addSettings, readConfig } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -38,6 +37,10 @@ export function checkCommand(terminal: Terminal): Command {
 }
 
 function keyProblems(file: string, dataDir: string): readonly string[] {
-  const { sealed, lost } = unreadable(storeFiles.sealedSecrets(file), secretBox(existingServerKey(dataDir)));
-  return lost === 0 ? [] : [`server.key opens ${sealed - lost} of the ${sealed} secrets that are kept`];
+  const keys = existingServerKeys(dataDir);
+  const secrets = storeFiles.sealedSecrets(file);
+  const { sealed, lost } = unreadable(secrets, keys);
+  if (lost > 0) return [`server.key opens ${sealed - lost} of the ${sealed} secrets that are kept`];
+  const isRight = areKeysOf({ digest: storeFiles.serverKeyDigest(file), secrets }, keys);
+  return isRight ? [] : ["server.key is not the key of this database"];
 }

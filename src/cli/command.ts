@@ -10,6 +10,7 @@ import { checkCommand } from "./check.ts";
 import { configCommand } from "./config.ts";
 import { restoreCommand } from "./restore.ts";
 import { serveCommand } from "./serve.ts";
+import { serverKeyCommand } from "./server-key.ts";
 import { staleCommand } from "./stale.ts";
 import type { Terminal } from "./terminal.ts";
 import { tokenCommand } from "./token.ts";
@@ -27,6 +28,7 @@ export async function runCommand(words: readonly string[], terminal: Terminal): 
     .addCommand(backupCommand(terminal))
     .addCommand(restoreCommand(terminal))
     .addCommand(checkCommand(terminal))
+    .addCommand(serverKeyCommand(terminal))
     .addCommand(configCommand(terminal))
     .addHelpText("after", "\nExample:\n  rollcall serve --port 7655 --data-dir ./data\n");
   for (const command of withSubcommands(program)) {

@@ -1,9 +1,8 @@
 import { Command } from "commander";
-import { databaseFile, existingServerKey, serverKeyFile } from "../data-dir.ts";
-import { secretBox } from "../domain/tokens/seal.ts";
+import { databaseFile, existingServerKeys, serverKeyFile } from "../data-dir.ts";
 import { storeFiles } from "../open-store.ts";
+import { areKeysOf } from "../server-key.ts";
 import { StoreRefusedError } from "../store/store.ts";
-import { unreadable } from "./server-key.ts";
 import { addSettings, readConfig } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -27,10 +26,10 @@ export function restoreCommand(terminal: Terminal): Command {
     .addHelpText("after", about)
     .action(async (backup: string, options: Record<string, string>) => {
       const { dataDir } = readConfig(options, terminal);
-      const key = existingServerKey(dataDir);
+      const keys = existingServerKeys(dataDir);
       const { kept } = await storeFiles.restore(backup, databaseFile(dataDir), (copy) => {
-        const { sealed, lost } = unreadable(storeFiles.sealedSecrets(copy), secretBox(key));
-        if (sealed > 0 && lost === sealed) {
+        const kept = { digest: storeFiles.serverKeyDigest(copy), secrets: storeFiles.sealedSecrets(copy) };
+        if (!areKeysOf(kept, keys)) {
           throw new StoreRefusedError(
             `${serverKeyFile(dataDir)} is not the key of this backup; put the one that you kept with it there`,
           );

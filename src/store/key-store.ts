@@ -12,8 +12,31 @@ export interface IssuedToken {
   readonly now: number;
 }
 
+/** Something that the server's key encrypts. */
+export interface SealedThing {
+  readonly what: "metrics password" | "signing key" | "kept answer";
+  /** Of the runner, of the signing key, or of whoever called. */
+  readonly id: string;
+  readonly sealed: Uint8Array;
+}
+
 /** The server's own keys. They belong to no organisation. */
 export interface KeyStore {
+  /** What tells the key that encrypts what is kept here from every other; null when that was never noted. */
+  serverKeyDigest(): Promise<Uint8Array | null>;
+  /** Everything that the server's key encrypts. */
+  sealed(): Promise<readonly SealedThing[]>;
+  /**
+   * Notes another key, and puts what is encrypted under it: everything in one commit, or nothing.
+   * @param change the same secret under the other key; the value that it was given leaves it as it is, null gives
+   *   it up
+   * @param by who wants it; null when nobody has to be told
+   */
+  reseal(
+    digest: Uint8Array,
+    change: (thing: SealedThing) => Uint8Array | null,
+    by: { readonly action: string; readonly attribution: Attribution; readonly now: number } | null,
+  ): Promise<{ readonly kept: number; readonly givenUp: readonly SealedThing[] }>;
   /** Newest first. */
   all(): Promise<readonly SigningKey[]>;
   /**

@@ -30,4 +30,6 @@ export interface StoreFiles {
   check(file: string): CheckReport;
   /** Everything in a store that only the server's key can read. */
   sealedSecrets(file: string): readonly Uint8Array[];
+  /** What the store noted about its server's key; null when its version did not. */
+  serverKeyDigest(file: string): Uint8Array | null;
 }

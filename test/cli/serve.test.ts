@@ -89,7 +89,7 @@ test("a lost server key is said instead of replaced, and the server starts again
     stdout: "",
     stderr:
       `rollcall: ${key} is gone, and the database holds secrets that only it can read; ` +
-      "restore it from your backup\n",
+      "restore it from your backup. If it is lost for good: rollcall server-key reset\n",
   });
   expect(existsSync(key)).toBe(false);
   renameSync(join(folder, "backup"), key);

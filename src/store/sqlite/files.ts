@@ -3,18 +3,28 @@ import { backUp } from "./backup.ts";
 import { check } from "./check.ts";
 import { openReader } from "./open.ts";
 import { restore } from "./restore.ts";
+import { allSealed } from "./sealed.ts";
 
 /** The files of SQLite stores. */
-export const sqliteFiles: StoreFiles = { backUp, restore, check, sealedSecrets };
+export const sqliteFiles: StoreFiles = { backUp, restore, check, sealedSecrets, serverKeyDigest };
 
 function sealedSecrets(file: string): readonly Uint8Array[] {
   const { client, schema } = openReader(file);
   try {
+    if (schema === "current") return allSealed(client).map(({ sealed }) => sealed);
+    // The first schema had nothing else.
     const passwords = "SELECT metrics_password FROM runners WHERE metrics_password IS NOT NULL";
-    // The first schema had no signing keys.
-    const all =
-      schema === "older" ? passwords : `SELECT private_key FROM signing_keys UNION ALL ${passwords}`;
-    return client.prepare<[], Uint8Array>(all).pluck().all();
+    return client.prepare<[], Uint8Array>(passwords).pluck().all();
+  } finally {
+    client.close();
+  }
+}
+
+function serverKeyDigest(file: string): Uint8Array | null {
+  const { client, schema } = openReader(file);
+  try {
+    if (schema === "older") return null;
+    return client.prepare<[], Uint8Array>("SELECT digest FROM server_key").pluck().get() ?? null;
   } finally {
     client.close();
   }

@@ -5,7 +5,8 @@ import type { KeyStore } from "../key-store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { Journal } from "./journal.ts";
 import type { Connection } from "./open.ts";
-import { signingKeys } from "./schema.ts";
+import { serverKey, signingKeys } from "./schema.ts";
+import { allSealed, resealAll } from "./sealed.ts";
 
 export function keyStore(connection: Connection, commits: CommitQueue, log: Journal): KeyStore {
   const all = connection.select().from(signingKeys).orderBy(desc(signingKeys.activeFrom)).prepare();
@@ -24,6 +25,33 @@ export function keyStore(connection: Connection, commits: CommitQueue, log: Jour
   }
 
   return {
+    async serverKeyDigest() {
+      return connection.select().from(serverKey).get()?.digest ?? null;
+    },
+    async sealed() {
+      return allSealed(connection.$client);
+    },
+    reseal: (digest, change, by) =>
+      commits.run(() => {
+        const resealed = resealAll(connection, change);
+        connection.delete(serverKey).run();
+        connection
+          .insert(serverKey)
+          .values({ digest: Buffer.from(digest) })
+          .run();
+        if (by !== null) {
+          const { action, attribution, now } = by;
+          log.audit({
+            by: attribution,
+            now,
+            action,
+            subjectType: ResourceType.ORGANIZATION,
+            subjectId: attribution.organizationId,
+            kind: AuditKind.RESOURCE_CHANGE,
+          });
+        }
+        return resealed;
+      }),
     async all() {
       return all.all().map(fromRow);
     },

@@ -6,6 +6,7 @@ export {
   accessTokens,
   exchangeTokens,
   idempotentCalls,
+  serverKey,
   signingKeys,
 } from "./schema/credentials.ts";
 export { gateways, runnerManagers, runners } from "./schema/fleet.ts";

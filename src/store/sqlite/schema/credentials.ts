@@ -67,6 +67,11 @@ export const signingKeys = sqliteTable("signing_keys", {
   retiredAt: integer("retired_at"),
 });
 
+// One row: tells whether a server.key is the one that encrypted what is here.
+export const serverKey = sqliteTable("server_key", {
+  digest: blob("digest", { mode: "buffer" }).primaryKey(),
+});
+
 export const idempotentCalls = sqliteTable(
   "idempotent_calls",
   {

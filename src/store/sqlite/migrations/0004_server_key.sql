@@ -1,0 +1,3 @@
+CREATE TABLE `server_key` (
+	`digest` blob PRIMARY KEY NOT NULL
+);
