@@ -1,10 +1,12 @@
 import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import type { Config } from "./config.ts";
-import { openDataDir } from "./data-dir.ts";
+import { inMemory, openDataDir } from "./data-dir.ts";
 import { type Clock, systemClock } from "./domain/clock.ts";
 import { type IdSource, uuidv7Source } from "./domain/ids.ts";
 import { CallLimits } from "./domain/limits/call-limits.ts";
+import { tellExposure } from "./exposure.ts";
+import { closeToOthers } from "./file-modes.ts";
 import { ensureFounded } from "./first-start.ts";
 import { clientAddress, trustedProxies } from "./http/client-address.ts";
 import { createHandler } from "./http/handler.ts";
@@ -56,6 +58,9 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const log = overrides.log ?? createLog(config.logLevel, false);
   const certificates = config.tls && (await CertificateKeeper.open({ files: config.tls, clock, log }));
   const files = openDataDir(config.dataDir);
+  for (const opened of config.dataDir === inMemory ? [] : closeToOthers(config.dataDir)) {
+    log.warn(`${opened}; whoever may have read it knows what was in it`);
+  }
   // Undone in reverse, on the way out of a start that failed and at the end of a run alike.
   await using undo = new AsyncDisposableStack();
   const store = openStore(files.database, "server", newId, (trouble) => {
@@ -166,7 +171,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     await certificates.run();
   }
   issuer ||= listener.url;
-  log.info({ url: listener.url, dataDir: config.dataDir }, "serving");
+  tellExposure(config, listener, log);
   const running = undo.move();
   let closing: Promise<void> | undefined;
   return {

@@ -27,6 +27,8 @@ export interface Listener {
   /** Scheme, host as given, and the real port. */
   readonly url: string;
   readonly port: number;
+  /** Whether only this machine can reach it. */
+  readonly loopback: boolean;
   /** Open connections, those that have not said anything yet included. */
   connections(): number;
   /** Uses another certificate for handshakes from now on. Throws on a bad one, and when TLS is off. */
@@ -105,12 +107,13 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     server.once("error", reject);
     server.listen(options.port, options.host, resolve);
   });
-  const { port } = server.address() as AddressInfo;
+  const { port, address } = server.address() as AddressInfo;
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   let closed: Promise<{ forced: number }> | undefined;
   return {
     url: `${scheme}://${host}:${port}`,
     port,
+    loopback: /^(127\.|::1$|::ffff:127\.)/.test(address),
     connections: () => open.size,
     setCertificate(certificate) {
       if (secure === undefined) throw new Error("this listener does not speak TLS");

@@ -61,6 +61,7 @@ export class CertificateKeeper implements Lifecycle {
 
   async run(): Promise<void> {
     this.#tell("TLS certificate");
+    await this.#warnOfReaders();
     this.#warn();
     this.#timer = setInterval(() => void this.look(), lookMs).unref();
   }
@@ -111,6 +112,14 @@ export class CertificateKeeper implements Lifecycle {
         "the TLS certificate in use stays: the new one is no good",
       );
     }
+  }
+
+  /** The key's owner may be another than the server's, so that it is theirs to change. */
+  async #warnOfReaders(): Promise<void> {
+    const { keyFile } = this.#options.files;
+    const { mode } = await stat(keyFile);
+    if ((mode & 0o007) === 0 || process.platform === "win32") return;
+    this.#options.log.warn({ file: keyFile }, "everybody on this machine can read the TLS key: chmod 600");
   }
 
   #tell(message: string): void {

@@ -32,7 +32,7 @@ afterEach(() => keeper.stop());
 
 function put({ cert, key }: KeyPair): void {
   writeFileSync(files.certFile, cert);
-  writeFileSync(files.keyFile, key);
+  writeFileSync(files.keyFile, key, { mode: 0o600 });
 }
 
 const messages = (level: number) =>
