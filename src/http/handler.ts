@@ -6,6 +6,7 @@ import type { RequestHandler } from "./node-http.ts";
 import { type PlainEndpoint, servePlain } from "./plain.ts";
 import { type ProceduresOptions, procedures } from "./procedures.ts";
 import { answerJson, refuseCall, speaksGrpc } from "./refuse.ts";
+import { securityHeaders } from "./security-headers.ts";
 
 export interface HandlerOptions extends ProceduresOptions {
   /** What clients may put before `/package.Service/Method`. Default: nothing and `/api`. */
@@ -47,6 +48,9 @@ export function createHandler(options: HandlerOptions): Handler {
   const longestFirst = [...prefixes].sort((a, b) => b.length - a.length);
 
   const handler: RequestHandler = (req, res, origin) => {
+    if (!speaksGrpc(req)) {
+      for (const [name, value] of Object.entries(securityHeaders)) res.setHeader(name, value);
+    }
     if (answeredByCors(req, res)) return;
     const path = (req.url ?? "").split("?", 1)[0] ?? "";
     const endpoint = endpoints.get(path);

@@ -1,5 +1,6 @@
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
 import { answerJson } from "./refuse.ts";
+import { pageHeaders } from "./security-headers.ts";
 
 /** What a plain endpoint answers. */
 export interface PlainAnswer {
@@ -36,16 +37,16 @@ export async function servePlain(
     return;
   }
   const bytes = Buffer.from(answer.body);
-  res.writeHead(answer.status, { ...answer.headers, "content-length": bytes.byteLength });
+  res.writeHead(answer.status, { ...pageHeaders, ...answer.headers, "content-length": bytes.byteLength });
   if (req.method === "HEAD") res.end();
   else res.end(bytes);
 }
 
-/** A JSON answer, never cached. */
+/** A JSON answer. */
 export function jsonAnswer(status: number, body: unknown): PlainAnswer {
   return {
     status,
-    headers: { "content-type": "application/json", "cache-control": "no-store" },
+    headers: { "content-type": "application/json" },
     body: `${JSON.stringify(body)}\n`,
   };
 }

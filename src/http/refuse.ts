@@ -9,6 +9,7 @@ import {
 } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
+import { pageHeaders } from "./security-headers.ts";
 
 const jsonType = "application/json";
 /** For what will be missing the next time too: official SDKs send a call again after every 5xx that does not say so. */
@@ -79,7 +80,7 @@ function answer(
   line: string,
 ): void {
   const bytes = Buffer.from(`${line}\n`);
-  res.writeHead(status, { "content-type": type, "content-length": bytes.byteLength });
+  res.writeHead(status, { ...pageHeaders, "content-type": type, "content-length": bytes.byteLength });
   if (req.method === "HEAD") res.end();
   else res.end(bytes);
 }

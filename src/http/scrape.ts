@@ -16,7 +16,7 @@ export function scrapeEndpoint(
     if (text !== null) {
       return {
         status: 200,
-        headers: { "content-type": textFormat, "cache-control": "no-store" },
+        headers: { "content-type": textFormat },
         body: text,
       };
     }

@@ -145,7 +145,10 @@ async function bareAnswer(parts: AnswerParts, status: number, message: Uint8Arra
   const headers =
     touchedHeader === undefined && touchedTrailer === undefined
       ? protocol.head
-      : nodeHeaders(trailerMux(call.responseHeader, touchedTrailer ?? new Headers()));
+      : {
+          ...protocol.head,
+          ...nodeHeaders(trailerMux(call.responseHeader, touchedTrailer ?? new Headers())),
+        };
   const told = zipped ? { ...headers, [protocol.encodingHeader]: compression.name } : headers;
   return { status, headers: told, body, sized: true, trailers: null };
 }

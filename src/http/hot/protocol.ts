@@ -1,5 +1,6 @@
 import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protocol-connect";
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
+import { securityHeaders } from "../security-headers.ts";
 import type { AnswerHeaders } from "./raw-headers.ts";
 
 /** A protocol with one codec, as its content type names it. */
@@ -35,12 +36,13 @@ function protocol(
   answerType: string,
   names: typeof grpcNames | typeof connectNames,
 ): HotProtocol {
+  const head = { ...(name === "connect" && securityHeaders), "content-type": answerType };
   return {
     name,
     binary: answerType !== "application/json",
     answerType,
-    head: { "content-type": answerType },
-    gzipHead: { "content-type": answerType, [names.encodingHeader]: "gzip" },
+    head,
+    gzipHead: { ...head, [names.encodingHeader]: "gzip" },
     ...names,
   };
 }
