@@ -15,6 +15,11 @@ export class Announcer {
     this.#pacer = createPacer(eventsPerSecond);
   }
 
+  /** How many runners are still to be told of. */
+  get waiting(): number {
+    return this.#organizations.size;
+  }
+
   offer(runnerId: string, organizationId: string): void {
     this.#organizations.set(runnerId, organizationId);
     this.#pacer.offer(runnerId);

@@ -39,9 +39,15 @@ export class FollowUp {
   readonly #options: FollowUpOptions;
   #decided: LeaseTransition[] = [];
   #failed: LeaseTransition[] = [];
+  #underWay = 0;
 
   constructor(options: FollowUpOptions) {
     this.#options = options;
+  }
+
+  /** Decisions that are not carried out yet, or could not be. */
+  get unwritten(): number {
+    return this.#decided.length + this.#underWay + this.#failed.length;
   }
 
   /** Notes a decision down; the engine is in the middle of its work and must not be called. */
@@ -101,6 +107,7 @@ export class FollowUp {
   }
 
   async #carryOutAll(transitions: readonly LeaseTransition[]): Promise<void> {
+    this.#underWay += transitions.length;
     await Promise.all(
       transitions.map(async (transition) => {
         try {
@@ -112,6 +119,8 @@ export class FollowUp {
             "a lease transition failed and is tried again",
           );
           this.#failed.push(transition);
+        } finally {
+          this.#underWay -= 1;
         }
       }),
     );

@@ -3,7 +3,7 @@ import { type Authorized, deletionAskedFor, staleRemoval } from "../domain/acces
 import type { Clock } from "../domain/clock.ts";
 import { planDeletion, windDownLeftMs } from "../domain/leases/deletion.ts";
 import { LeaseEngine } from "../domain/leases/engine.ts";
-import type { DurableChange, Renewal } from "../domain/leases/events.ts";
+import type { DurableChange, LeaseListener, Renewal } from "../domain/leases/events.ts";
 import { LeaseState } from "../domain/leases/lease.ts";
 import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
 import type { LeaseSettings } from "../domain/leases/settings.ts";
@@ -16,7 +16,9 @@ import type { RunnerReportChange } from "../domain/runners/report.ts";
 import type { Runner } from "../domain/runners/runner.ts";
 import type { Store } from "../store/store.ts";
 import { Announcer } from "./announcer.ts";
+import type { RegistryCounts } from "./counts.ts";
 import { FollowUp, type LeaseNews } from "./follow-up.ts";
+import { leaseListener } from "./lease-listener.ts";
 import { MetricsBoard } from "./metrics-board.ts";
 import type { RenewalAnswer, RunnerIdentity } from "./renewal.ts";
 import { statusFacts } from "./status-facts.ts";
@@ -27,6 +29,8 @@ export interface RegistryOptions {
   readonly clock: Clock;
   readonly settings: LeaseSettings;
   readonly log: Logger;
+  /** Hears of everything that happens to leases. */
+  readonly observer?: LeaseListener;
 }
 
 /** What must be known of a runner at every renewal, so that one without news reads nothing from disk. */
@@ -51,6 +55,7 @@ export class RunnerRegistry {
   readonly #known = new Map<string, Known>();
   readonly #followUp: FollowUp;
   #renewals = 0;
+  #renewalsTaken = 0;
 
   constructor(options: RegistryOptions) {
     this.#store = options.store;
@@ -62,19 +67,12 @@ export class RunnerRegistry {
     this.#engine = new LeaseEngine({
       clock: options.clock,
       settings: options.settings,
-      listener: {
-        transition: (transition) => {
-          if (transition.kind === "lapsed" && transition.incident !== null)
-            this.#announceLater(transition.runnerId);
-          this.#followUp.note(transition);
-        },
-        incident: ({ runnerIds, ...change }) => {
-          this.#log.warn({ ...change, runners: runnerIds.length }, "many runners lapsed at once");
-          // What their status says changed with the incident, also for those that lapsed before it was one.
-          for (const id of runnerIds) this.#announceLater(id);
-        },
-        stalled: (ms) => this.#log.warn({ stalledMs: Math.round(ms) }, "the server stood still; leases wait"),
-      },
+      listener: leaseListener({
+        log: this.#log,
+        observer: options.observer,
+        note: (transition) => this.#followUp.note(transition),
+        announceLater: (runnerId) => this.#announceLater(runnerId),
+      }),
     });
     this.#followUp = new FollowUp({
       store: options.store,
@@ -252,9 +250,20 @@ export class RunnerRegistry {
 
   /** Renewals heard since the last call. */
   takeRenewals(): number {
-    const renewals = this.#renewals;
-    this.#renewals = 0;
-    return renewals;
+    const taken = this.#renewalsTaken;
+    this.#renewalsTaken = this.#renewals;
+    return this.#renewals - taken;
+  }
+
+  /** How everything stands that this looks after, in numbers. */
+  counts(): RegistryCounts {
+    return {
+      ...this.#engine.counts(),
+      renewals: this.#renewals,
+      stretchFactor: this.#engine.stretchFactor(),
+      unwritten: this.#followUp.unwritten,
+      unannounced: this.#announcer.waiting,
+    };
   }
 
   /** Tells the engine how busy the server is; it stretches the interval when it must. */

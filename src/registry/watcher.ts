@@ -57,6 +57,13 @@ export class Watcher {
 export class Watchers {
   readonly #byRunner = new Map<string, Set<Watcher>>();
 
+  /** How many streams are open. */
+  get size(): number {
+    let size = 0;
+    for (const watchers of this.#byRunner.values()) size += watchers.size;
+    return size;
+  }
+
   add(watcher: Watcher): void {
     const others = this.#byRunner.get(watcher.runnerId);
     if (others === undefined) this.#byRunner.set(watcher.runnerId, new Set([watcher]));

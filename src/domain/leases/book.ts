@@ -6,6 +6,7 @@ import { WindDowns } from "./deletion.ts";
 import type { LeaseListener, LeaseTransition, Renewal, WindDownEnd } from "./events.ts";
 import { DeadlineHeap } from "./heap.ts";
 import { Lease, type LeaseFacts, LeaseState } from "./lease.ts";
+import { LiveCounts } from "./live-counts.ts";
 import type { LeaseSettings } from "./settings.ts";
 
 /** Until when a lease that is due is put off, null for not at all (stall.ts). */
@@ -18,6 +19,7 @@ export type PutOff = (postponed: number, now: number) => number | null;
  */
 export class LeaseBook {
   readonly windDowns = new WindDowns();
+  readonly live = new LiveCounts();
   readonly brakes: Brakes;
   readonly #clock: Clock;
   readonly #listener: LeaseListener;
@@ -33,7 +35,7 @@ export class LeaseBook {
   ) {
     this.#clock = clock;
     this.#listener = listener;
-    this.brakes = new Brakes(settings, windowMs);
+    this.brakes = new Brakes(settings, windowMs, (provider) => this.live.of(provider));
   }
 
   get(runnerId: string): Lease | undefined {
@@ -69,7 +71,7 @@ export class LeaseBook {
     if (this.#leases.has(facts.runnerId)) return;
     const lease = new Lease({ ...facts, state: LeaseState.LIVE });
     this.#leases.set(lease.runnerId, lease);
-    this.brakes.came(lease.provider, lease.runnerId);
+    this.live.came(lease);
     this.#deadlines.set(lease, deadline);
   }
 
@@ -79,7 +81,8 @@ export class LeaseBook {
     const opens = renewal.generation === 0;
     const came = lease.state !== LeaseState.LIVE;
     const phase = renewal.phase ?? (opens ? RunnerPhase.ACTIVE : lease.phase);
-    const rephased = phase !== lease.phase;
+    const before = lease.phase;
+    const rephased = phase !== before;
     const digest = renewal.digest ?? 0;
     const reported = digest !== 0 && digest !== lease.digest;
     const applied = renewal.appliedSpecRevision !== lease.appliedSpecRevision;
@@ -95,7 +98,12 @@ export class LeaseBook {
     lease.lastSeenMs = wallNow;
     if (!lease.unsavedSeen) this.#seen.push(lease);
     lease.unsavedSeen = true;
-    if (came) this.brakes.came(lease.provider, lease.runnerId);
+    if (came) {
+      this.live.came(lease);
+      this.brakes.accounted(lease.provider, lease.runnerId);
+    } else if (rephased) {
+      this.live.moved(lease, before);
+    }
     this.#deadlines.set(lease, deadline);
     const kind = opens ? "opened" : came ? "returned" : rephased ? "phase" : null;
     if (kind !== null) this.#listener.transition({ kind, ...describe(lease, wallNow) });
@@ -106,6 +114,7 @@ export class LeaseBook {
     const wallNow = this.#clock.now();
     const due = this.#takeDue(now, putOff);
     for (const lease of due) {
+      this.live.left(lease);
       lease.state = LeaseState.LAPSED;
       lease.sinceMs = wallNow;
       lease.version += 1;
@@ -114,7 +123,8 @@ export class LeaseBook {
     for (const change of this.brakes.check(now, wallNow)) this.tellIncident(change);
     for (const lease of due) {
       const incident = this.brakes.incidentOf(lease.provider, lease.runnerId);
-      this.#listener.transition({ kind: "lapsed", incident, ...describe(lease, wallNow) });
+      const lateMs = now - lease.deadline;
+      this.#listener.transition({ kind: "lapsed", incident, lateMs, ...describe(lease, wallNow) });
       // In a mass lapse silence says nothing about the runner: only its word or the time completes a deletion.
       if (incident === null && this.windDowns.finish(lease.runnerId)) this.#tellWindDown(lease, "lapsed");
     }
@@ -174,7 +184,7 @@ export class LeaseBook {
   }
 
   #leave(lease: Lease): void {
-    if (lease.state === LeaseState.LIVE) this.brakes.left(lease.provider);
+    if (lease.state === LeaseState.LIVE) this.live.left(lease);
     this.brakes.accounted(lease.provider, lease.runnerId);
     this.#deadlines.remove(lease);
   }
@@ -184,7 +194,7 @@ export class LeaseBook {
   }
 }
 
-function describe(lease: Lease, atMs: number): Omit<LeaseTransition, "kind" | "incident" | "why"> {
+function describe(lease: Lease, atMs: number): Omit<LeaseTransition, "kind" | "incident" | "lateMs" | "why"> {
   const { runnerId, provider, generation, version, state, phase, lastSeenMs } = lease;
   return { runnerId, provider, generation, version, state, phase, atMs, lastSeenMs };
 }

@@ -26,6 +26,8 @@ export interface Brake {
   /** The incident that holds this runner's lapse, or null. */
   incidentOf(runnerId: string): Incident | null;
   incident(): Incident | null;
+  /** How many runners the incident holds; 0 without one. */
+  held(): number;
   /** Ends the incident because an operator says so: the runners really are gone. */
   acknowledge(): BrakeChange | null;
 }
@@ -89,6 +91,7 @@ export function createBrake(
     },
     incidentOf: (runnerId) => (incident !== null && out.has(runnerId) ? incident : null),
     incident: () => incident,
+    held: () => (incident === null ? 0 : out.size),
     acknowledge: () => end("acknowledged"),
   };
 }

@@ -14,6 +14,11 @@ export class WindDowns {
   readonly #byRunner = new Map<string, WindDown>();
   readonly #heap = new DeadlineHeap<WindDown>();
 
+  /** How many runners wind down. */
+  get size(): number {
+    return this.#byRunner.size;
+  }
+
   /** Asked twice, the earlier end counts. @param endsAt monotonic ms */
   start(runnerId: string, endsAt: number): void {
     const known = this.#byRunner.get(runnerId);

@@ -3,6 +3,7 @@ import type { RunnerProvider } from "../runners/enums.ts";
 import { LeaseBook, type PutOff } from "./book.ts";
 import type {
   DurableChange,
+  LeaseCounts,
   LeaseListener,
   LeaseView,
   Refused,
@@ -180,7 +181,13 @@ export class LeaseEngine {
   /** How many leases are live now; of one provider, or of all. */
   liveCount(provider?: RunnerProvider): number {
     this.#advance();
-    return provider === undefined ? this.#book.liveCount : this.#book.brakes.live(provider);
+    return provider === undefined ? this.#book.liveCount : this.#book.live.of(provider);
+  }
+
+  counts(): LeaseCounts {
+    this.#advance();
+    const { live, brakes, windDowns } = this.#book;
+    return { live: live.all(), incidents: brakes.incidents(), windingDown: windDowns.size };
   }
 
   /** Who was heard since the last call, with wall-clock ms, to be stored in one batch. */

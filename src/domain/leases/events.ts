@@ -1,6 +1,8 @@
 import type { RunnerProvider } from "../runners/enums.ts";
 import type { BrakeChange, Incident } from "./brake.ts";
+import type { IncidentCount } from "./brakes.ts";
 import type { LeaseState, ReportedPhase } from "./lease.ts";
+import type { LiveCount } from "./live-counts.ts";
 import type { RefusalReason } from "./refusal.ts";
 
 /** Why a wind-down is over, and the runner may be deleted. */
@@ -14,7 +16,12 @@ export type WindDownEnd = "signed_off" | "revoked" | "lapsed" | "timeout";
  */
 export type LeaseTransition =
   | (TransitionBase & { readonly kind: "opened" | "returned" | "phase" | "signed_off" | "revoked" })
-  | (TransitionBase & { readonly kind: "lapsed"; readonly incident: Incident | null })
+  | (TransitionBase & {
+      readonly kind: "lapsed";
+      readonly incident: Incident | null;
+      /** How long after its deadline the lapse was found, in milliseconds. */
+      readonly lateMs: number;
+    })
   | (TransitionBase & { readonly kind: "wind_down_over"; readonly why: WindDownEnd });
 
 interface TransitionBase {
@@ -96,6 +103,15 @@ export interface SignOffGranted {
 export interface Refused {
   readonly ok: false;
   readonly reason: RefusalReason;
+}
+
+/** How all leases stand, in numbers. */
+export interface LeaseCounts {
+  readonly live: readonly LiveCount[];
+  /** The mass lapses that last, one a provider at most. */
+  readonly incidents: readonly IncidentCount[];
+  /** Runners that were asked to wind down. */
+  readonly windingDown: number;
 }
 
 /** What a reader may know of a runner's lease. */
