@@ -3,7 +3,7 @@ import { uuidv7Source } from "./domain/ids.ts";
 import { runnerCodecs } from "./rpc/messages/runner.ts";
 import { sqliteFiles } from "./store/sqlite/files.ts";
 import { openSqliteStore } from "./store/sqlite/store.ts";
-import type { Store } from "./store/store.ts";
+import type { Store, StoreObserver } from "./store/store.ts";
 import type { StoreFiles } from "./store/store-files.ts";
 
 /**
@@ -14,9 +14,9 @@ export function openStore(
   file: string,
   role: "server" | "tool",
   newId = uuidv7Source(systemClock),
-  onTrouble: (trouble: Error | null) => void = () => {},
+  observer?: StoreObserver,
 ): Store {
-  return openSqliteStore({ file, codecs: runnerCodecs, role, newId, onTrouble });
+  return openSqliteStore({ file, codecs: runnerCodecs, role, newId, ...(observer && { observer }) });
 }
 
 /** Looks after the files of stores: backs up, restores, checks. Not through a store, which may be what is broken. */

@@ -63,10 +63,13 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   }
   // Undone in reverse, on the way out of a start that failed and at the end of a run alike.
   await using undo = new AsyncDisposableStack();
-  const store = openStore(files.database, "server", newId, (trouble) => {
-    if (trouble === null) log.info("the disk takes writes again");
-    else
-      log.error({ err: trouble }, "the disk refuses writes: make room, or mend it; reads and leases go on");
+  const store = openStore(files.database, "server", newId, {
+    onTrouble(trouble) {
+      if (trouble === null) log.info("the disk takes writes again");
+      else
+        log.error({ err: trouble }, "the disk refuses writes: make room, or mend it; reads and leases go on");
+    },
+    onBatch: () => {},
   });
   undo.defer(() => store.close());
   const secrets = await settleServerKey(config.dataDir, files, store, log);

@@ -1,7 +1,7 @@
 import type { Attribution } from "../domain/access/attribution.ts";
 import type { Authorized, RunnerCreation, RunnerScope } from "../domain/access/runners.ts";
 import type { DurableChange } from "../domain/leases/events.ts";
-import type { LeaseFacts } from "../domain/leases/lease.ts";
+import type { LeaseFacts, LeaseState } from "../domain/leases/lease.ts";
 import type { Page } from "../domain/paging/cursor.ts";
 import type { RunnerKind, RunnerProvider } from "../domain/runners/enums.ts";
 import type { RunnerReport, RunnerReportChange } from "../domain/runners/report.ts";
@@ -52,8 +52,29 @@ export interface Store {
   readonly audit: AuditStore;
   /** Whether the store can still answer. */
   healthy(): Promise<boolean>;
+  vitals(): Promise<StoreVitals>;
   /** Finishes what was accepted, then releases the file. Later calls reject. */
   close(): Promise<void>;
+}
+
+/** What a store tells of itself, for metrics. */
+export interface StoreVitals {
+  /** Writes that wait for their commit. */
+  readonly waiting: number;
+  /** Bytes of the database. */
+  readonly databaseBytes: number;
+  /** Bytes of the log of what is not in the database's own file yet. */
+  readonly logBytes: number;
+  /** Bytes that the store may still use of its disk; null when it is on none. */
+  readonly availableBytes: number | null;
+}
+
+/** Hears of a store's work while it does it. */
+export interface StoreObserver {
+  /** Called once when the disk begins to refuse writes, and once, with null, when it takes them again. */
+  onTrouble(trouble: Error | null): void;
+  /** Called after every commit: how many writes it holds, and how long it took, in seconds. */
+  onBatch(writes: number, seconds: number): void;
 }
 
 /** The store cannot be opened; the message tells the operator why and what to do. */
@@ -132,6 +153,18 @@ export interface CarriedLease extends LeaseFacts {
   readonly specRevision: number;
 }
 
+/** Runners without a live lease, by provider and by how it ended. */
+export interface OfflineCounts {
+  readonly counts: readonly {
+    readonly provider: RunnerProvider;
+    readonly state: LeaseState;
+    readonly runners: number;
+    readonly stale: number;
+  }[];
+  /** Where the next page begins; null after the last one. */
+  readonly next: string | null;
+}
+
 export interface LeaseStore {
   /** False when the runner is gone. */
   record(change: LeaseChange): Promise<boolean>;
@@ -148,6 +181,12 @@ export interface LeaseStore {
   carryOver(): Promise<readonly CarriedLease[]>;
   /** The runners that are being deleted. */
   deleting(): Promise<readonly Runner[]>;
+  /**
+   * Counts runners that hold no live lease, as far as that is on record: those of some hundred ids, so that others get
+   * their turn between the pages of many.
+   * @param staleBefore wall-clock milliseconds: offline since before it counts as stale
+   */
+  countOffline(staleBefore: number, page: Page): Promise<OfflineCounts>;
   /** Runners whose lease ended, or that were created and never renewed, before a time; a page of them, oldest id first. */
   offlineSince(before: number, page: Page): Promise<readonly Runner[]>;
 }

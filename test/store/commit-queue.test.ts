@@ -41,6 +41,22 @@ describe("the commit queue", () => {
     );
   });
 
+  test("each commit tells how many writes it holds and how long it took, and the queue how many wait", async () => {
+    const clock = testClock();
+    const told: [number, number][] = [];
+    const onBatch = (writes: number, seconds: number) => void told.push([writes, seconds]);
+    queue = new CommitQueue(database, { limit: 2, clock, onBatch });
+    const slow = () => clock.advance(30);
+    const writes = [queue.run(slow), queue.run(slow), queue.run(slow)];
+    expect(queue.length).toBe(3);
+    await Promise.all(writes);
+    expect(queue.length).toBe(0);
+    expect(told).toEqual([
+      [2, 0.06],
+      [1, 0.03],
+    ]);
+  });
+
   test("no promise settles before its commit", async () => {
     const seen: number[] = [];
     await Promise.all([

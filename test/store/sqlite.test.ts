@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
@@ -43,6 +43,19 @@ storeContract("a file", onFile);
 storeContract("memory", inMemory);
 
 describe("a file", () => {
+  test("tells how large it is and how much room is left", async () => {
+    await using opened = await onFile();
+    await opened.store.accounts.found(foundingOf());
+    const { databaseBytes, logBytes, availableBytes, waiting } = await opened.store.vitals();
+    expect(databaseBytes).toBeGreaterThanOrEqual(statSync(opened.file).size);
+    expect(logBytes).toBe(statSync(`${opened.file}-wal`).size);
+    expect(logBytes).toBeGreaterThan(0);
+    expect(availableBytes).toBeGreaterThan(1_000_000);
+    expect(waiting).toBe(0);
+    await using memory = await inMemory();
+    expect(await memory.store.vitals()).toMatchObject({ logBytes: 0, availableBytes: null });
+  });
+
   test("holds what was acknowledged the moment that it was", async () => {
     await using opened = await onFile();
     const founding = foundingOf();

@@ -19,6 +19,8 @@ export interface CommitQueueOptions {
   readonly clock?: Pick<Clock, "monotonic">;
   /** Told once when the disk begins to refuse writes, and once, with null, when one has got through again. */
   readonly onTrouble?: (trouble: Error | null) => void;
+  /** Told of every commit that is on disk: how many writes it holds, and how long it took, in seconds. */
+  readonly onBatch?: (writes: number, seconds: number) => void;
 }
 
 /** How often a held database is tried again, in milliseconds. */
@@ -43,6 +45,7 @@ export class CommitQueue {
   readonly #patienceMs: number;
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #onTrouble: (trouble: Error | null) => void;
+  readonly #onBatch: (writes: number, seconds: number) => void;
   /** What the disk refused since the last write that got through, and how much was written by then. */
   #trouble: { readonly writes: number } | null = null;
   #waiting: Job[] = [];
@@ -56,6 +59,12 @@ export class CommitQueue {
     this.#patienceMs = options.patienceMs ?? 5000;
     this.#clock = options.clock ?? systemClock;
     this.#onTrouble = options.onTrouble ?? (() => {});
+    this.#onBatch = options.onBatch ?? (() => {});
+  }
+
+  /** How many writes wait for their commit. */
+  get length(): number {
+    return this.#waiting.length;
   }
 
   /**
@@ -114,6 +123,7 @@ export class CommitQueue {
   /** @returns why nothing was tried: another process holds the database; null otherwise. */
   #commit(): unknown {
     if (this.#waiting.length === 0) return null;
+    const startedAt = this.#clock.monotonic();
     const settle: (() => void)[] = [];
     let jobs: Job[] = [];
     try {
@@ -138,6 +148,7 @@ export class CommitQueue {
       return null;
     }
     this.#noteSuccess();
+    this.#onBatch(jobs.length, (this.#clock.monotonic() - startedAt) / 1000);
     for (const done of settle) done();
     for (const listener of this.#listeners) listener();
     return null;

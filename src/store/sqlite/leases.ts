@@ -56,6 +56,29 @@ export function leaseStore(
     .set({ lastSeenAt: sql`${sql.placeholder("atMs")}`, unheardRestarts: 0 })
     .where(eq(runners.id, sql.placeholder("runnerId")))
     .prepare();
+  const page = connection
+    .select({
+      id: runners.id,
+      provider: runners.provider,
+      state: runners.leaseState,
+      offlineSince: sql<number>`max(${runners.createdAt}, ${runners.leaseSince})`.as("offline_since"),
+    })
+    .from(runners)
+    .where(and(gt(runners.id, sql.placeholder("after")), ne(runners.kind, RunnerKind.LOCAL_CONFIGURATION)))
+    .orderBy(runners.id)
+    .limit(sql.placeholder("limit"))
+    .as("page");
+  const countPage = connection
+    .select({
+      provider: page.provider,
+      state: page.state,
+      runners: sql<number>`count(*)`,
+      stale: sql<number>`sum(${page.offlineSince} < ${sql.placeholder("staleBefore")})`,
+      last: sql<string>`max(${page.id})`,
+    })
+    .from(page)
+    .groupBy(page.provider, page.state)
+    .prepare();
   function statusChanged(
     runner: { readonly runnerId: string; readonly organizationId: string },
     creatorId: string,
@@ -143,6 +166,21 @@ export function leaseStore(
         .where(isNotNull(runners.deletionRequestedAt))
         .all()
         .map(fromRow);
+    },
+    async countOffline(staleBefore, { after, limit }) {
+      const rows = countPage.all({ staleBefore, after: after ?? "", limit });
+      const lastIds = rows.map(({ last }) => last).sort();
+      const seen = rows.reduce((sum, { runners }) => sum + runners, 0);
+      return {
+        counts: rows
+          .filter(({ state }) => state !== LeaseState.LIVE)
+          .map(({ last: _, provider, state, ...numbers }) => ({
+            ...numbers,
+            provider: provider as RunnerProvider,
+            state: state as LeaseState,
+          })),
+        next: seen < limit ? null : (lastIds.at(-1) ?? null),
+      };
     },
     async offlineSince(before, { after, limit }) {
       const endedBefore = lt(sql`max(${runners.createdAt}, ${runners.leaseSince})`, before);

@@ -1,5 +1,5 @@
 import type { IdSource } from "../../domain/ids.ts";
-import type { RunnerCodecs, Store } from "../store.ts";
+import type { RunnerCodecs, Store, StoreObserver } from "../store.ts";
 import { accessStore } from "./access.ts";
 import { accountStore } from "./accounts.ts";
 import { auditStore } from "./audit.ts";
@@ -20,6 +20,7 @@ import { runnerStore } from "./runners.ts";
 import { serviceAccountStore } from "./service-accounts.ts";
 import { tokenStore } from "./tokens.ts";
 import { userStore } from "./users.ts";
+import { storeVitals } from "./vitals.ts";
 
 export interface SqliteStoreOptions {
   /** Path of the database file, or `:memory:`. */
@@ -29,8 +30,7 @@ export interface SqliteStoreOptions {
   readonly newId: IdSource;
   /** `"server"` is alone on the file and migrates it; `"tool"` works on a current file beside the server. */
   readonly role: "server" | "tool";
-  /** Told once when the disk begins to refuse writes, and once, with null, when it takes them again. */
-  readonly onTrouble?: (trouble: Error | null) => void;
+  readonly observer?: StoreObserver;
 }
 
 /**
@@ -43,7 +43,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
   try {
     const connection = openConnection(options.file, options.role === "server" ? "create" : "existing");
     const client = connection.$client;
-    const commits = new CommitQueue(client, options.onTrouble ? { onTrouble: options.onTrouble } : {});
+    const commits = new CommitQueue(client, options.observer);
     const log = journal(connection, options.newId);
     const access = accessStore(connection, log);
     return {
@@ -72,6 +72,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
           return false;
         }
       },
+      vitals: () => storeVitals(client, commits),
       async close() {
         if (!client.open) return;
         commits.close();

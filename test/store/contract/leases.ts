@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { LeaseState } from "../../../src/domain/leases/lease.ts";
-import { RunnerPhase } from "../../../src/domain/runners/enums.ts";
+import { RunnerPhase, RunnerProvider } from "../../../src/domain/runners/enums.ts";
 import type { LeaseChange } from "../../../src/store/store.ts";
 import { allowed, creating, exchangeTokenOf, newId, runnerOf, someTime } from "../../support/records.ts";
 import { type OpenStore, type Setting, setting } from "./setting.ts";
@@ -66,6 +66,38 @@ export function leaseContract(open: OpenStore): void {
       { runnerId: newId(), atMs: someTime },
     ]);
     expect(await leases.carryOver()).toMatchObject([{ unheardRestarts: 0, lastSeenMs: someTime + 50 }]);
+  });
+
+  test("offline runners are counted by provider and by how they went, page by page", async () => {
+    await using at = await setting(open);
+    const { leases } = at.store;
+    const [, live, lapsed, gone] = await Promise.all(Array.from({ length: 4 }, () => withRunner(at)));
+    const gcp = runnerOf(at.otherOrg, { provider: RunnerProvider.GCP });
+    await at.store.runners.create(creating(gcp), gcp, exchangeTokenOf());
+    if (!live || !lapsed || !gone) throw new Error("four runners");
+    await leases.record(live.live);
+    await leases.record({ ...lapsed.live, state: LeaseState.LAPSED, sinceMs: someTime + 100 });
+    await leases.record({ ...gone.live, state: LeaseState.SIGNED_OFF, sinceMs: someTime + 10 });
+    const aws = RunnerProvider.AWS_EC2;
+    for (const limit of [1, 2, 100]) {
+      const found = new Map<string, number[]>();
+      for (let after: string | null = null; ; ) {
+        const { counts, next } = await leases.countOffline(someTime + 50, { after, limit });
+        for (const { provider, state, runners, stale } of counts) {
+          const [sum = 0, old = 0] = found.get(`${provider} ${state}`) ?? [];
+          found.set(`${provider} ${state}`, [sum + runners, old + stale]);
+        }
+        if (next === null) break;
+        after = next;
+      }
+      // The runners that stand for local configurations are none, and the live one is not offline.
+      expect(Object.fromEntries(found)).toEqual({
+        [`${aws} ${LeaseState.NONE}`]: [1, 1],
+        [`${aws} ${LeaseState.LAPSED}`]: [1, 0],
+        [`${aws} ${LeaseState.SIGNED_OFF}`]: [1, 1],
+        [`${RunnerProvider.GCP} ${LeaseState.NONE}`]: [1, 1],
+      });
+    }
   });
 
   test("offline runners are those without a live lease, since their creation or its end", async () => {
