@@ -120,7 +120,14 @@ export default {
       comment: "The reference agent knows the server by its protocol, as everybody's agent does.",
       severity: "error",
       from: { path: "^src/agent/" },
-      to: { path: "^src/", pathNot: "^src/(agent|domain)/" },
+      to: { path: "^src/", pathNot: "^src/((agent|domain)/|version[.]ts$)" },
+    },
+    {
+      name: "telemetry-packages-in-telemetry",
+      comment: "What is counted and traced is ours to say; who does it may change.",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/telemetry/" },
+      to: { path: "node_modules/(prom-client|@opentelemetry)/" },
     },
     {
       name: "sources-without-tests",

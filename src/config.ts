@@ -52,6 +52,8 @@ export interface Config {
   readonly reflection: boolean;
   /** Whether plain unary calls are served past Connect; docs/decisions/hot-path.md. */
   readonly hotPath: boolean;
+  /** Where metrics are shown without a token; null is nowhere. */
+  readonly metrics: { readonly host: string; readonly port: number } | null;
   readonly logLevel: LogLevel;
   /** How long running calls may take to finish after SIGTERM, in milliseconds. */
   readonly shutdownDeadlineMs: number;
@@ -143,6 +145,10 @@ export function parseConfig(set: Settings): Config {
     corsOrigins,
     reflection: oneOf("reflection", ["on", "off"]) === "on",
     hotPath: oneOf("hot-path", ["on", "off"]) === "on",
+    metrics:
+      text("metrics-port") === "none"
+        ? null
+        : { host: text("metrics-host"), port: count("metrics-port", 0, 65535) },
     logLevel: oneOf("log-level", logLevels),
     shutdownDeadlineMs: count("shutdown-deadline", 0, 3600) * 1000,
     limits: {
@@ -182,7 +188,7 @@ export function parseConfig(set: Settings): Config {
       auditMs: count("audit-retention", 1, 36_500) * DAY_MS,
       eventsMs: count("event-retention", 1, 8760) * 60 * 60 * 1000,
     },
-    externalUrl: externalUrl(path("external-url"), problems),
+    externalUrl: webAddress("external-url", path("external-url"), "https://rollcall.example", problems),
     keyRotationMs: count("key-rotation", 1, 3650) * DAY_MS,
   };
   if (problems.length > 0) throw new ConfigError(problems.join("\n"));
@@ -190,23 +196,26 @@ export function parseConfig(set: Settings): Config {
 }
 
 /** Verifiers compare the issuer letter by letter, so it is kept as it was written, but for a slash at the end. */
-function externalUrl(text: string | null, problems: string[]): string | null {
+function webAddress(flag: Flag, text: string | null, example: string, problems: string[]): string | null {
   if (text === null) return null;
   const url = URL.parse(text);
   const plain = url !== null && ["http:", "https:"].includes(url.protocol) && url.username === "";
   if (!plain || /[?#]/.test(text)) {
-    problems.push(
-      `external-url must be an http or https address such as https://rollcall.example, not "${text}"`,
-    );
+    // Whoever put a password in has it in the terminal otherwise.
+    const shown = text.replace(/\/\/[^/]*@/, "//…@");
+    problems.push(`${flag} must be an http or https address such as ${example}, not "${shown}"`);
   }
   return text.replace(/\/+$/, "");
 }
+
+/** What may stand in the place of a number. */
+const words: readonly string[] = ["never", "none"];
 
 /** What a setting counts, with its unit: an operator knows `renew-interval` in seconds, not what is made of it. */
 function wholeNumber(flag: Flag): string {
   const { value, fallback } = settings.find((setting) => setting.flag === flag) ?? {};
   const unit = value === "COUNT" || value === "PORT" ? "" : ` of ${value?.toLowerCase()}`;
-  return `${fallback === "never" ? "never, or " : ""}a whole number${unit}`;
+  return `${words.includes(fallback ?? "") ? `${fallback}, or ` : ""}a whole number${unit}`;
 }
 
 function providerTimings(list: string, problems: string[]): LeaseSettings["perProvider"] {

@@ -6,12 +6,21 @@ import type { Listener } from "./http/listener.ts";
 export function tellExposure(
   config: Pick<Config, "dataDir" | "tls" | "clientCertificates" | "trustedProxies" | "externalUrl">,
   { url, loopback }: Pick<Listener, "url" | "loopback">,
+  metrics: Pick<Listener, "url" | "loopback"> | null,
   log: Logger,
 ): void {
   const { dataDir, tls, clientCertificates } = config;
-  const facts = { url, dataDir, ...(clientCertificates !== "off" && { clientCertificates }) };
+  const facts = {
+    url,
+    dataDir,
+    ...(clientCertificates !== "off" && { clientCertificates }),
+    ...(metrics && { metricsUrl: metrics.url }),
+  };
   if (loopback) log.info(facts, "serving this machine alone; --host 0.0.0.0 lets others in");
   else log.info(facts, "serving the network");
+  if (metrics?.loopback === false) {
+    log.warn({ metricsUrl: metrics.url }, "metrics are shown to whoever reaches this address");
+  }
   const hasProxy = config.trustedProxies.length > 0 || config.externalUrl?.startsWith("https:") === true;
   if (loopback || tls !== null || hasProxy) return;
   log.warn(

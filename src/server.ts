@@ -11,6 +11,7 @@ import { ensureFounded } from "./first-start.ts";
 import { clientAddress, trustedProxies } from "./http/client-address.ts";
 import { createHandler } from "./http/handler.ts";
 import { listen } from "./http/listener.ts";
+import { openMetricsPort } from "./http/metrics-port.ts";
 import { healthEndpoints } from "./http/plain.ts";
 import { scrapeEndpoint } from "./http/scrape.ts";
 import { wellKnownEndpoints } from "./http/well-known.ts";
@@ -25,21 +26,28 @@ import { TokenUses } from "./registry/token-uses.ts";
 import { Upkeep } from "./registry/upkeep.ts";
 import { Callers } from "./rpc/callers.ts";
 import { addressKey, clientCertificateKey } from "./rpc/context.ts";
+import { mayReadMetrics } from "./rpc/metrics-access.ts";
 import { createRpc } from "./rpc/routes.ts";
 import { runnerMetrics } from "./rpc/runner-metrics.ts";
 import { settleServerKey } from "./server-key.ts";
+import { ServerMetrics } from "./telemetry/server-metrics.ts";
 import { CertificateKeeper } from "./tls/certificate-keeper.ts";
+import { packageVersion } from "./version.ts";
 
 /** What tests and programs that embed the server may put in place of the real thing. */
 export interface Overrides {
   readonly clock?: Clock;
   readonly newId?: IdSource;
   readonly log?: Logger;
+  /** More for `/metrics`, in the same format: of the process, which whoever owns it measures. */
+  readonly processMetrics?: () => Promise<string>;
 }
 
 export interface RunningServer {
   /** Scheme, host and port that it listens on. */
   readonly url: string;
+  /** Where metrics are shown without a token; null when that is nowhere. */
+  readonly metricsUrl: string | null;
   /** The first admin's token, when this start minted it. It cannot be asked for again. */
   readonly adminToken: string | null;
   /** Reads the certificate files again, now. What cannot be used is told in the log, and the present one stays. */
@@ -63,19 +71,27 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   }
   // Undone in reverse, on the way out of a start that failed and at the end of a run alike.
   await using undo = new AsyncDisposableStack();
+  const metrics = new ServerMetrics(packageVersion(), overrides.processMetrics);
   const store = openStore(files.database, "server", newId, {
     onTrouble(trouble) {
+      metrics.store.refusing(trouble !== null);
       if (trouble === null) log.info("the disk takes writes again");
       else
         log.error({ err: trouble }, "the disk refuses writes: make room, or mend it; reads and leases go on");
     },
-    onBatch: () => {},
+    onBatch: (writes, seconds) => metrics.store.committed(writes, seconds),
   });
   undo.defer(() => store.close());
   const secrets = await settleServerKey(config.dataDir, files, store, log);
   const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
   const shutdown = new AbortController();
-  const registry = new RunnerRegistry({ store, clock, settings: config.leases, log });
+  const registry = new RunnerRegistry({
+    store,
+    clock,
+    settings: config.leases,
+    log,
+    observer: metrics.leases,
+  });
   const cleanup = new Cleanup({ leases: store.leases, registry, settings: config.leases, clock, log });
   const upkeep = new Upkeep({ registry, cleanup, tokens: store.tokens, clock, log });
   undo.defer(() => upkeep.stop());
@@ -102,6 +118,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const uses = new TokenUses({ credentials: store.credentials, clock, log });
   undo.defer(() => uses.stop());
   await Promise.all([hub.run(), retention.run(), keyRing.run(), uses.run()]);
+  const callLimits = new CallLimits(config.callRates, clock);
   // Known once it listens, when the operator does not say.
   let issuer = config.externalUrl ?? "";
   const callers = new Callers(store, clock);
@@ -124,10 +141,18 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     keyRing,
     issuer: () => issuer,
     uses,
-    callLimits: new CallLimits(config.callRates, clock),
+    callLimits,
     certificates: config.clientCertificates,
     log,
+    meter: metrics.calls,
+    tracer: null,
   });
+  const onError = (error: unknown, path: string) => {
+    metrics.calls.internalError();
+    log.error({ err: error, path }, "internal error");
+  };
+  const onConnectionError = (error: Error, address: string | undefined) =>
+    log.debug({ err: error, address }, "connection failed");
   const { proxies } = trustedProxies(config.trustedProxies);
   const listener = await listen({
     host: config.host,
@@ -156,13 +181,19 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
           algorithm: signingAlgorithm,
           keys: () => keyRing.published(),
         }),
-        "/metrics/runners": scrapeEndpoint((token) =>
-          runnerMetrics({ store, callers, registry, clock }, token),
+        "/metrics/runners": scrapeEndpoint(
+          (token) => runnerMetrics({ store, callers, registry, clock }, token),
+          "a user's",
+        ),
+        "/metrics": scrapeEndpoint(
+          async (token) => ((await mayReadMetrics({ store, callers }, token)) ? metrics.text() : null),
+          "an operator's",
         ),
       },
-      onError: (error, path) => log.error({ err: error, path }, "internal error"),
+      onUnknownProcedure: () => metrics.calls.unknownProcedure(),
+      onError,
     }),
-    onConnectionError: (error, address) => log.debug({ err: error, address }, "connection failed"),
+    onConnectionError,
   });
   undo.defer(async () => {
     const { forced } = await listener.close(config.shutdownDeadlineMs);
@@ -174,11 +205,27 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     await certificates.run();
   }
   issuer ||= listener.url;
-  tellExposure(config, listener, log);
+  const { leases: settings, limits } = config;
+  metrics.show({
+    ...{ registry, hub, store, callLimits, clock, settings },
+    maxConnections: limits.connections,
+    connections: listener.connections,
+  });
+  const metricsPort =
+    config.metrics &&
+    (await openMetricsPort({
+      ...config.metrics,
+      text: () => metrics.text(),
+      onError,
+      onConnectionError,
+    }));
+  undo.defer(async () => void (await metricsPort?.close(0)));
+  tellExposure(config, listener, metricsPort, log);
   const running = undo.move();
   let closing: Promise<void> | undefined;
   return {
     url: listener.url,
+    metricsUrl: metricsPort && `${metricsPort.url}/metrics`,
     adminToken,
     async reload() {
       if (certificates === null) log.info("nothing to reload: this server has no TLS certificate");

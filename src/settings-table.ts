@@ -71,6 +71,13 @@ export const settings = [
     help: "serve plain calls the short way; off serves all through Connect",
     fallback: "on",
   },
+  {
+    flag: "metrics-port",
+    value: "PORT",
+    help: "another TCP port, which shows /metrics without a token, 0 for a free one",
+    fallback: "none",
+  },
+  { flag: "metrics-host", value: "ADDRESS", help: "address of the metrics port", fallback: "127.0.0.1" },
   { flag: "log-level", value: "LEVEL", help: `one of ${logLevels.join(", ")}`, fallback: "info" },
   {
     flag: "shutdown-deadline",

@@ -1,8 +1,6 @@
-import { readFileSync } from "node:fs";
+import { packageVersion } from "../version.ts";
 
-/** The version of this package, which is the agent's. */
+/** The version of the reference agent, which is that of its package. */
 export function agentVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  const named = typeof manifest === "object" && manifest !== null && "version" in manifest;
-  return `rollcall-agent/${named ? manifest.version : "unknown"}`;
+  return `rollcall-agent/${packageVersion()}`;
 }

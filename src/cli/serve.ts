@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { createLog } from "../log.ts";
 import { type RunningServer, startServer } from "../server.ts";
+import { processMetrics } from "../telemetry/process-metrics.ts";
 import { addSettings, readConfig } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -30,7 +31,7 @@ export function serveCommand(terminal: Terminal): Command {
     let server: RunningServer | undefined;
     // Listened to from the beginning: without a listener the signal would end the process.
     terminal.onReloadRequested(() => void server?.reload());
-    server = await startServer(config, { log });
+    server = await startServer(config, { log, processMetrics: processMetrics() });
     if (server.adminToken !== null) {
       terminal.warn(`admin token (shown this once): ${server.adminToken}`);
     }

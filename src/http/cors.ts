@@ -9,9 +9,14 @@ export interface CorsOptions {
 
 /** Besides what the protocols need: names that clients of this API send. `x-…` is allowed as a whole. */
 const requestHeaders = new Set(
-  [...connectCors.allowedHeaders, "authorization", "idempotency-key", "accept"].map((name) =>
-    name.toLowerCase(),
-  ),
+  [
+    ...connectCors.allowedHeaders,
+    "authorization",
+    "idempotency-key",
+    "accept",
+    "traceparent",
+    "tracestate",
+  ].map((name) => name.toLowerCase()),
 );
 const exposedHeaders = [
   ...connectCors.exposedHeaders,

@@ -3,9 +3,9 @@ import { validateReadWriteMaxBytes } from "@connectrpc/connect/protocol";
 import { type CorsOptions, corsAnswerHeaders, corsPolicy } from "./cors.ts";
 import { type HotPath, hotPath } from "./hot/hot-path.ts";
 import type { RequestHandler } from "./node-http.ts";
-import { type PlainEndpoint, servePlain } from "./plain.ts";
+import { type PlainEndpoint, pathOf, refusePath, servePlainAt } from "./plain.ts";
 import { type ProceduresOptions, procedures } from "./procedures.ts";
-import { answerJson, refuseCall, speaksGrpc } from "./refuse.ts";
+import { refuseCall, speaksGrpc } from "./refuse.ts";
 import { securityHeaders } from "./security-headers.ts";
 
 export interface HandlerOptions extends ProceduresOptions {
@@ -16,6 +16,8 @@ export interface HandlerOptions extends ProceduresOptions {
   readonly plain?: Readonly<Record<string, PlainEndpoint>>;
   /** Serves plain unary calls past Connect. Default true; docs/decisions/hot-path.md. */
   readonly hotPath?: boolean;
+  /** Told of every call of a procedure that nobody registered. */
+  readonly onUnknownProcedure?: () => void;
 }
 
 /** Serves the requests of one port. */
@@ -40,6 +42,7 @@ export function createHandler(options: HandlerOptions): Handler {
     cors = { origins: [] },
     plain = {},
     hotPath: isHot = true,
+    onUnknownProcedure = () => {},
     ...rest
   } = options;
   const { procedures: registered, hotMethods } = procedures(rest);
@@ -52,21 +55,18 @@ export function createHandler(options: HandlerOptions): Handler {
       for (const [name, value] of Object.entries(securityHeaders)) res.setHeader(name, value);
     }
     if (answeredByCors(req, res)) return;
-    const path = (req.url ?? "").split("?", 1)[0] ?? "";
-    const endpoint = endpoints.get(path);
-    if (endpoint !== undefined) {
-      void servePlain(endpoint, req, res, (error) => options.onError(error, path));
-      return;
-    }
+    if (servePlainAt(endpoints, req, res, options.onError)) return;
+    const path = pathOf(req);
     const prefix = longestFirst.find((candidate) => path.startsWith(`${candidate}/`));
     const procedure = prefix === undefined ? undefined : path.slice(prefix.length);
     const serve = procedure === undefined ? undefined : registered.get(procedure);
     if (serve !== undefined) {
       serve(req, res, origin);
     } else if (procedure !== undefined && (speaksGrpc(req) || procedureRegExp.test(procedure))) {
+      onUnknownProcedure();
       refuseCall(req, res, new ConnectError(`unknown procedure ${procedure}`, Code.Unimplemented), 404);
     } else {
-      answerJson(req, res, 404, { code: "not_found", message: `nothing is served at ${path}` });
+      refusePath(req, res);
     }
   };
   if (!isHot) return { handler };
@@ -74,6 +74,7 @@ export function createHandler(options: HandlerOptions): Handler {
     methods: hotMethods,
     prefixes,
     contextValues: options.contextValues,
+    onOver: options.onOver,
     requestGate: options.requestGate,
     readMaxBytes: validateReadWriteMaxBytes(options.readMaxBytes, undefined, undefined).readMaxBytes,
     jsonOptions: options.jsonOptions,

@@ -1,4 +1,4 @@
-import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
+import type { NodeServerRequest, NodeServerResponse, RequestHandler } from "./node-http.ts";
 import { answerJson } from "./refuse.ts";
 import { pageHeaders } from "./security-headers.ts";
 
@@ -13,8 +13,43 @@ export interface PlainAnswer {
 /** An endpoint beside the procedures: `/healthz`, `/metrics`, `/.well-known/…`. Called for GET and HEAD only. */
 export type PlainEndpoint = (req: NodeServerRequest) => PlainAnswer | Promise<PlainAnswer>;
 
+/** Serves a request whose path is that of an endpoint. @returns false for any other, which is left as it came */
+export function servePlainAt(
+  endpoints: ReadonlyMap<string, PlainEndpoint>,
+  req: NodeServerRequest,
+  res: NodeServerResponse,
+  onError: (error: unknown, path: string) => void,
+): boolean {
+  const path = pathOf(req);
+  const endpoint = endpoints.get(path);
+  if (endpoint === undefined) return false;
+  void servePlain(endpoint, req, res, (error) => onError(error, path));
+  return true;
+}
+
+/** The path of a request, without its query. */
+export function pathOf(req: NodeServerRequest): string {
+  return (req.url ?? "").split("?", 1)[0] ?? "";
+}
+
+/** Serves plain endpoints and nothing else. */
+export function plainHandler(
+  endpoints: Readonly<Record<string, PlainEndpoint>>,
+  onError: (error: unknown, path: string) => void,
+): RequestHandler {
+  const byPath = new Map(Object.entries(endpoints));
+  return (req, res) => {
+    if (!servePlainAt(byPath, req, res, onError)) refusePath(req, res);
+  };
+}
+
+/** Answers that there is nothing at this path. */
+export function refusePath(req: NodeServerRequest, res: NodeServerResponse): void {
+  answerJson(req, res, 404, { code: "not_found", message: `nothing is served at ${pathOf(req)}` });
+}
+
 /** Serves one plain endpoint: 405 for anything but GET and HEAD, 500 without details when it throws. */
-export async function servePlain(
+async function servePlain(
   endpoint: PlainEndpoint,
   req: NodeServerRequest,
   res: NodeServerResponse,

@@ -8,7 +8,9 @@ import {
   type ConnectRouterOptions,
   type ContextValues,
   createConnectRouter,
+  createContextKey,
   createContextValues,
+  type HandlerContext,
   type MethodImpl,
 } from "@connectrpc/connect";
 import { type UniversalHandler, validateReadWriteMaxBytes } from "@connectrpc/connect/protocol";
@@ -34,6 +36,11 @@ export interface ProceduresOptions extends ConnectRouterOptions {
   readonly routes: (router: ConnectRouter) => void;
   /** Values that gate, interceptors and handlers of a call find in their context. */
   readonly contextValues?: (origin: Origin, headers: IncomingHttpHeaders) => ContextValues;
+  /**
+   * Told once for every call that the gate let in, when it is over: with what its caller is told, or undefined when the
+   * client has gone. The reason of a call that went well means nothing.
+   */
+  readonly onOver?: (context: HandlerContext, reason: unknown) => void;
   /** Milliseconds without a message after which a stream of JSON lines sends a blank. */
   readonly silenceMs?: number;
   /** Something failed outside of a handler, such as writing to a connection that broke. Nobody is waiting for it. */
@@ -51,10 +58,12 @@ export interface Registered {
 
 /** Binds Connect's router to Node's servers, in place of its adapter, which logs on the console and answers bare 405 and 415. */
 export function procedures(options: ProceduresOptions): Registered {
-  const { routes, contextValues, onError, ...routerOptions } = options;
+  const { routes, contextValues, onOver, onError, ...routerOptions } = options;
+  const requestGate = hearingOfTheEnd(options);
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],
     ...routerOptions,
+    ...(requestGate && { requestGate }),
     interceptors: [queryPagination, ...(routerOptions.interceptors ?? [])],
   });
   const hotMethods = new Map<string, HotMethod>();
@@ -82,6 +91,27 @@ export function procedures(options: ProceduresOptions): Registered {
   return { procedures: new Map(served), hotMethods };
 }
 
+const requestSignalKey = createContextKey<AbortSignal | undefined>(undefined, {
+  description: "aborted when the client has gone",
+});
+
+/** Connect ends the signal of a call, with its error if there is one, before it writes the error's answer. */
+function hearingOfTheEnd({ requestGate, onOver, shutdownSignal }: ProceduresOptions) {
+  if (onOver === undefined) return requestGate;
+  return async (context: HandlerContext): Promise<void> => {
+    await requestGate?.(context);
+    const { signal, method, values } = context;
+    const over = () => {
+      // The codes of reset streams and broken connections are Node's words for it, and not always apt.
+      if (values.get(requestSignalKey)?.aborted) onOver(context, undefined);
+      // Calls that run into a shutdown are served to their end, unlike streams.
+      else if (!isUnary(method) || signal.reason !== shutdownSignal?.reason) onOver(context, signal.reason);
+    };
+    if (signal.aborted) over();
+    else signal.addEventListener("abort", over, { once: true });
+  };
+}
+
 type UnaryImpl = MethodImpl<DescMethodUnary>;
 
 function isUnary(method: DescMethod): method is DescMethodUnary {
@@ -101,6 +131,7 @@ async function serve(
   let call: ReturnType<typeof universalRequestFromNodeRequest>;
   try {
     call = { ...universalRequestFromNodeRequest(req, res, undefined, values), body: bodyOf(req) };
+    values.set(requestSignalKey, call.signal);
   } catch {
     refuseCall(req, res, new ConnectError("the request has no usable host or path", Code.InvalidArgument));
     return;

@@ -3,7 +3,7 @@ import { create, type DescMessage } from "@bufbuild/protobuf";
 import { parsePath } from "@bufbuild/protobuf/reflect";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Violation, violationsToProto } from "@bufbuild/protovalidate";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
 import { DomainError, type DomainErrorKind } from "../domain/errors.ts";
 
@@ -22,18 +22,22 @@ const codes: Record<DomainErrorKind, Code> = {
   unavailable: Code.Unavailable,
 };
 
-/** Where errors go that the caller learns nothing of but their id. */
-export type InternalErrorLog = (error: unknown, id: string) => void;
+/** Where errors go that the caller of a call with these values learns nothing of but their id. */
+export type InternalErrorLog = (error: unknown, id: string, values: ContextValues) => void;
 
 /**
  * The one place that turns errors into what goes on the wire; docs/errors.md is its table.
  * @param input the request's type, in which the field paths of violations are looked up.
  */
-export function toConnectError(error: unknown, input: DescMessage, log: InternalErrorLog): ConnectError {
+export function toConnectError(
+  error: unknown,
+  input: DescMessage,
+  log: (error: unknown, id: string) => void,
+): ConnectError {
   if (error instanceof ConnectError) return error;
   if (error instanceof DomainError) return fromDomainError(error, input);
   if (error instanceof Error && error.name === "AbortError") return ConnectError.from(error);
-  if (isBrokenOff(error)) return new ConnectError("the client went away", Code.Canceled);
+  if (isBrokenOff(error)) return clientGone();
   const id = randomUUID();
   log(error, id);
   return new ConnectError(
@@ -43,6 +47,11 @@ export function toConnectError(error: unknown, input: DescMessage, log: Internal
       "x-error-id": id,
     },
   );
+}
+
+/** How a call ends that nobody waits for any more. */
+export function clientGone(): ConnectError {
+  return new ConnectError("the client went away", Code.Canceled);
 }
 
 /** What reading a body throws when its connection breaks off: Node says so with this code. */

@@ -1,8 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
-import { codeToString } from "@connectrpc/connect/protocol-connect";
-import type { Logger } from "pino";
 import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { Health } from "../../gen/grpc/health/v1/health_pb.js";
@@ -14,9 +12,11 @@ import { DomainError } from "../domain/errors.ts";
 import type { CallLimits } from "../domain/limits/call-limits.ts";
 import { type CertificatePolicy, checkCertificate } from "../domain/tokens/client-certificate.ts";
 import type { TokenUses } from "../registry/token-uses.ts";
+import type { CallObserver } from "./call-observer.ts";
 import type { Callers, Identity } from "./callers.ts";
 import { addressKey, admittedAtKey, callerKey, clientCertificateKey, clientOf } from "./context.ts";
 import { type InternalErrorLog, toConnectError } from "./errors.ts";
+import type { ObservedCall } from "./observed-call.ts";
 
 /** Everything else needs a token. A runner that bootstraps has none yet, and probes and tools have no account. */
 const openMethods: ReadonlySet<DescMethod> = new Set([
@@ -35,7 +35,7 @@ export interface GateDeps {
   /** Whether runners have to show a certificate. */
   readonly certificates: CertificatePolicy;
   readonly clock: Clock;
-  readonly log: Logger;
+  readonly observer: CallObserver;
   readonly logInternal: InternalErrorLog;
   /** Methods of the contract that this server does not have; said before their requests are judged. */
   readonly missing: ReadonlySet<DescMethod>;
@@ -48,15 +48,16 @@ export interface GateDeps {
  */
 export function authenticationGate(deps: GateDeps): (context: HandlerContext) => Promise<void> | void {
   return (context) => {
+    const call = deps.observer.begin(context);
     try {
       const pending = openMethods.has(context.method)
         ? admitStranger(deps, context)
         : identify(deps, context);
       return pending?.catch((error) => {
-        throw refusal(deps, context, error);
+        throw refusal(deps, call, error);
       });
     } catch (error) {
-      throw refusal(deps, context, error);
+      throw refusal(deps, call, error);
     }
   };
 }
@@ -107,13 +108,11 @@ function refuseMissing({ missing }: GateDeps, method: DescMethod): void {
   throw new ConnectError(`${method.parent.typeName}.${method.name} is not implemented`, Code.Unimplemented);
 }
 
-/** What goes on the wire for an error of the gate, which this writes to the log. */
-function refusal({ log, logInternal }: GateDeps, { method }: HandlerContext, error: unknown): ConnectError {
-  const refused = toConnectError(error, method.input, logInternal);
-  const name = `${method.parent.typeName}/${method.name}`;
-  // Who calls too often must not fill the log as well.
-  const level = error instanceof DomainError && error.reason === "RATE_LIMITED" ? "debug" : "info";
-  log[level]({ method: name, code: codeToString(refused.code), refusal: refused.rawMessage }, "call refused");
+/** What goes on the wire for an error of the gate, with which the call ends. */
+function refusal({ observer, logInternal }: GateDeps, call: ObservedCall, error: unknown): ConnectError {
+  const { method, values } = call.context;
+  const refused = toConnectError(error, method.input, (cause, id) => logInternal(cause, id, values));
+  observer.end(call, refused);
   return refused;
 }
 

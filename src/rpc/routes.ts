@@ -1,5 +1,5 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
-import type { ConnectRouter, ConnectRouterOptions, ServiceImpl } from "@connectrpc/connect";
+import type { ConnectRouter, ConnectRouterOptions, HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { GatewayService } from "../../gen/gitpod/v1/gateway_pb.js";
@@ -24,7 +24,9 @@ import type { TokenUses } from "../registry/token-uses.ts";
 import type { Store } from "../store/store.ts";
 import { adminService } from "./admin.ts";
 import { agentService } from "./agents.ts";
+import { CallObserver } from "./call-observer.ts";
 import type { Callers } from "./callers.ts";
+import type { InternalErrorLog } from "./errors.ts";
 import { eventService } from "./events.ts";
 import { authenticationGate } from "./gate.ts";
 import { gatewayService } from "./gateways.ts";
@@ -32,11 +34,12 @@ import { groupService } from "./groups.ts";
 import { type HealthSource, healthService } from "./health.ts";
 import { idTokens } from "./id-tokens.ts";
 import { identityService } from "./identity.ts";
-import { callLogInterceptor } from "./interceptors/calls.ts";
+import { callInterceptor } from "./interceptors/calls.ts";
 import { failureInterceptor } from "./interceptors/failures.ts";
 import { rightsInterceptor } from "./interceptors/rights.ts";
 import { validationInterceptor } from "./interceptors/validation.ts";
 import { logsTokens } from "./logs-token.ts";
+import { type CallMeter, type CallTracer, callFields } from "./observed-call.ts";
 import { reflectionRoutes } from "./reflection.ts";
 import { runnerPolicies } from "./runner-policies.ts";
 import { runnerService } from "./runners.ts";
@@ -60,6 +63,9 @@ export interface RpcDeps {
   /** Whether runners have to show a certificate. */
   readonly certificates: CertificatePolicy;
   readonly log: Logger;
+  readonly meter: CallMeter;
+  /** Null when calls are not traced. */
+  readonly tracer: CallTracer | null;
   readonly health: HealthSource;
   /** Whether the schema can be asked for. */
   readonly reflection: boolean;
@@ -68,13 +74,20 @@ export interface RpcDeps {
 /** The API as routes and the options that every route needs. */
 export interface Rpc {
   readonly routes: (router: ConnectRouter) => void;
-  readonly options: Pick<ConnectRouterOptions, "interceptors" | "requestGate">;
+  readonly options: Pick<ConnectRouterOptions, "interceptors" | "requestGate"> & {
+    /** Wants to hear when a call is over for HTTP: with its error if it has one, undefined when its client has gone. */
+    readonly onOver: (context: HandlerContext, reason: unknown) => void;
+  };
 }
 
 /** Puts the services together: authentication, then validation, then the handler. */
 export function createRpc(deps: RpcDeps): Rpc {
-  const logInternal = (error: unknown, id: string) =>
-    deps.log.error({ err: error, errorId: id }, "internal error");
+  const { log, clock, meter, tracer } = deps;
+  const observer = new CallObserver({ log, clock, meter, tracer });
+  const logInternal: InternalErrorLog = (error, id, values) => {
+    meter.internalError();
+    log.error({ err: error, errorId: id, ...callFields(values) }, "internal error");
+  };
   const served: readonly Served[] = [
     serve(RunnerService, { ...runnerService(deps), ...runnerPolicies(deps), ...logsTokens(deps) }),
     serve(IdentityService, { ...identityService(deps), ...idTokens(deps) }),
@@ -100,17 +113,18 @@ export function createRpc(deps: RpcDeps): Rpc {
         uses: deps.uses,
         limits: deps.callLimits,
         certificates: deps.certificates,
-        clock: deps.clock,
-        log: deps.log,
+        clock,
+        observer,
         logInternal,
         missing: new Set(served.flatMap(({ missing }) => missing)),
       }),
       interceptors: [
-        callLogInterceptor(deps.log, deps.clock),
+        callInterceptor(observer),
         failureInterceptor(logInternal),
-        rightsInterceptor(deps.callers, deps.clock),
+        rightsInterceptor(deps.callers, clock),
         validationInterceptor(),
       ],
+      onOver: (context, reason) => observer.over(context, reason),
     },
   };
 }

@@ -1,14 +1,17 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { create, type FileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Registry } from "prom-client";
 import { systemClock } from "../../src/domain/clock.ts";
 import { createHandler } from "../../src/http/handler.ts";
 import { defaultLimits } from "../../src/http/limits.ts";
 import { type Listener, listen } from "../../src/http/listener.ts";
 import { createLog } from "../../src/log.ts";
-import { callLogInterceptor } from "../../src/rpc/interceptors/calls.ts";
+import { CallObserver } from "../../src/rpc/call-observer.ts";
+import { callInterceptor } from "../../src/rpc/interceptors/calls.ts";
 import { failureInterceptor } from "../../src/rpc/interceptors/failures.ts";
 import { validationInterceptor } from "../../src/rpc/interceptors/validation.ts";
+import { CallMetrics } from "../../src/telemetry/call-metrics.ts";
 import { hotPathOn } from "../support/hot-path.ts";
 import { messageOf, type ServerRequest, suiteSchema } from "./messages.ts";
 import { conformanceRoutes } from "./service.ts";
@@ -26,6 +29,12 @@ async function start(request: ServerRequest, schema: FileRegistry): Promise<List
   const messageBytes = request.messageReceiveLimit || defaultLimits.messageBytes;
   const { serverCreds, clientTlsCert } = request;
   const log = createLog("warn", false);
+  const observer = new CallObserver({
+    log,
+    clock: systemClock,
+    meter: new CallMetrics(new Registry()),
+    tracer: null,
+  });
   return listen({
     host: "127.0.0.1",
     port: 0,
@@ -44,8 +53,10 @@ async function start(request: ServerRequest, schema: FileRegistry): Promise<List
       readMaxBytes: messageBytes,
       // In JSON, a message of the suite holds others of its types as `Any`.
       jsonOptions: { registry: schema },
+      requestGate: (context) => void observer.begin(context),
+      onOver: (context, reason) => observer.over(context, reason),
       interceptors: [
-        callLogInterceptor(log, systemClock),
+        callInterceptor(observer),
         failureInterceptor((error, id) => log.error({ err: error, errorId: id }, "internal error")),
         validationInterceptor(),
       ],

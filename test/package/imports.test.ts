@@ -48,6 +48,11 @@ const breaches = [
   ["src/rpc/up.ts", "import { serve } from '../http/serve.ts'; export { serve };", "rpc-below-http"],
   ["src/http/stores.ts", "import type { X } from '../store/port.ts'; export type Y = X;", "http-above-rpc"],
   ["src/agent/cheats.ts", "import { x } from '../rpc/plain.ts'; export { x };", "agent-is-a-client"],
+  [
+    "src/rpc/counts.ts",
+    "import { Counter } from 'prom-client'; export { Counter };",
+    "telemetry-packages-in-telemetry",
+  ],
   ["src/rpc/late.ts", "await using late = await import('../../test/help.ts');", "sources-without-tests"],
   [
     "src/rpc/tests.ts",

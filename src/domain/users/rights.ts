@@ -41,6 +41,18 @@ export function requireOperator(caller: Caller, firstOrganizationId: string): Op
   return { by: attributionOf(caller) } as OperatorGrant;
 }
 
+/**
+ * Whether the caller may read the metrics of the server, which count the runners of all organisations together:
+ * operators, and service accounts of their organisation. These need no role, so that a scraper's token can do nothing else.
+ */
+export function readsServerMetrics(
+  { organizationId, principal, authority }: Pick<Caller, "organizationId" | "principal" | "authority">,
+  firstOrganizationId: string,
+): boolean {
+  if (organizationId !== firstOrganizationId) return false;
+  return principal === Principal.SERVICE_ACCOUNT || (principal === Principal.USER && authority.orgAdmin);
+}
+
 /** The error for a user that does not exist, or that the caller may not know of. */
 export function userNotFound(): DomainError {
   return new DomainError("not_found", "user not found", { reason: "USER_NOT_FOUND" });

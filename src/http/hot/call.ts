@@ -22,6 +22,8 @@ export interface CallParts {
   readonly authority: string;
   readonly path: string;
   readonly values: ContextValues | undefined;
+  /** Told once, when the call is over. */
+  readonly onOver: ((context: HandlerContext, reason: unknown) => void) | undefined;
   readonly shutdownSignal: AbortSignal | undefined;
 }
 
@@ -107,9 +109,12 @@ export class Call implements HandlerContext, UnaryRequest {
     return this.#abort.signal;
   }
 
-  /** The call is over, by its answer or because the client is gone; the first time counts. */
+  /** The call is over: by its answer, by this error, or because the client is gone. The first time counts. */
   end(reason?: unknown): void {
-    this.#over ??= { reason };
+    if (this.#over === undefined) {
+      this.#over = { reason };
+      this.#parts.onOver?.(this, reason);
+    }
     this.#stopTimer?.();
     this.#abort?.abort(this.#over.reason);
   }

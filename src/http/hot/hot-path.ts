@@ -17,6 +17,7 @@ export interface HotPathOptions extends HotOptions {
   readonly methods: ReadonlyMap<string, HotMethod>;
   readonly prefixes: readonly string[];
   readonly contextValues: ((origin: Origin, headers: IncomingHttpHeaders) => ContextValues) | undefined;
+  readonly onOver: CallParts["onOver"];
   readonly shutdownSignal: AbortSignal | undefined;
   /** Sent with every answer. */
   readonly answerHeaders: Readonly<Record<string, string>>;
@@ -75,6 +76,7 @@ export function hotPath(options: HotPathOptions): HotPath {
       authority: admitted.authority,
       path,
       values: options.contextValues?.(origin, headers),
+      onOver: options.onOver,
       shutdownSignal: options.shutdownSignal,
     };
     const { method, protocol, encodings } = admitted;

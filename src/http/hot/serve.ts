@@ -74,6 +74,7 @@ async function answerOf(request: HotRequest, body: Readable, options: HotOptions
       error instanceof ConnectError
         ? error
         : new ConnectError("internal error", Code.Internal, undefined, undefined, error);
+    call.end(wire);
     return errorAnswer(parts, wire, options.jsonOptions);
   }
 }

@@ -1,27 +1,42 @@
-import { ConnectError, type Interceptor } from "@connectrpc/connect";
-import { codeToString } from "@connectrpc/connect/protocol-connect";
-import type { Logger } from "pino";
-import type { Clock } from "../../domain/clock.ts";
-import { callerKey } from "../context.ts";
+import { ConnectError, type Interceptor, type StreamResponse } from "@connectrpc/connect";
+import type { CallObserver } from "../call-observer.ts";
+import { clientGone } from "../errors.ts";
+import { type ObservedCall, observedCall } from "../observed-call.ts";
 
-/** One log line a unary call: quiet for what went well, readable at the default level for what did not. */
-export function callLogInterceptor(log: Logger, clock: Clock): Interceptor {
+/** Tells how calls end that get as far as this. It must be the outermost one, to see what callers are told. */
+export function callInterceptor(observer: CallObserver): Interceptor {
   return (next) => async (request) => {
-    const start = clock.monotonic();
-    const line = (code: string) => ({
-      method: `${request.service.typeName}/${request.method.name}`,
-      code,
-      caller: request.contextValues.get(callerKey)?.id,
-      durationMs: Math.round((clock.monotonic() - start) * 1000) / 1000,
-    });
+    const call = observedCall(request.contextValues);
+    if (call === null) return next(request);
+    observer.serve(call);
     try {
       const response = await next(request);
-      if (log.isLevelEnabled("debug")) log.debug(line("ok"), "call");
+      if (response.stream) return { ...response, message: observed(response.message, call, observer) };
+      observer.end(call, null);
       return response;
     } catch (error) {
-      const { code, rawMessage } = ConnectError.from(error);
-      log.info({ ...line(codeToString(code)), refusal: rawMessage }, "call refused");
+      observer.end(call, ConnectError.from(error));
       throw error;
     }
   };
+}
+
+async function* observed(
+  messages: StreamResponse["message"],
+  call: ObservedCall,
+  observer: CallObserver,
+): StreamResponse["message"] {
+  try {
+    for await (const message of messages) {
+      call.stream?.sent();
+      yield message;
+    }
+    observer.end(call, null);
+  } catch (error) {
+    observer.end(call, ConnectError.from(error));
+    throw error;
+  } finally {
+    // Nobody reads on.
+    observer.end(call, clientGone());
+  }
 }

@@ -4,7 +4,8 @@ import { type InternalErrorLog, toConnectError } from "../errors.ts";
 /** Turns whatever a handler throws, at once or in the middle of a stream, into an error for the wire. */
 export function failureInterceptor(log: InternalErrorLog): Interceptor {
   return (next) => async (request) => {
-    const mapped = (error: unknown) => toConnectError(error, request.method.input, log);
+    const mapped = (error: unknown) =>
+      toConnectError(error, request.method.input, (cause, id) => log(cause, id, request.contextValues));
     try {
       const response = await next(request);
       return response.stream ? { ...response, message: mapStream(response.message, mapped) } : response;
