@@ -54,6 +54,8 @@ export interface Config {
   readonly hotPath: boolean;
   /** Where metrics are shown without a token; null is nowhere. */
   readonly metrics: { readonly host: string; readonly port: number } | null;
+  /** Where traces go; null traces nothing. */
+  readonly tracing: TracingConfig | null;
   readonly logLevel: LogLevel;
   /** How long running calls may take to finish after SIGTERM, in milliseconds. */
   readonly shutdownDeadlineMs: number;
@@ -69,11 +71,21 @@ export interface Config {
   readonly keyRotationMs: number;
 }
 
+export interface TracingConfig {
+  /** The collector's address, to which `/v1/traces` is added. */
+  readonly endpoint: string;
+  /** Of the calls whose client does not say whether to trace them, how many are traced: 0 to 100. */
+  readonly percent: number;
+}
+
 /** What the environment sets. */
 export function readEnv(environment: NodeJS.ProcessEnv): Settings {
   const set = settings.map(({ flag }) => [flag, environment[variableOf(flag)]]);
   return {
     "data-dir": join(environment.XDG_DATA_HOME || join(homedir(), ".local", "share"), "rollcall"),
+    ...(environment.OTEL_EXPORTER_OTLP_ENDPOINT && {
+      "otlp-endpoint": environment.OTEL_EXPORTER_OTLP_ENDPOINT,
+    }),
     ...Object.fromEntries(set.filter(([, value]) => value !== undefined && value !== "")),
   };
 }
@@ -149,6 +161,7 @@ export function parseConfig(set: Settings): Config {
       text("metrics-port") === "none"
         ? null
         : { host: text("metrics-host"), port: count("metrics-port", 0, 65535) },
+    tracing: tracing(path("otlp-endpoint"), count("trace-percent", 0, 100), problems),
     logLevel: oneOf("log-level", logLevels),
     shutdownDeadlineMs: count("shutdown-deadline", 0, 3600) * 1000,
     limits: {
@@ -193,6 +206,11 @@ export function parseConfig(set: Settings): Config {
   };
   if (problems.length > 0) throw new ConfigError(problems.join("\n"));
   return config;
+}
+
+function tracing(endpoint: string | null, percent: number, problems: string[]): TracingConfig | null {
+  const address = webAddress("otlp-endpoint", endpoint, "http://127.0.0.1:4318", problems);
+  return address === null ? null : { endpoint: address, percent };
 }
 
 /** Verifiers compare the issuer letter by letter, so it is kept as it was written, but for a slash at the end. */

@@ -1,6 +1,6 @@
 import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
 import type { Logger } from "pino";
-import type { Config } from "./config.ts";
+import type { Config, TracingConfig } from "./config.ts";
 import { inMemory, openDataDir } from "./data-dir.ts";
 import { type Clock, systemClock } from "./domain/clock.ts";
 import { type IdSource, uuidv7Source } from "./domain/ids.ts";
@@ -31,6 +31,7 @@ import { createRpc } from "./rpc/routes.ts";
 import { runnerMetrics } from "./rpc/runner-metrics.ts";
 import { settleServerKey } from "./server-key.ts";
 import { ServerMetrics } from "./telemetry/server-metrics.ts";
+import type { Tracing } from "./telemetry/tracing.ts";
 import { CertificateKeeper } from "./tls/certificate-keeper.ts";
 import { packageVersion } from "./version.ts";
 
@@ -118,6 +119,8 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const uses = new TokenUses({ credentials: store.credentials, clock, log });
   undo.defer(() => uses.stop());
   await Promise.all([hub.run(), retention.run(), keyRing.run(), uses.run()]);
+  const tracing = config.tracing && (await loadTracing(config.tracing, log));
+  undo.defer(() => tracing?.stop());
   const callLimits = new CallLimits(config.callRates, clock);
   // Known once it listens, when the operator does not say.
   let issuer = config.externalUrl ?? "";
@@ -145,7 +148,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     certificates: config.clientCertificates,
     log,
     meter: metrics.calls,
-    tracer: null,
+    tracer: tracing,
   });
   const onError = (error: unknown, path: string) => {
     metrics.calls.internalError();
@@ -237,4 +240,10 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       return closing;
     },
   };
+}
+
+/** Its libraries are loaded by servers that trace, and by no others. */
+async function loadTracing(config: TracingConfig, log: Logger): Promise<Tracing> {
+  const { startTracing } = await import("./telemetry/tracing.ts");
+  return startTracing(config, packageVersion(), log);
 }

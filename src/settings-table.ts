@@ -78,6 +78,18 @@ export const settings = [
     fallback: "none",
   },
   { flag: "metrics-host", value: "ADDRESS", help: "address of the metrics port", fallback: "127.0.0.1" },
+  {
+    flag: "otlp-endpoint",
+    value: "URL",
+    help: "collector that traces go to, by OTLP over HTTP; else that of OTEL_EXPORTER_OTLP_ENDPOINT",
+    fallback: "",
+  },
+  {
+    flag: "trace-percent",
+    value: "PERCENT",
+    help: "of the calls whose client does not say whether to trace them, how many are traced",
+    fallback: "100",
+  },
   { flag: "log-level", value: "LEVEL", help: `one of ${logLevels.join(", ")}`, fallback: "info" },
   {
     flag: "shutdown-deadline",
