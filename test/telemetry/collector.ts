@@ -43,7 +43,10 @@ export async function startCollector(port = 0): Promise<Collector> {
     if (status === 200) spans.push(...spansOf(body));
     res.writeHead(status, { "content-type": "application/x-protobuf" }).end();
   });
+  // Open, and yet nothing that the server under test has left behind.
+  server.on("connection", (socket) => socket.unref());
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  server.unref();
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     spans,

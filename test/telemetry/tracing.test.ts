@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { defaultCallRates } from "../../src/domain/limits/call-limits.ts";
 import { eventually, realClock } from "../registry/fixture.ts";
 import { wires } from "../support/clients.ts";
 import { noSocketLeft } from "../support/leftovers.ts";
@@ -101,7 +102,7 @@ test("what is the server's fault is an error of the span", async () => {
   };
   await start(100, { newId });
   broken = true;
-  const create = server.client(RunnerService).createRunner({ name: "x1", provider: RunnerProvider.GCP });
+  const create = server.client(RunnerService).createRunner({ name: "new", provider: RunnerProvider.GCP });
   const { message } = await refusal(create);
   broken = false;
   const [span] = await spansOf("gitpod.v1.RunnerService/CreateRunner");
@@ -156,7 +157,7 @@ describe("a collector that is dead", () => {
   test("hurts no call, is told of once, and holds up the end for a moment at most", async () => {
     const { url } = collector;
     await collector.close();
-    await start();
+    await start(100, { config: { callRates: { ...defaultCallRates, perToken: 0 } } });
     const client = server.client(RunnerService);
     // More than the exporter holds: it goes on to fail, and drops.
     for (let left = 30; left > 0; left -= 1) {
