@@ -10,16 +10,17 @@ export function tellExposure(
   log: Logger,
 ): void {
   const { dataDir, tls, clientCertificates } = config;
+  const shown = metrics && { metricsUrl: `${metrics.url}/metrics` };
   const facts = {
     url,
     dataDir,
     ...(clientCertificates !== "off" && { clientCertificates }),
-    ...(metrics && { metricsUrl: metrics.url }),
+    ...shown,
   };
   if (loopback) log.info(facts, "serving this machine alone; --host 0.0.0.0 lets others in");
   else log.info(facts, "serving the network");
   if (metrics?.loopback === false) {
-    log.warn({ metricsUrl: metrics.url }, "metrics are shown to whoever reaches this address");
+    log.warn(shown, "metrics are shown to whoever reaches this address");
   }
   const hasProxy = config.trustedProxies.length > 0 || config.externalUrl?.startsWith("https:") === true;
   if (loopback || tls !== null || hasProxy) return;
