@@ -13,7 +13,9 @@ beforeAll(async () => {
   server = await startDrivenServer();
   found = readScrape(await server.scrape());
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+});
 
 test("metrics.md names every metric of a server at work with its type and labels, and no other", () => {
   const page = readFileSync(new URL("../../docs/operations/metrics.md", import.meta.url), "utf8");

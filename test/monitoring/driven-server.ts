@@ -11,14 +11,13 @@ import { plainRequest } from "../support/http.ts";
 import { refusal } from "../support/refusal.ts";
 
 /** A `rollcall serve` process that has had work of every kind, so that each of its metrics has series. */
-export interface DrivenServer {
+export interface DrivenServer extends AsyncDisposable {
   /** Host and port of its metrics. */
   readonly metricsAddress: string;
   /** What a scraper reads. */
   scrape(): Promise<string>;
   /** More of the same calls. */
   drive(): Promise<void>;
-  close(): Promise<void>;
 }
 
 const token = "test-admin-token-0123456789";
@@ -44,7 +43,7 @@ export async function startDrivenServer(): Promise<DrivenServer> {
     metricsAddress: new URL(metricsUrl).host,
     scrape: async () => (await plainRequest(metricsUrl)).text,
     drive,
-    async close() {
+    async [Symbol.asyncDispose]() {
       leave.abort();
       clients.close();
       command.process.kill("SIGTERM");
