@@ -5,6 +5,9 @@
 export function plain(message: unknown): unknown {
   if (Array.isArray(message)) return message.map(plain);
   if (typeof message !== "object" || message === null || message instanceof Uint8Array) return message;
-  const fields = Object.entries(message).filter(([key]) => !key.startsWith("$"));
-  return Object.fromEntries(fields.map(([key, value]) => [key, plain(value)]));
+  const fields: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(message)) {
+    if (!key.startsWith("$")) fields[key] = plain(value);
+  }
+  return fields;
 }

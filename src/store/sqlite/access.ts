@@ -11,6 +11,17 @@ export function accessStore(connection: Connection, log: Pick<Journal, "changes"
   const version = connection.$client.prepare("PRAGMA data_version").pluck();
   let seen = version.get();
   let outside = 0;
+  let asked = false;
+  // Asked once in a turn of the event loop, for all the calls that it reads: asking takes SQLite a lock of the kernel.
+  const askOutside = () => {
+    const now = version.get();
+    if (now !== seen) outside += 1;
+    seen = now;
+    asked = true;
+    setImmediate(() => {
+      asked = false;
+    });
+  };
   // A row for each role that a group holds on the organisation, and one for a group that holds none.
   const selectGrants = connection
     .select({ groupId: groupMemberships.groupId, role: roleAssignments.role })
@@ -42,9 +53,7 @@ export function accessStore(connection: Connection, log: Pick<Journal, "changes"
     .prepare();
   return {
     mark() {
-      const now = version.get();
-      if (now !== seen) outside += 1;
-      seen = now;
+      if (!asked) askOutside();
       return outside + log.changes().access;
     },
     async grantsOf(organizationId, subjectId) {

@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import type { Database, Statement } from "better-sqlite3";
 import { type Clock, systemClock } from "../../domain/clock.ts";
 import { DomainError } from "../../domain/errors.ts";
 import { asStoreError, isBusy } from "./failures.ts";
@@ -40,6 +40,9 @@ const closingPatienceMs = 1000;
  */
 export class CommitQueue {
   readonly #database: Database;
+  readonly #begin: Statement;
+  readonly #savepoint: Statement;
+  readonly #release: Statement;
   readonly #limit: number;
   readonly #listeners = new Set<() => void>();
   readonly #patienceMs: number;
@@ -55,6 +58,9 @@ export class CommitQueue {
 
   constructor(database: Database, options: CommitQueueOptions = {}) {
     this.#database = database;
+    this.#begin = database.prepare("BEGIN IMMEDIATE");
+    this.#savepoint = database.prepare("SAVEPOINT job");
+    this.#release = database.prepare("RELEASE job");
     this.#limit = options.limit ?? 512;
     this.#patienceMs = options.patienceMs ?? 5000;
     this.#clock = options.clock ?? systemClock;
@@ -129,7 +135,7 @@ export class CommitQueue {
     try {
       // Left open by a rollback that failed.
       if (this.#database.inTransaction) this.#database.exec("ROLLBACK");
-      this.#database.exec("BEGIN IMMEDIATE");
+      this.#begin.run();
     } catch (error) {
       if (isBusy(error)) return error;
       this.#noteRefusal(error);
@@ -163,11 +169,11 @@ export class CommitQueue {
 
   /** @returns what to do once the commit is durable. */
   #runOne(job: Job): () => void {
-    this.#database.exec("SAVEPOINT job");
+    this.#savepoint.run();
     try {
       const value = job.work();
       if (value instanceof Promise) throw new TypeError("a write must be synchronous");
-      this.#database.exec("RELEASE job");
+      this.#release.run();
       return () => job.resolve(value as never);
     } catch (error) {
       // A full disk makes SQLite take back the whole transaction, and with it the work of the others.

@@ -30,6 +30,8 @@ export interface EventEntry {
   readonly creatorId: string;
   /** Who else could see the resource until it went away. */
   readonly lastSeenBy?: readonly string[];
+  /** Nobody was given a role on the resource yet, so that nobody has to be looked for. */
+  readonly isNew?: boolean;
   readonly now: number;
 }
 
@@ -63,9 +65,10 @@ export function journal(connection: Connection, newId: IdSource): Journal {
       ),
     )
     .prepare();
-  function audienceOf({ organizationId, resourceType: about, resourceId, lastSeenBy = [] }: EventEntry) {
+  function audienceOf(entry: EventEntry) {
+    const { organizationId, resourceType: about, resourceId, lastSeenBy = [] } = entry;
     const { resourceType, roles } = showingRoles(about);
-    if (roles.length === 0) return lastSeenBy;
+    if (roles.length === 0 || entry.isNew === true) return lastSeenBy;
     const on = { organizationId, resourceType, resourceId, roles: JSON.stringify(roles) };
     return [...sharedWith.all(on).map(({ groupId }) => groupId), ...lastSeenBy];
   }
@@ -88,7 +91,7 @@ export function journal(connection: Connection, newId: IdSource): Journal {
     },
     event(entry) {
       writtenEvents += 1;
-      const { now, lastSeenBy: _, ...columns } = entry;
+      const { now, lastSeenBy: _, isNew: _isNew, ...columns } = entry;
       insertEvent.run({ ...columns, audience: JSON.stringify(audienceOf(entry)), createdAt: now });
     },
   };

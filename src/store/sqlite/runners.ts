@@ -93,7 +93,7 @@ export function runnerStore(
     log.audit({ by, now, action, ...subject, kind: AuditKind.RESOURCE_CHANGE });
     const { id: resourceId, organizationId, creator } = runner;
     const resource = { resourceType: ResourceType.RUNNER, resourceId, organizationId, creatorId: creator.id };
-    log.event({ ...resource, operation, now });
+    log.event({ ...resource, operation, now, isNew: operation === ResourceOperation.CREATE });
   }
 
   return {

@@ -79,9 +79,14 @@ function binder(params: readonly unknown[]): (values: Values | undefined) => unk
     if (!is(param, Param) || !is(param.value, Placeholder)) return () => param;
     const value = given(param.value.name);
     const { encoder } = param;
+    if (is(encoder, Column) && encoder.mapToDriverValue === Column.prototype.mapToDriverValue) return value;
     return (values) => encoder.mapToDriverValue(value(values));
   });
-  return (values = {}) => sources.map((source) => source(values));
+  return (values = {}) => {
+    const bound: unknown[] = [];
+    for (const source of sources) bound.push(source(values));
+    return bound;
+  };
 }
 
 function given(name: string): (values: Values) => unknown {
@@ -94,12 +99,18 @@ function given(name: string): (values: Values) => unknown {
 
 /** @returns what makes an object of a row's columns */
 function reader(columns: readonly NamedColumn[]): (row: readonly unknown[]) => Record<string, unknown> {
+  const plans = columns.map(({ name, column }) => ({
+    name,
+    map: column.mapFromDriverValue === Column.prototype.mapFromDriverValue ? null : column,
+  }));
   return (row) => {
     const object: Record<string, unknown> = {};
-    columns.forEach(({ name, column }, index) => {
+    let index = 0;
+    for (const { name, map } of plans) {
       const value = row[index];
-      object[name] = value === null ? null : column.mapFromDriverValue(value);
-    });
+      object[name] = value === null || map === null ? value : map.mapFromDriverValue(value);
+      index += 1;
+    }
     return object;
   };
 }
