@@ -33,6 +33,9 @@ export interface RegistryOptions {
   readonly observer?: LeaseListener;
 }
 
+/** Runners whose "last seen" goes to disk in one commit: some milliseconds of the event loop. */
+const seenInCommit = 1_000;
+
 /** What must be known of a runner at every renewal, so that one without news reads nothing from disk. */
 interface Known {
   readonly organizationId: string;
@@ -242,10 +245,12 @@ export class RunnerRegistry {
     await this.#announcer.finish();
   }
 
-  /** Stores when runners were last heard. */
+  /** Stores when runners were last heard, some at a time: a whole fleet in one commit would hold the event loop. */
   async saveLastSeen(): Promise<void> {
     const seen = this.#engine.takeLastSeen();
-    if (seen.length > 0) await this.#store.leases.saveLastSeen(seen);
+    for (let from = 0; from < seen.length; from += seenInCommit) {
+      await this.#store.leases.saveLastSeen(seen.slice(from, from + seenInCommit));
+    }
   }
 
   /** Renewals heard since the last call. */
