@@ -1,4 +1,5 @@
 import http2, { type ServerHttp2Stream } from "node:http2";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
 import { lingerMs } from "./raw-answer.ts";
 
@@ -32,7 +33,17 @@ export function dropUnreadStream(
   });
 }
 
-/** The body of a request. Unlike the request's own iterator it leaves the request intact when reading stops early. */
-export function bodyOf(req: NodeServerRequest): AsyncIterable<Uint8Array> {
-  return req.iterator({ destroyOnReturn: false });
+/**
+ * The body of a request. Unlike the request's own iterator it leaves the request intact when reading stops early, and
+ * tells one that was broken off from one that has ended.
+ * @throws ConnectError `canceled` when it was broken off
+ */
+export async function* bodyOf(req: NodeServerRequest): AsyncIterable<Uint8Array> {
+  yield* req.iterator({ destroyOnReturn: false });
+  if (req.aborted) throw brokenOff();
+}
+
+/** Nobody is left to hear this, but what came of the request must not be taken for all of it. */
+export function brokenOff(): ConnectError {
+  return new ConnectError("the request was broken off", Code.Canceled);
 }

@@ -9,6 +9,7 @@ import {
 import { describe, expect, test } from "@jest/globals";
 import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { endHeaders, frame, h2, postBlock } from "./support/h2-frames.ts";
 import { frames, frameType, http2Opening, RawClient } from "./support/raw.ts";
 import { Gate, type Toy, toyServer } from "./support/toy-server.ts";
 
@@ -87,32 +88,13 @@ test("headers over the limit reset the HTTP/2 stream with ENHANCE_YOUR_CALM, and
   session.destroy();
 });
 
-/** HEADERS of a POST to GetRunner, indexed names only, no body yet. */
-function openStream(id: number): Buffer {
-  const literal = (index: number, value: string) =>
-    Buffer.concat([Buffer.from([index, value.length]), Buffer.from(value)]);
-  const block = Buffer.concat([
-    Buffer.from([0x83, 0x86]),
-    literal(0x04, path),
-    literal(0x01, "x"),
-    Buffer.from([0x0f, 0x10]),
-    Buffer.from([16]),
-    Buffer.from("application/json"),
-  ]);
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(block.length, 0, 3);
-  head.writeUInt8(frameType.headers, 3);
-  head.writeUInt8(0x04, 4);
-  head.writeUInt32BE(id, 5);
-  return Buffer.concat([head, block]);
-}
-
 test("streams over the limit are refused, so that a client may send them again", async () => {
   await using server = await toyServer({ limits: { streamsPerConnection: 2 } });
   await using client = await RawClient.connect(server.port);
   client.send(http2Opening);
   await client.until("\x00\x00\x00\x04\x01");
-  client.send(Buffer.concat([1, 3, 5].map(openStream)));
+  const block = postBlock(path, "application/json");
+  client.send(Buffer.concat([1, 3, 5].map((id) => frame(h2.headers, endHeaders, id, block))));
   const received = await client.until("\x00\x00\x04\x03\x00\x00\x00\x00\x05");
   const reset = frames(received).find((frame) => frame.type === frameType.rstStream);
   expect(reset?.stream).toBe(5);

@@ -1,4 +1,5 @@
 import type { Readable } from "node:stream";
+import { brokenOff } from "../unread-body.ts";
 
 /** A body as far as it was read. */
 export interface Body {
@@ -7,13 +8,29 @@ export interface Body {
   readonly ended: boolean;
 }
 
+/** Where a body is read from: a request of HTTP/1.1, or a stream of HTTP/2. */
+export type BodySource = Readable & { readonly aborted: boolean };
+
 /**
  * Reads a body until its end, or until it is longer than what `limit` allows a body that begins with its first
- * chunk. Never settles for a body that breaks off: nobody is left to hear of it, and the call is forgotten with it.
+ * chunk.
+ * @throws ConnectError `canceled` when it breaks off. Over HTTP/1.1 this never settles then: nobody is left to hear of
+ * it, and the call is forgotten with its request.
  */
-export function readBody(source: Readable, limit: (start: Buffer) => number): Promise<Body> {
-  return new Promise((resolve) => {
+export function readBody(source: BodySource, limit: (start: Buffer) => number): Promise<Body> {
+  return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
+    // A stream of HTTP/2 that breaks off ends like any other. A part of a message may well be a message, but not the
+    // one that was meant.
+    const onEnd = () => {
+      if (source.aborted) reject(brokenOff());
+      else resolve({ chunks, ended: true });
+    };
+    // HTTP/2 tells the end of an empty body whether or not anybody listens: while the gate waited, perhaps.
+    if (source.readableEnded) {
+      onEnd();
+      return;
+    }
     let length = 0;
     let most = 0;
     const onData = (chunk: Buffer) => {
@@ -27,7 +44,7 @@ export function readBody(source: Readable, limit: (start: Buffer) => number): Pr
       }
     };
     source.on("data", onData);
-    source.on("end", () => resolve({ chunks, ended: true }));
+    source.on("end", onEnd);
   });
 }
 

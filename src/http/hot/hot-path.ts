@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
-import type { IncomingHttpHeaders as Http2Headers, ServerHttp2Stream } from "node:http2";
+import http2, { type IncomingHttpHeaders as Http2Headers, type ServerHttp2Stream } from "node:http2";
 import type { ContextValues } from "@connectrpc/connect";
 import type { Origin } from "../node-http.ts";
 import { usableAuthority } from "./authority.ts";
@@ -90,7 +90,8 @@ export function hotPath(options: HotPathOptions): HotPath {
       if (admitted === null) return false;
       const request = started(admitted, headers, path, origin);
       endWithStream(stream, request.call, onClose);
-      void serveCall(request, stream, options, (answer) => writeHttp2(stream, answer, rawHeaders));
+      const cut = () => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+      void serveCall(request, stream, options, (answer) => writeHttp2(stream, answer, rawHeaders), cut);
       return true;
     },
     http1(req, res, origin, onClose) {
@@ -103,7 +104,8 @@ export function hotPath(options: HotPathOptions): HotPath {
         onClose();
         request.call.end();
       });
-      void serveCall(request, req, options, (answer) => writeHttp1(req, res, answer, rawHeaders));
+      const cut = () => res.destroy();
+      void serveCall(request, req, options, (answer) => writeHttp1(req, res, answer, rawHeaders), cut);
       return true;
     },
   };

@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Readable } from "node:stream";
 import type { Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import {
@@ -12,7 +11,7 @@ import {
   transformSplitEnvelope,
 } from "@connectrpc/connect/protocol";
 import { trailerFlag } from "@connectrpc/connect/protocol-grpc-web";
-import { type Body, fromStart, joined, readBody } from "./body.ts";
+import { type Body, type BodySource, fromStart, joined, readBody } from "./body.ts";
 import { frameLimit, onlyFrame } from "./frame.ts";
 import type { HotProtocol } from "./protocol.ts";
 
@@ -20,7 +19,7 @@ import type { HotProtocol } from "./protocol.ts";
 export interface RequestSource {
   readonly protocol: HotProtocol;
   readonly headers: IncomingHttpHeaders;
-  readonly body: Readable;
+  readonly body: BodySource;
   readonly compression: Compression | null;
   readonly codec: Serialization<Message>;
   readonly maxBytes: number;

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
-import type { Readable } from "node:stream";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import type { UniversalHandlerOptions } from "@connectrpc/connect/protocol";
 import { type Answer, type AnswerParts, errorAnswer, messageAnswer } from "./answer.ts";
+import type { BodySource } from "./body.ts";
 import type { Call } from "./call.ts";
 import type { Encodings } from "./encoding.ts";
 import type { HotMethod } from "./method.ts";
@@ -28,18 +28,23 @@ export interface HotRequest {
   readonly call: Call;
 }
 
-/** Serves one call, to the end of writing its answer. Never rejects. */
+/**
+ * Serves one call, to the end of writing its answer. Never rejects.
+ * @param cut ends the call without an answer, where none can be written: a client must not wait for ever
+ */
 export async function serveCall(
   request: HotRequest,
-  body: Readable,
+  body: BodySource,
   options: HotOptions,
   write: (answer: Answer) => void,
+  cut: () => void,
 ): Promise<void> {
   const { call, path } = request;
   try {
     write(await answerOf(request, body, options));
   } catch (error) {
     options.onError(error, path);
+    cut();
   } finally {
     call.end();
   }
@@ -49,7 +54,7 @@ export async function serveCall(
  * The gate before a byte of the body is read, then the message, the interceptors, the handler: in the order in which
  * Connect does it, so that a request with two faults is refused for the same one.
  */
-async function answerOf(request: HotRequest, body: Readable, options: HotOptions): Promise<Answer> {
+async function answerOf(request: HotRequest, body: BodySource, options: HotOptions): Promise<Answer> {
   const { method, protocol, encodings, headers, call } = request;
   const parts: AnswerParts = { call, protocol, compression: encodings.response };
   const codec = protocol.binary ? method.binary : method.json;

@@ -35,6 +35,19 @@ export function getBlock(path: string): Buffer {
   return Buffer.concat([Buffer.from([0x82, 0x86]), literal(0x04, path), literal(0x01, "x")]);
 }
 
+/** A header block of literals, names and values alike: each below 127 bytes, as nothing is needed that is longer. */
+export function headerBlock(fields: Readonly<Record<string, string>>): Buffer {
+  const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
+  const literals = Object.entries(fields).map(([name, value]) => [Buffer.from([0]), text(name), text(value)]);
+  return Buffer.concat(literals.flat());
+}
+
+/** The same for a POST. */
+export function postBlock(path: string, contentType: string): Buffer {
+  const pseudo = { ":method": "POST", ":scheme": "http", ":path": path, ":authority": "x" };
+  return headerBlock({ ...pseudo, "content-type": contentType });
+}
+
 /** A 32-bit number, as RST_STREAM and WINDOW_UPDATE carry. */
 export function uint32(value: number): Buffer {
   const bytes = Buffer.alloc(4);

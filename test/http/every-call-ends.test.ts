@@ -1,0 +1,238 @@
+import { once } from "node:events";
+import http2 from "node:http2";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { HandlerContext } from "@connectrpc/connect";
+import { afterEach, describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { RawClient } from "./support/raw.ts";
+import { Gate, type Toy, toyServer } from "./support/toy-server.ts";
+
+// A call that is neither answered nor closed holds its client for ever. What a body looks like on the wire, and when it
+// comes, must make no difference: the end of a body can arrive before anybody reads it.
+
+let server: Toy;
+afterEach(async () => {
+  await server[Symbol.asyncDispose]();
+});
+
+const path = "/gitpod.v1.RunnerService/ListRunners";
+const types = ["application/proto", "application/json", "application/grpc-web+proto", "application/grpc"];
+const post = (type: string) => ({ ":method": "POST", ":path": path, "content-type": type, te: "trailers" });
+/** An empty message: of no bytes, but for JSON and the frame's head. */
+const messageOf = (type: string) => Buffer.alloc(type.includes("grpc") ? 5 : 0);
+
+/** However it closes: `once` would reject when it does with an error. */
+const closed = (stream: http2.ClientHttp2Stream) =>
+  new Promise((resolve) => stream.on("error", () => {}).once("close", resolve));
+
+/** How a request can end on HTTP/2. */
+const http2Ends: Record<string, (stream: http2.ClientHttp2Stream, body: Buffer) => void> = {
+  "an empty DATA frame": (stream) => stream.end(Buffer.alloc(0)),
+  "the body in one DATA frame": (stream, body) => stream.end(body),
+  "the body, then an empty DATA frame": (stream, body) => {
+    stream.write(body);
+    setImmediate(() => stream.end());
+  },
+  trailers: (stream, body) => {
+    stream.on("wantTrailers", () => stream.sendTrailers({ "x-checksum": "1" }));
+    stream.end(body);
+  },
+};
+
+const gated = async (gate: Gate) => {
+  server = await toyServer({ handler: { requestGate: () => gate.wait() } });
+};
+
+describe.each(types)("%s: a body that ends while the gate waits", (type) => {
+  test("with the headers of HTTP/2", async () => {
+    const gate = new Gate();
+    await gated(gate);
+    const session = http2.connect(server.url);
+    const stream = session.request(post(type), { endStream: true }).resume();
+    await gate.reached;
+    gate.open();
+    expect((await once(stream, "response"))[0][":status"]).toBeGreaterThanOrEqual(200);
+    await once(stream, "close");
+    session.destroy();
+  });
+
+  test.each(Object.entries(http2Ends))("with %s", async (how, end) => {
+    const gate = new Gate();
+    await gated(gate);
+    const session = http2.connect(server.url);
+    const stream = session.request(post(type), { waitForTrailers: how === "trailers" }).resume();
+    end(stream, messageOf(type));
+    await once(stream, "finish");
+    await gate.reached;
+    // Answered after everything that was sent before it: the end of the body has arrived.
+    await new Promise((resolve) => session.ping(resolve));
+    gate.open();
+    await Promise.all([once(stream, "response"), once(stream, "close")]);
+    session.destroy();
+  });
+});
+
+test.each([
+  ["of no length", "Content-Length: 0\r\n\r\n"],
+  ["of no chunks", "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"],
+  ["of no chunks but trailers", "Transfer-Encoding: chunked\r\n\r\n0\r\nX-Checksum: 1\r\n\r\n"],
+])("HTTP/1.1: a body %s that ends while the gate waits", async (_what, rest) => {
+  const gate = new Gate();
+  await gated(gate);
+  await using client = await RawClient.connect(server.port);
+  const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/proto\r\n`;
+  client.send(`${head}${rest}`.repeat(3));
+  await gate.reached;
+  gate.open();
+  // The connection is used again, by requests that came before the first one was answered.
+  while ((await client.until("HTTP/1.1 200 OK")).split("HTTP/1.1 200 OK").length < 4)
+    await new Promise(setImmediate);
+});
+
+test("whenever the gate opens and however the body is cut, each call is answered", async () => {
+  const waits = {
+    none: () => Promise.resolve(),
+    tick: () => new Promise<void>((resolve) => process.nextTick(resolve)),
+    turn: () => new Promise<void>((resolve) => setImmediate(resolve)),
+    time: () => new Promise<void>((resolve) => setTimeout(resolve, 1)),
+  };
+  const wait = fc.constantFrom(...(Object.keys(waits) as (keyof typeof waits)[]));
+  const call = fc.record({
+    type: fc.constantFrom(...types),
+    gate: wait,
+    cuts: fc.array(wait, { maxLength: 3 }),
+  });
+  server = await toyServer({
+    handler: {
+      requestGate: ({ requestHeader }) =>
+        waits[(requestHeader.get("x-gate") ?? "none") as keyof typeof waits](),
+    },
+  });
+  const session = http2.connect(server.url);
+  await fc.assert(
+    fc.asyncProperty(fc.array(call, { minLength: 1, maxLength: 20 }), async (calls) => {
+      const answers = calls.map(async ({ type, gate, cuts }) => {
+        const stream = session.request({ ...post(type), "x-gate": gate }).resume();
+        const answered = Promise.all([once(stream, "response"), once(stream, "close")]);
+        const body = messageOf(type);
+        for (const [index, cut] of cuts.entries()) {
+          stream.write(body.subarray(index, index + 1));
+          await waits[cut]();
+        }
+        stream.end(body.subarray(cuts.length));
+        await answered;
+      });
+      await Promise.all(answers);
+    }),
+    { numRuns: 200 },
+  );
+  session.destroy();
+});
+
+test.each([1, 2])(
+  "an answer that HTTP/%s cannot carry ends the call all the same, and is told",
+  async (version) => {
+    server = await toyServer({
+      handler: {
+        interceptors: [
+          (next) => async (request) => {
+            const response = await next(request);
+            response.header.set("x-broken", "\u0001");
+            response.header.set("connection", "close");
+            return response;
+          },
+        ],
+      },
+    });
+    if (version === 1) {
+      await using client = await RawClient.connect(server.port);
+      client.send(
+        `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/proto\r\nContent-Length: 0\r\n\r\n`,
+      );
+      await client.closed;
+    } else {
+      const session = http2.connect(server.url);
+      const stream = session.request(post("application/proto"), { endStream: true }).resume();
+      await closed(stream);
+      session.destroy();
+    }
+    expect(server.errors).toHaveLength(1);
+  },
+);
+
+describe("a call whose client goes away is forgotten", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const breaks = {
+    "resets its stream": (stream: http2.ClientHttp2Stream) => stream.close(http2.constants.NGHTTP2_CANCEL),
+    "resets its stream without an error": (stream: http2.ClientHttp2Stream) => stream.close(),
+    "sends GOAWAY and closes": (stream: http2.ClientHttp2Stream) => stream.session?.destroy(),
+  };
+  const calls: WeakRef<HandlerContext>[] = [];
+  let ended = 0;
+  /** Remembers each call without holding it. Its signal has made a timer for its deadline, which ends with the call. */
+  const note = (context: HandlerContext) => {
+    context.signal.addEventListener("abort", () => {
+      ended += 1;
+    });
+    calls.push(new WeakRef(context));
+  };
+  const forgotten = async () => {
+    await server.connections(0);
+    for (let round = 0; round < 100 && calls.some((call) => call.deref() !== undefined); round += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      collect();
+    }
+    expect(ended).toBe(calls.length);
+    ended = 0;
+    return calls.splice(0).map((call) => call.deref() === undefined);
+  };
+
+  test.each(Object.entries(breaks))("when it %s", async (_how, breakOff) => {
+    server = await toyServer({ handler: { hotPath: true, requestGate: note } });
+    for (const type of types) {
+      const session = http2.connect(server.url).on("error", () => {});
+      await once(session, "connect");
+      const deadline = type.includes("grpc") ? { "grpc-timeout": "1H" } : { "connect-timeout-ms": "3600000" };
+      const stream = session.request({ ...post(type), ...deadline }).on("error", () => {});
+      stream.write(Buffer.from([0, 0, 0]));
+      await new Promise((resolve) => session.ping(resolve));
+      const gone = closed(stream);
+      breakOff(stream);
+      await gone;
+      session.destroy();
+    }
+    expect(await forgotten()).toEqual(types.map(() => true));
+  });
+
+  test("when it breaks its connection of HTTP/1.1", async () => {
+    server = await toyServer({ handler: { hotPath: true, requestGate: note } });
+    for (let round = 0; round < 4; round += 1) {
+      await using client = await RawClient.connect(server.port);
+      client.send(
+        `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnect-Timeout-Ms: 3600000\r\nContent-Length: 9\r\n\r\n{`,
+      );
+      while (calls.length <= round) await new Promise(setImmediate);
+      client.socket.resetAndDestroy();
+    }
+    expect(await forgotten()).toEqual([true, true, true, true]);
+  });
+
+  test("when its handler answers long after", async () => {
+    const gate = new Gate();
+    server = await toyServer({ gate, handler: { hotPath: true, requestGate: note } });
+    const session = http2.connect(server.url);
+    const headers = {
+      ...post("application/json"),
+      ":path": path.replace("List", "Get").replace("Runners", "Runner"),
+    };
+    const stream = session.request({ ...headers, "connect-timeout-ms": "3600000" }).on("error", () => {});
+    stream.end("{}");
+    await gate.reached;
+    session.destroy();
+    await server.connections(0);
+    gate.open();
+    expect(await forgotten()).toEqual([true]);
+  });
+});
