@@ -14,6 +14,7 @@ import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
+import type { Known } from "./known.ts";
 import { messages } from "./messages.ts";
 import type { Random } from "./random.ts";
 
@@ -47,6 +48,8 @@ export interface Tokens {
   readonly runner: string;
 }
 
+const watch: DescMethod = EventService.method.watchEvents;
+const linesType = "application/jsonl";
 const types = [
   "application/json",
   "application/proto",
@@ -55,18 +58,23 @@ const types = [
   "application/grpc-web+proto",
   "application/connect+json",
   "application/connect+proto",
-  "application/jsonl",
+  linesType,
   "application/json; charset=utf-8",
 ] as const;
 
 /** A call that is right but for what its message says, or wrong in one place. */
-export function randomCall(random: Random, tokens: Tokens): Request {
-  const method = random.of(methods);
+export function randomCall(random: Random, tokens: Tokens, known: Known): Request {
   const type: string = random.of(types);
+  // Only streams are asked for in lines.
+  const method = type === linesType && random.chance(80) ? watch : random.of(methods);
   const message = fc.sample(messages(method.input), { numRuns: 1, seed: random.below(2 ** 31) })[0];
+  if (message !== undefined && random.chance(50)) known.plant(random, method.input, message);
   let body = message === undefined ? Buffer.alloc(0) : encoded(method, message, type.includes("json"));
   if (random.chance(30)) body = random.damaged(body);
-  const headers: Record<string, string> = { "content-type": type, authorization: bearer(random, tokens) };
+  const headers: Record<string, string> = {
+    "content-type": type,
+    authorization: bearer(random, tokens, known),
+  };
   if (type.includes("grpc") || type.includes("connect+")) {
     headers.te = "trailers";
     body = random.chance(10) ? random.damaged(envelope(body)) : envelope(body);
@@ -86,6 +94,10 @@ export function randomCall(random: Random, tokens: Tokens): Request {
         "accept",
       ])
     ] = random.of(["", "1", "5S", "-1", "99999999999999999999", "%%%", "gzip, br", "application/jsonl"]);
+  if (method === watch && random.chance(50)) {
+    headers["x-watch-cursor"] = random.chance(30) ? "new" : known.some(random);
+    if (random.chance(50)) headers["x-watch-received"] = random.of(["0", "1", "-1", "999999999", "x"]);
+  }
   const deadline: [string, string] = type.includes("grpc")
     ? ["grpc-timeout", "500m"]
     : ["connect-timeout-ms", "500"];
@@ -105,11 +117,11 @@ function encoded(method: DescMethod, message: Message, json: boolean): Buffer {
   }
 }
 
-function bearer(random: Random, { admin, runner }: Tokens): string {
+function bearer(random: Random, { admin, runner }: Tokens, known: Known): string {
   const chosen = random.below(20);
   if (chosen < 13) return `Bearer ${admin}`;
   if (chosen < 18) return `Bearer ${runner}`;
-  return `Bearer ${random.damaged(Buffer.from(admin)).toString("base64url")}`;
+  return `Bearer ${known.some(random)}`;
 }
 
 function query(random: Random, body: Buffer): string {
@@ -157,6 +169,7 @@ export function sendHttp2(
     };
     stream.on("response", (headers) => {
       status = Number(headers[":status"]);
+      body = `x-watch-cursor: ${headers["x-watch-cursor"]}\n`;
       note(headers);
     });
     stream.on("trailers", note);
