@@ -61,6 +61,8 @@ export interface Config {
   readonly shutdownDeadlineMs: number;
   readonly limits: Limits;
   readonly callRates: CallRates;
+  /** How long calls may wait for their turn before the less urgent are refused, in milliseconds; 0 refuses none. */
+  readonly shedDelayMs: number;
   /** Addresses and networks of proxies whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
   readonly leases: LeaseSettings;
@@ -177,6 +179,7 @@ export function parseConfig(set: Settings): Config {
       perAddress: count("rate-limit-address", 0, 1_000_000),
       burstSeconds: count("rate-limit-burst", 1, 3600),
     },
+    shedDelayMs: count("shed-delay", 0, 60_000),
     trustedProxies: proxies,
     leases: {
       ...defaultLeaseSettings,

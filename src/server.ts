@@ -5,6 +5,7 @@ import { inMemory, openDataDir } from "./data-dir.ts";
 import { type Clock, systemClock } from "./domain/clock.ts";
 import { type IdSource, uuidv7Source } from "./domain/ids.ts";
 import { CallLimits } from "./domain/limits/call-limits.ts";
+import { Overload } from "./domain/limits/overload.ts";
 import { tellExposure } from "./exposure.ts";
 import { closeToOthers } from "./file-modes.ts";
 import { ensureFounded } from "./first-start.ts";
@@ -20,6 +21,7 @@ import { openStore } from "./open-store.ts";
 import { Cleanup } from "./registry/cleanup.ts";
 import { EventHub } from "./registry/event-hub.ts";
 import { KeyRing, signingAlgorithm } from "./registry/key-ring.ts";
+import { LoadWatch } from "./registry/load-watch.ts";
 import { RunnerRegistry } from "./registry/registry.ts";
 import { Retention } from "./registry/retention.ts";
 import { TokenUses } from "./registry/token-uses.ts";
@@ -118,7 +120,10 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   undo.defer(() => keyRing.stop());
   const uses = new TokenUses({ credentials: store.credentials, clock, log });
   undo.defer(() => uses.stop());
-  await Promise.all([hub.run(), retention.run(), keyRing.run(), uses.run()]);
+  const overload = new Overload({ delayMs: config.shedDelayMs, clock });
+  const loadWatch = new LoadWatch(overload, log);
+  undo.defer(() => loadWatch.stop());
+  await Promise.all([hub.run(), retention.run(), keyRing.run(), uses.run(), loadWatch.run()]);
   const tracing = config.tracing && (await loadTracing(config.tracing, log));
   undo.defer(() => tracing?.stop());
   const callLimits = new CallLimits(config.callRates, clock);
@@ -146,6 +151,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     uses,
     callLimits,
     certificates: config.clientCertificates,
+    overload,
     log,
     meter: metrics.calls,
     tracer: tracing,
@@ -210,7 +216,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   issuer ||= listener.url;
   const { leases: settings, limits } = config;
   metrics.show({
-    ...{ registry, hub, store, callLimits, clock, settings },
+    ...{ registry, hub, store, callLimits, overload, clock, settings },
     maxConnections: limits.connections,
     connections: listener.connections,
   });

@@ -146,6 +146,12 @@ export const settings = [
     fallback: String(defaultCallRates.burstSeconds),
   },
   {
+    flag: "shed-delay",
+    value: "MILLISECONDS",
+    help: "when calls wait so long for their turn, the less urgent are refused, 0 for never",
+    fallback: "250",
+  },
+  {
     flag: "trusted-proxies",
     value: "LIST",
     help: "addresses and networks of proxies whose X-Forwarded-For is believed, separated by commas",

@@ -98,9 +98,12 @@ function line(call: ObservedCall, durationMs: number, error: ConnectError | null
   };
 }
 
-/** Who calls too often must not fill the log as well, and streams end by their clients' leaving. */
+/** Who is refused for calling too often, or for load. */
+const floodReasons: ReadonlySet<string | undefined> = new Set(["RATE_LIMITED", "OVERLOADED"]);
+
+/** Floods must not fill the log as well, and streams end by their clients' leaving. */
 function levelOf(call: ObservedCall, error: ConnectError): "debug" | "info" {
   const { cause } = error;
-  if (cause instanceof DomainError && cause.reason === "RATE_LIMITED") return "debug";
+  if (cause instanceof DomainError && floodReasons.has(cause.reason)) return "debug";
   return call.stream !== null && error.code === Code.Canceled ? "debug" : "info";
 }

@@ -6,10 +6,12 @@ import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.js";
+import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import { isRunner } from "../domain/access/caller.ts";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { CallLimits } from "../domain/limits/call-limits.ts";
+import type { Overload, Urgency } from "../domain/limits/overload.ts";
 import { type CertificatePolicy, checkCertificate } from "../domain/tokens/client-certificate.ts";
 import type { TokenUses } from "../registry/token-uses.ts";
 import type { CallObserver } from "./call-observer.ts";
@@ -26,6 +28,14 @@ const openMethods: ReadonlySet<DescMethod> = new Set([
   ...ServerReflectionAlpha.methods,
 ]);
 
+/** What a fleet needs to stay alive, and whoever asks whether the server is. */
+const renewals: ReadonlySet<DescMethod> = new Set([
+  RunnerAgentService.method.renewRegistration,
+  RunnerAgentService.method.watchRegistration,
+  RunnerAgentService.method.signOff,
+  ...Health.methods,
+]);
+
 export interface GateDeps {
   readonly callers: Pick<Callers, "identify">;
   /** Learns which tokens are in use. */
@@ -34,6 +44,8 @@ export interface GateDeps {
   readonly limits: Pick<CallLimits, "countToken" | "countAddress">;
   /** Whether runners have to show a certificate. */
   readonly certificates: CertificatePolicy;
+  /** What is refused while there is too much to do. */
+  readonly overload: Pick<Overload, "admit">;
   readonly clock: Clock;
   readonly observer: CallObserver;
   readonly logInternal: InternalErrorLog;
@@ -67,6 +79,7 @@ function admitStranger(deps: GateDeps, context: HandlerContext): undefined {
   if (context.method === IdentityService.method.exchangeToken) {
     checkCertificate(deps.certificates, context.values.get(clientCertificateKey), null);
   }
+  deps.overload.admit(urgencyOf(context.method), "");
   refuseMissing(deps, context.method);
 }
 
@@ -95,6 +108,7 @@ function admit(deps: GateDeps, context: HandlerContext, identity: Identity): und
   if (isRunner(identity)) {
     checkCertificate(deps.certificates, values.get(clientCertificateKey), identity.certificateName);
   }
+  deps.overload.admit(urgencyOf(method), identity.organizationId);
   // When a runner was heard last is known from its lease.
   if (!isRunner(identity)) deps.uses.note(identity.tokenId);
   if (identity.readOnly && !isReadOnly(method)) throw readOnlyToken();
@@ -114,6 +128,11 @@ function refusal({ observer, logInternal }: GateDeps, call: ObservedCall, error:
   const refused = toConnectError(error, method.input, (cause, id) => logInternal(cause, id, values));
   observer.end(call, refused);
   return refused;
+}
+
+function urgencyOf(method: DescMethod): Urgency {
+  if (renewals.has(method)) return "renewal";
+  return isReadOnly(method) ? "read" : "change";
 }
 
 /** Listening changes nothing, though the contract cannot mark it: only methods for GET are marked. */

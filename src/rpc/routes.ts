@@ -15,6 +15,7 @@ import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import type { Clock } from "../domain/clock.ts";
 import type { IdSource } from "../domain/ids.ts";
 import type { CallLimits } from "../domain/limits/call-limits.ts";
+import type { Overload } from "../domain/limits/overload.ts";
 import type { CertificatePolicy } from "../domain/tokens/client-certificate.ts";
 import type { SecretBox } from "../domain/tokens/seal.ts";
 import type { EventHub } from "../registry/event-hub.ts";
@@ -62,6 +63,7 @@ export interface RpcDeps {
   readonly callLimits: CallLimits;
   /** Whether runners have to show a certificate. */
   readonly certificates: CertificatePolicy;
+  readonly overload: Overload;
   readonly log: Logger;
   readonly meter: CallMeter;
   /** Null when calls are not traced. */
@@ -113,6 +115,7 @@ export function createRpc(deps: RpcDeps): Rpc {
         uses: deps.uses,
         limits: deps.callLimits,
         certificates: deps.certificates,
+        overload: deps.overload,
         clock,
         observer,
         logInternal,

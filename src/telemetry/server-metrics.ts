@@ -2,6 +2,7 @@ import { Registry } from "prom-client";
 import type { Clock } from "../domain/clock.ts";
 import type { LeaseSettings } from "../domain/leases/settings.ts";
 import type { CallLimits, LimitedBy } from "../domain/limits/call-limits.ts";
+import { type Overload, steps } from "../domain/limits/overload.ts";
 import type { EventHub } from "../registry/event-hub.ts";
 import type { RunnerRegistry } from "../registry/registry.ts";
 import type { Store } from "../store/store.ts";
@@ -13,6 +14,7 @@ import { countedElsewhere, gauge, plainGauge } from "./series.ts";
 import { StoreMetrics } from "./store-metrics.ts";
 
 const limitedBy: readonly LimitedBy[] = ["token", "address"];
+const shedUrgencies = ["read", "change"] as const;
 
 /** The parts of a server that are read when somebody scrapes. */
 export interface MetricSources {
@@ -20,6 +22,7 @@ export interface MetricSources {
   readonly hub: EventHub;
   readonly store: Store;
   readonly callLimits: CallLimits;
+  readonly overload: Overload;
   readonly clock: Clock;
   readonly settings: LeaseSettings;
   /** Connections that may be open at once. */
@@ -52,7 +55,8 @@ export class ServerMetrics {
 
   /** Shows how these parts stand, from now on. */
   show(sources: MetricSources): void {
-    const { registry, hub, store, callLimits, clock, settings, maxConnections, connections } = sources;
+    const { registry, hub, store, callLimits, overload, clock, settings, maxConnections, connections } =
+      sources;
     const { staleAfterMs } = settings.cleanup;
     fleetMetrics(this.#registry, registry, new OfflineCount({ leases: store.leases, clock, staleAfterMs }));
     this.store.show(store);
@@ -84,6 +88,20 @@ export class ServerMetrics {
         labelNames: ["by"],
       },
       () => limitedBy.map((by) => [callLimits.refused[by], { by }]),
+    );
+    plain(
+      "rollcall_shedding_step",
+      "How much is refused for load: 0 is nothing, 4 is all but renewals.",
+      () => steps.indexOf(overload.step),
+    );
+    countedElsewhere(
+      {
+        registry: this.#registry,
+        name: "rollcall_shed_calls_total",
+        help: "Calls that were refused because the server had more to do than it can.",
+        labelNames: ["urgency"],
+      },
+      () => shedUrgencies.map((urgency) => [overload.refused[urgency], { urgency }]),
     );
   }
 
