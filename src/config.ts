@@ -7,6 +7,7 @@ import {
   type LeaseTiming,
 } from "./domain/leases/settings.ts";
 import type { CallRates } from "./domain/limits/call-limits.ts";
+import type { Quotas } from "./domain/limits/quotas.ts";
 import { RunnerProvider } from "./domain/runners/enums.ts";
 import type { CertificatePolicy } from "./domain/tokens/client-certificate.ts";
 import { trustedProxies } from "./http/client-address.ts";
@@ -61,6 +62,7 @@ export interface Config {
   readonly shutdownDeadlineMs: number;
   readonly limits: Limits;
   readonly callRates: CallRates;
+  readonly quotas: Quotas;
   /** How long calls may wait for their turn before the less urgent are refused, in milliseconds; 0 refuses none. */
   readonly shedDelayMs: number;
   /** Addresses and networks of proxies whose `X-Forwarded-For` is believed. */
@@ -173,11 +175,22 @@ export function parseConfig(set: Settings): Config {
       connections: count("max-connections", 1, 1_000_000),
       streamsPerConnection: count("max-streams", 1, 100_000),
       idleTimeoutMs: count("idle-timeout", 1, 86_400) * 1000,
+      headersTimeoutMs: count("headers-timeout", 1, 3600) * 1000,
+      requestTimeoutMs: count("request-timeout", 1, 3600) * 1000,
+      controlFrames: count("max-control-frames", 10, 1_000_000),
+      streamResets: count("max-stream-resets", 1, 1_000_000),
     },
     callRates: {
       perToken: count("rate-limit-token", 0, 1_000_000),
       perAddress: count("rate-limit-address", 0, 1_000_000),
       burstSeconds: count("rate-limit-burst", 1, 3600),
+    },
+    quotas: {
+      runners: count("max-runners", 1, 10_000_000),
+      exchangeTokens: count("max-exchange-tokens", 1, 1_000_000),
+      accessTokens: count("max-access-tokens", 1, 1_000_000),
+      runnerStreams: count("max-runner-streams", 1, 10_000),
+      eventStreams: count("max-event-streams", 1, 1_000_000),
     },
     shedDelayMs: count("shed-delay", 0, 60_000),
     trustedProxies: proxies,

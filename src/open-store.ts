@@ -2,8 +2,8 @@ import { systemClock } from "./domain/clock.ts";
 import { uuidv7Source } from "./domain/ids.ts";
 import { runnerCodecs } from "./rpc/messages/runner.ts";
 import { sqliteFiles } from "./store/sqlite/files.ts";
-import { openSqliteStore } from "./store/sqlite/store.ts";
-import type { Store, StoreObserver } from "./store/store.ts";
+import { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite/store.ts";
+import type { Store } from "./store/store.ts";
 import type { StoreFiles } from "./store/store-files.ts";
 
 /**
@@ -14,9 +14,9 @@ export function openStore(
   file: string,
   role: "server" | "tool",
   newId = uuidv7Source(systemClock),
-  observer?: StoreObserver,
+  options: Pick<SqliteStoreOptions, "observer" | "quotas"> = {},
 ): Store {
-  return openSqliteStore({ file, codecs: runnerCodecs, role, newId, ...(observer && { observer }) });
+  return openSqliteStore({ file, codecs: runnerCodecs, role, newId, ...options });
 }
 
 /** Looks after the files of stores: backs up, restores, checks. Not through a store, which may be what is broken. */

@@ -76,13 +76,19 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   await using undo = new AsyncDisposableStack();
   const metrics = new ServerMetrics(packageVersion(), overrides.processMetrics);
   const store = openStore(files.database, "server", newId, {
-    onTrouble(trouble) {
-      metrics.store.refusing(trouble !== null);
-      if (trouble === null) log.info("the disk takes writes again");
-      else
-        log.error({ err: trouble }, "the disk refuses writes: make room, or mend it; reads and leases go on");
+    quotas: config.quotas,
+    observer: {
+      onTrouble(trouble) {
+        metrics.store.refusing(trouble !== null);
+        if (trouble === null) log.info("the disk takes writes again");
+        else
+          log.error(
+            { err: trouble },
+            "the disk refuses writes: make room, or mend it; reads and leases go on",
+          );
+      },
+      onBatch: (writes, seconds) => metrics.store.committed(writes, seconds),
     },
-    onBatch: (writes, seconds) => metrics.store.committed(writes, seconds),
   });
   undo.defer(() => store.close());
   const secrets = await settleServerKey(config.dataDir, files, store, log);
@@ -92,6 +98,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     store,
     clock,
     settings: config.leases,
+    quotas: config.quotas,
     log,
     observer: metrics.leases,
   });
@@ -105,6 +112,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     clock,
     log,
     cursorLifeMs: config.retention.eventsMs / 2,
+    quotas: config.quotas,
   });
   undo.defer(() => hub.stop());
   const retention = new Retention({

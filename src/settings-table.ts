@@ -1,4 +1,5 @@
 import { defaultCallRates } from "./domain/limits/call-limits.ts";
+import { defaultQuotas } from "./domain/limits/quotas.ts";
 import { defaultLimits } from "./http/limits.ts";
 
 export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
@@ -128,6 +129,30 @@ export const settings = [
     fallback: String(defaultLimits.idleTimeoutMs / 1000),
   },
   {
+    flag: "headers-timeout",
+    value: "SECONDS",
+    help: "how long the first bytes, a TLS handshake and HTTP/1.1 headers may take",
+    fallback: String(defaultLimits.headersTimeoutMs / 1000),
+  },
+  {
+    flag: "request-timeout",
+    value: "SECONDS",
+    help: "how long one whole request may take to arrive",
+    fallback: String(defaultLimits.requestTimeoutMs / 1000),
+  },
+  {
+    flag: "max-control-frames",
+    value: "COUNT",
+    help: "HTTP/2 PING and SETTINGS frames between two calls, in 10 seconds",
+    fallback: String(defaultLimits.controlFrames),
+  },
+  {
+    flag: "max-stream-resets",
+    value: "COUNT",
+    help: "HTTP/2 streams that a client takes back at once, and a tenth of it each second",
+    fallback: String(defaultLimits.streamResets),
+  },
+  {
     flag: "rate-limit-token",
     value: "COUNT",
     help: "calls a second with one access token, 0 for no limit",
@@ -144,6 +169,36 @@ export const settings = [
     value: "SECONDS",
     help: "so many seconds' worth of calls may come at once",
     fallback: String(defaultCallRates.burstSeconds),
+  },
+  {
+    flag: "max-runners",
+    value: "COUNT",
+    help: "runners of one organization",
+    fallback: String(defaultQuotas.runners),
+  },
+  {
+    flag: "max-exchange-tokens",
+    value: "COUNT",
+    help: "exchange tokens of one runner that wait to be used",
+    fallback: String(defaultQuotas.exchangeTokens),
+  },
+  {
+    flag: "max-access-tokens",
+    value: "COUNT",
+    help: "access tokens of one user, service account or runner that work",
+    fallback: String(defaultQuotas.accessTokens),
+  },
+  {
+    flag: "max-runner-streams",
+    value: "COUNT",
+    help: "streams that one runner has open",
+    fallback: String(defaultQuotas.runnerStreams),
+  },
+  {
+    flag: "max-event-streams",
+    value: "COUNT",
+    help: "event streams that one organization has open",
+    fallback: String(defaultQuotas.eventStreams),
   },
   {
     flag: "shed-delay",

@@ -1,17 +1,15 @@
 import http2, { type ServerHttp2Session } from "node:http2";
 
-/** So many control frames may come between two calls, within one span of time. */
-const mostFrames = 1000;
-
-/** Length of that span, in milliseconds. */
+/** Length of the time in which frames are counted, in milliseconds. */
 const spanMs = 10_000;
 
 /**
  * Ends a session whose client keeps the server busy with frames that carry no call: PING and SETTINGS, each of which has to be
  * acknowledged. Node counts neither. Clients that measure their bandwidth send a PING for many answers, so that a
  * call sets the count back.
+ * @param mostFrames how many may come between two calls, within 10 seconds
  */
-export function guardAgainstFloods(session: ServerHttp2Session): void {
+export function guardAgainstFloods(session: ServerHttp2Session, mostFrames: number): void {
   let frames = 0;
   let since = performance.now();
   const onCall = () => {

@@ -26,9 +26,6 @@ const abuse = {
   maxSessionRejectedStreams: 1000,
   // Settings in one frame.
   maxSettings: 32,
-  // Streams that the client took back: so many at once, so many a second (CVE-2023-44487).
-  streamResetBurst: 1000,
-  streamResetRate: 100,
 };
 
 type StreamEvent = [http2.ServerHttp2Stream, http2.IncomingHttpHeaders, number, string[]];
@@ -93,7 +90,12 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
     maxConcurrentStreams: limits.streamsPerConnection,
     maxHeaderListSize: limits.headerBytes,
   };
-  const h2 = http2.createServer({ settings, ...abuse }, onHttp2);
+  // Streams that the client took back (CVE-2023-44487).
+  const resets = {
+    streamResetBurst: limits.streamResets,
+    streamResetRate: Math.ceil(limits.streamResets / 10),
+  };
+  const h2 = http2.createServer({ settings, ...abuse, ...resets }, onHttp2);
   // Without a listener a protocol error of a client would be thrown.
   h2.on("sessionError", () => {});
 
@@ -145,7 +147,7 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
         return;
       }
       owners.set(session, connection);
-      guardAgainstFloods(session);
+      guardAgainstFloods(session, limits.controlFrames);
       connection.speaksHttp2(session);
     },
     refuse(wire, socket, reason) {

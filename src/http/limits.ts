@@ -17,6 +17,10 @@ export interface Limits {
   readonly headersTimeoutMs: number;
   /** Milliseconds to receive one whole HTTP/1.1 request, body included. More is 408. */
   readonly requestTimeoutMs: number;
+  /** PING and SETTINGS frames between two calls on one HTTP/2 connection, in 10 seconds. More closes it. */
+  readonly controlFrames: number;
+  /** HTTP/2 streams that a client resets at once; a tenth of it comes back each second. More closes the connection. */
+  readonly streamResets: number;
 }
 
 export const defaultLimits: Limits = {
@@ -27,4 +31,6 @@ export const defaultLimits: Limits = {
   idleTimeoutMs: 120_000,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,
+  controlFrames: 1000,
+  streamResets: 1000,
 };

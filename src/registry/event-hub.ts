@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
-import { refuseEventWatchOver } from "../domain/limits/quotas.ts";
+import { defaultQuotas, type Quotas, refuseOver } from "../domain/limits/quotas.ts";
 import { usableToken, usableUntil } from "../domain/tokens/access-token.ts";
 import type { EventStore } from "../store/event-store.ts";
 import type { TokenStore } from "../store/store.ts";
@@ -24,6 +24,7 @@ export interface EventHubOptions {
   readonly log: Logger;
   /** … or after this long: well before the place that its cursor names is removed. Milliseconds. */
   readonly cursorLifeMs: number;
+  readonly quotas?: Quotas;
 }
 
 /** All open streams of events. It wakes them after each commit, and ends those whose caller may not go on. */
@@ -61,7 +62,8 @@ export class EventHub implements Lifecycle {
   async watch(options: Omit<WatchOptions, "openedAt">): Promise<Watch> {
     const { events, clock } = this.#options;
     const { organizationId } = options.viewer;
-    refuseEventWatchOver(this.#feeds.get(organizationId)?.watches.size ?? 0);
+    const open = this.#feeds.get(organizationId)?.watches.size ?? 0;
+    refuseOver(this.#options.quotas ?? defaultQuotas, "eventStreams", open);
     const newest = await events.newest();
     let feed = this.#feeds.get(organizationId);
     if (feed === undefined) {

@@ -1,40 +1,82 @@
 import { DomainError } from "../errors.ts";
 
-/** Exchange tokens of one runner that nobody has used yet. */
-const exchangeTokens = 100;
-/** Access tokens of one user, service account or runner that still work. */
-const accessTokens = 250;
-/** Streams that one runner may have open: more than one generation, and connections that nobody knows to be dead. */
-const runnerWatches = 16;
-/** Event streams that one organisation may have open. */
-const eventWatches = 10_000;
-
-/** @param held how many there are already. @throws DomainError TOO_MANY_TOKENS */
-export function refuseExchangeTokenOver(held: number): void {
-  if (held >= exchangeTokens)
-    throw tooManyTokens(`the runner has ${held} exchange tokens that wait to be used`);
+/** What one runner, one account and one organisation may pile up. */
+export interface Quotas {
+  /** Runners of one organisation. */
+  readonly runners: number;
+  /** Exchange tokens of one runner that nobody has used yet. */
+  readonly exchangeTokens: number;
+  /** Access tokens of one user, service account or runner that still work. */
+  readonly accessTokens: number;
+  /** Streams that one runner may have open: more than one generation, and connections that nobody knows to be dead. */
+  readonly runnerStreams: number;
+  /** Event streams that one organisation may have open. */
+  readonly eventStreams: number;
 }
 
-/** @param held how many there are already. @throws DomainError TOO_MANY_TOKENS */
-export function refuseAccessTokenOver(held: number): void {
-  if (held >= accessTokens) throw tooManyTokens(`there are ${held} access tokens already: revoke some`);
-}
+export const defaultQuotas: Quotas = {
+  runners: 100_000,
+  exchangeTokens: 100,
+  accessTokens: 250,
+  runnerStreams: 16,
+  eventStreams: 10_000,
+};
 
-function tooManyTokens(message: string): DomainError {
-  return new DomainError("resource_exhausted", message, { reason: "TOO_MANY_TOKENS" });
-}
+/** For tools on the machine of the database: who can open it can take what it holds anyway. */
+export const noQuotas: Quotas = {
+  runners: Number.POSITIVE_INFINITY,
+  exchangeTokens: Number.POSITIVE_INFINITY,
+  accessTokens: Number.POSITIVE_INFINITY,
+  runnerStreams: Number.POSITIVE_INFINITY,
+  eventStreams: Number.POSITIVE_INFINITY,
+};
 
-/** @param open how many there are already. @throws DomainError TOO_MANY_WATCHES */
-export function refuseRunnerWatchOver(open: number): void {
-  if (open >= runnerWatches) throw tooManyWatches(`the runner has ${open} streams open`);
-}
-
-/** @param open how many there are already. @throws DomainError TOO_MANY_WATCHES */
-export function refuseEventWatchOver(open: number): void {
-  if (open >= eventWatches) throw tooManyWatches(`the organization has ${open} event streams open`);
+interface Refusal {
+  readonly reason: string;
+  readonly retryAfterMs?: number;
+  /** What there is too much of; "42 …" goes ahead of it. */
+  readonly what: string;
+  readonly remedy: string;
 }
 
 /** Streams end by themselves when their clients go, so that waiting helps. */
-function tooManyWatches(message: string): DomainError {
-  return new DomainError("resource_exhausted", message, { reason: "TOO_MANY_WATCHES", retryAfterMs: 30_000 });
+const streamsEnd = { reason: "TOO_MANY_WATCHES", retryAfterMs: 30_000 };
+const raise = (flag: string) => `, or have the operator raise --${flag}`;
+const refusals: Readonly<Record<keyof Quotas, Refusal>> = {
+  runners: {
+    reason: "TOO_MANY_RUNNERS",
+    what: "runners in this organization",
+    remedy: `delete some${raise("max-runners")}`,
+  },
+  exchangeTokens: {
+    reason: "TOO_MANY_TOKENS",
+    what: "exchange tokens of this runner that wait to be used",
+    remedy: `use them or let them expire${raise("max-exchange-tokens")}`,
+  },
+  accessTokens: {
+    reason: "TOO_MANY_TOKENS",
+    what: "access tokens of this subject that work",
+    remedy: `revoke some${raise("max-access-tokens")}`,
+  },
+  runnerStreams: {
+    ...streamsEnd,
+    what: "open streams of this runner",
+    remedy: `close some${raise("max-runner-streams")}`,
+  },
+  eventStreams: {
+    ...streamsEnd,
+    what: "open event streams of this organization",
+    remedy: `close some${raise("max-event-streams")}`,
+  },
+};
+
+/**
+ * Refuses one more of something.
+ * @param held how many there are already
+ * @throws DomainError `resource_exhausted` that says which limit it is and what helps
+ */
+export function refuseOver(quotas: Quotas, quota: keyof Quotas, held: number): void {
+  if (held < quotas[quota]) return;
+  const { what, remedy, ...options } = refusals[quota];
+  throw new DomainError("resource_exhausted", `there are ${held} ${what} already: ${remedy}`, options);
 }

@@ -1,7 +1,8 @@
-import { and, desc, eq, sql } from "drizzle-orm";
+import { and, count, desc, eq, sql } from "drizzle-orm";
 import type { Attribution } from "../../domain/access/attribution.ts";
 import { AuditKind, ResourceOperation, ResourceType } from "../../domain/access/resources.ts";
 import { DomainError } from "../../domain/errors.ts";
+import { type Quotas, refuseOver } from "../../domain/limits/quotas.ts";
 import type { Runner } from "../../domain/runners/runner.ts";
 import { applyRunnerChange } from "../../domain/runners/update.ts";
 import type { RunnerCodecs, RunnerStore } from "../store.ts";
@@ -23,6 +24,7 @@ export function runnerStore(
   commits: CommitQueue,
   log: Journal,
   codecs: RunnerCodecs,
+  quotas: Quotas,
 ): RunnerStore {
   const { toRow, fromRow } = runnerRows(codecs);
   const calls = idempotency(connection);
@@ -31,6 +33,13 @@ export function runnerStore(
     eq(runners.id, sql.placeholder("id")),
     eq(runners.organizationId, sql.placeholder("organizationId")),
   );
+  const countRunners = connection
+    .select({ held: count() })
+    .from(runners)
+    .where(eq(runners.organizationId, sql.placeholder("organizationId")))
+    .prepare();
+  /** By organisation, how many it has at most: counting 100,000 rows for each that is made would take too long. */
+  const atMost = new Map<string, number>();
   const insert = connection.insert(runners).values(columnPlaceholders(runners)).prepare();
   const insertToken = connection.insert(exchangeTokens).values(columnPlaceholders(exchangeTokens)).prepare();
   const select = connection.select().from(runners).where(isTheRunner).prepare();
@@ -82,6 +91,15 @@ export function runnerStore(
     .limit(1)
     .prepare();
 
+  function refuseRunnerOver(organizationId: string): void {
+    const counted = () => countRunners.get({ organizationId })?.held ?? 0;
+    let held = atMost.get(organizationId) ?? counted();
+    // Some may have been deleted since they were counted.
+    if (held >= quotas.runners) held = counted();
+    refuseOver(quotas, "runners", held);
+    atMost.set(organizationId, held + 1);
+  }
+
   function written(
     runner: Runner,
     by: Attribution,
@@ -103,6 +121,7 @@ export function runnerStore(
           const answer = calls.find(runner.organizationId, call, runner.createdAt);
           if (answer) return { replay: answer };
         }
+        refuseRunnerOver(runner.organizationId);
         if (runner.managerId !== null && selectManager.get({ ...runner }) === undefined) {
           throw new DomainError("not_found", "runner manager not found", {
             reason: "RUNNER_MANAGER_NOT_FOUND",

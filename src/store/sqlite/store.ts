@@ -1,4 +1,5 @@
 import type { IdSource } from "../../domain/ids.ts";
+import { defaultQuotas, noQuotas, type Quotas } from "../../domain/limits/quotas.ts";
 import type { RunnerCodecs, Store, StoreObserver } from "../store.ts";
 import { accessStore } from "./access.ts";
 import { accountStore } from "./accounts.ts";
@@ -31,6 +32,8 @@ export interface SqliteStoreOptions {
   /** `"server"` is alone on the file and migrates it; `"tool"` works on a current file beside the server. */
   readonly role: "server" | "tool";
   readonly observer?: StoreObserver;
+  /** What callers of a server may pile up; tools are not held to it. */
+  readonly quotas?: Quotas;
 }
 
 /**
@@ -45,11 +48,12 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
     const client = connection.$client;
     const commits = new CommitQueue(client, options.observer);
     const log = journal(connection, options.newId);
+    const quotas = options.role === "tool" ? noQuotas : (options.quotas ?? defaultQuotas);
     const access = accessStore(connection, log);
     return {
-      runners: runnerStore(connection, commits, log, options.codecs),
+      runners: runnerStore(connection, commits, log, options.codecs, quotas),
       leases: leaseStore(connection, commits, log, options.codecs),
-      tokens: tokenStore(connection, commits, log),
+      tokens: tokenStore(connection, commits, log, quotas),
       credentials: credentialStore(connection, commits),
       accounts: accountStore(connection, commits, log, options.codecs, options.newId),
       users: userStore(connection, commits, log, options.newId),

@@ -2,7 +2,7 @@ import { and, count, desc, eq, gt, gte, isNull, ne, or, sql } from "drizzle-orm"
 import { Principal } from "../../domain/access/principal.ts";
 import { AuditKind, ResourceType } from "../../domain/access/resources.ts";
 import { ownAttribution } from "../../domain/access/runners.ts";
-import { refuseAccessTokenOver, refuseExchangeTokenOver } from "../../domain/limits/quotas.ts";
+import { type Quotas, refuseOver } from "../../domain/limits/quotas.ts";
 import { decideExchange } from "../../domain/tokens/exchange.ts";
 import type { TokenStore } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
@@ -22,7 +22,12 @@ import {
 /** Rows that one commit deletes at most, so that calls get their turn in between. */
 const forgottenAtOnce = 500;
 
-export function tokenStore(connection: Connection, commits: CommitQueue, log: Journal): TokenStore {
+export function tokenStore(
+  connection: Connection,
+  commits: CommitQueue,
+  log: Journal,
+  quotas: Quotas,
+): TokenStore {
   const written = tokenJournal(log);
   // Revocations of this process: SQLite counts only those of others.
   let revocations = 0;
@@ -151,9 +156,8 @@ export function tokenStore(connection: Connection, commits: CommitQueue, log: Jo
       commits.run(() => {
         const { id: runnerId, organizationId } = runner;
         if (selectRunner.get({ runnerId, organizationId }) === undefined) return false;
-        refuseExchangeTokenOver(
-          countUnused.get({ runnerId, organizationId, now: token.createdAt })?.held ?? 0,
-        );
+        const unused = countUnused.get({ runnerId, organizationId, now: token.createdAt })?.held ?? 0;
+        refuseOver(quotas, "exchangeTokens", unused);
         insertExchange.run(exchangeTokenRow(token, runner));
         log.audit({
           by: runner.by,
@@ -176,6 +180,8 @@ export function tokenStore(connection: Connection, commits: CommitQueue, log: Jo
           revoke.run({ id: decision.replaces, organizationId, now });
           revocations += 1;
         }
+        const live = countLive.get({ organizationId, subjectId: runnerId, now })?.held ?? 0;
+        refuseOver(quotas, "accessTokens", live);
         const by = { ...ownAttribution({ id: runnerId, organizationId }), ...from };
         const token = {
           ...access,
@@ -203,7 +209,7 @@ export function tokenStore(connection: Connection, commits: CommitQueue, log: Jo
     addAccessToken: (token) =>
       commits.run(() => {
         const { organizationId, subjectId, createdAt: now } = token;
-        refuseAccessTokenOver(countLive.get({ organizationId, subjectId, now })?.held ?? 0);
+        refuseOver(quotas, "accessTokens", countLive.get({ organizationId, subjectId, now })?.held ?? 0);
         insertAccess.run(accessTokenRow(token));
         written.minted(token.by, token, token.createdAt);
       }),
