@@ -1,6 +1,6 @@
 /**
  * What one client may take from the server. Every limit has a refusal that says which one it was:
- * `docs/decisions/one-port.md` has the table.
+ * `docs/operations/limits.md` has the table.
  */
 export interface Limits {
   /** Largest message, in bytes, after decompression. More is `resource_exhausted`, decided on the declared length. */

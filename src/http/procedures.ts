@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import http2 from "node:http2";
 import type { DescMethod, DescMethodUnary } from "@bufbuild/protobuf";
+import { base64Decode } from "@bufbuild/protobuf/wire";
 import {
   Code,
   ConnectError,
@@ -15,14 +16,10 @@ import {
 } from "@connectrpc/connect";
 import { type UniversalHandler, validateReadWriteMaxBytes } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
-import {
-  compressionBrotli,
-  compressionGzip,
-  universalRequestFromNodeRequest,
-  universalResponseToNodeResponse,
-} from "@connectrpc/connect-node";
+import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { sendHeadersKey } from "../rpc/early-headers.ts";
 import { checkedRouter, type OnMethod } from "./checked-router.ts";
+import { brotli, gzip } from "./compression.ts";
 import { withPlainGrpcMessage } from "./grpc-message.ts";
 import { type HotMethod, hotMethod } from "./hot/method.ts";
 import { linesType, withJsonLines } from "./json-lines.ts";
@@ -61,7 +58,7 @@ export function procedures(options: ProceduresOptions): Registered {
   const { routes, contextValues, onOver, onError, ...routerOptions } = options;
   const requestGate = hearingOfTheEnd(options);
   const router = createConnectRouter({
-    acceptCompression: [compressionGzip, compressionBrotli],
+    acceptCompression: [gzip, brotli],
     ...routerOptions,
     ...(requestGate && { requestGate }),
     interceptors: [queryPagination, ...(routerOptions.interceptors ?? [])],
@@ -137,7 +134,18 @@ async function serve(
     return;
   }
   // Python's urllib, which the Python SDK uses, names a type for the body that a GET does not have.
-  if (call.method === "GET") call.header.delete("content-type");
+  if (call.method === "GET") {
+    call.header.delete("content-type");
+    // Connect would call it an internal error.
+    if (!hasUsableMessage(call.url)) {
+      refuseCall(
+        req,
+        res,
+        new ConnectError("the parameter message is not valid base64", Code.InvalidArgument),
+      );
+      return;
+    }
+  }
   try {
     const answer = await handler(call);
     if (answer.status === codeToHttpStatus(Code.Unimplemented)) answer.header?.set(...notAgain);
@@ -153,6 +161,18 @@ async function serve(
     if (res.headersSent) cut(res);
     else if (brokenOff) refuseCall(req, res, new ConnectError("the call was broken off", Code.Canceled));
     else refuseCall(req, res, new ConnectError("internal error", Code.Internal));
+  }
+}
+
+/** Whether the message of a GET can be decoded, where its URL says that it is base64. */
+function hasUsableMessage(url: string): boolean {
+  const { searchParams } = new URL(url);
+  if (searchParams.get("base64") !== "1") return true;
+  try {
+    base64Decode(searchParams.get("message") ?? "");
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -8,8 +8,8 @@ export function faultOf({ status, grpcStatus, grpcMessage = "", body: content }:
   const body = grpcMessage + content;
   // What gRPC itself calls internal: a frame said to be compressed, without a word how.
   if (/received(%20| )compressed(%20| )envelope/.test(body)) return null;
-  // Connect calls protobuf that it cannot read, and a body that it cannot unpack, an internal error.
-  if (/parse(%20| )binary|decompression(%20| )failed/.test(body)) return null;
+  // Connect calls protobuf that it cannot read an internal error.
+  if (/parse(%20| )binary/.test(body)) return null;
   if (status >= 500 && ![501, 503, 504, 505].includes(status))
     return `HTTP status ${status}: ${body.slice(0, 300)}`;
   if (grpcStatus !== undefined && faults.has(grpcStatus)) return `gRPC status ${grpcStatus}`;

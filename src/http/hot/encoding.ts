@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Compression } from "@connectrpc/connect/protocol";
-import { compressionGzip } from "@connectrpc/connect-node";
+import { gzip } from "../compression.ts";
 import type { HotProtocol } from "./protocol.ts";
 
 /** How the request is compressed and how its answer may be; null is as it is. */
@@ -10,9 +10,9 @@ export interface Encodings {
 }
 
 const plain: Encodings = { request: null, response: null };
-const gzipBack: Encodings = { request: null, response: compressionGzip };
-const gzip: Encodings = { request: compressionGzip, response: compressionGzip };
-const gzipIn: Encodings = { request: compressionGzip, response: null };
+const gzipBack: Encodings = { request: null, response: gzip };
+const gzipBoth: Encodings = { request: gzip, response: gzip };
+const gzipIn: Encodings = { request: gzip, response: null };
 
 /**
  * What Connect would choose, as far as that is nothing or gzip; null for everything else, unknown names among it.
@@ -23,11 +23,11 @@ export function encodingsOf(protocol: HotProtocol, headers: IncomingHttpHeaders)
   const accepted = headers[protocol.acceptHeader];
   const zipped = sent === "gzip";
   if (sent !== undefined && sent !== "identity" && !zipped) return null;
-  if (accepted === undefined || accepted === "") return zipped ? gzip : plain;
+  if (accepted === undefined || accepted === "") return zipped ? gzipBoth : plain;
   if (typeof accepted !== "string") return null;
   const back = acceptsGzip(accepted);
   if (back === null) return null;
-  if (back) return zipped ? gzip : gzipBack;
+  if (back) return zipped ? gzipBoth : gzipBack;
   return zipped ? gzipIn : plain;
 }
 
