@@ -1,0 +1,82 @@
+/** Header fields of a request, names in lower case, pseudo-headers first. */
+export type Fields = readonly (readonly [name: string, value: string])[];
+
+/** What a client sends on one connection whose requests all have the same header fields. */
+export interface HeaderBlocks {
+  /** Of the first request: puts every field into the peer's dynamic table. */
+  readonly first: Buffer;
+  /** Of every later one: a byte a field. */
+  readonly later: Buffer;
+}
+
+/** Entries of HPACK's static table that requests use (RFC 7541, appendix A). */
+const staticPairs: Readonly<Record<string, number>> = {
+  ":method POST": 3,
+  ":scheme http": 6,
+  ":scheme https": 7,
+};
+const staticNames: Readonly<Record<string, number>> = {
+  ":authority": 1,
+  ":path": 4,
+  "content-length": 28,
+  "content-type": 31,
+  authorization: 23,
+  "user-agent": 58,
+};
+const staticTableSize = 61;
+
+/**
+ * Encodes header fields as every good client does (RFC 7541): in full once, then by their place in the dynamic table.
+ * Without Huffman codes. The fields must fit into a dynamic table of 4,096 bytes.
+ */
+function headerBlocks(fields: Fields): HeaderBlocks {
+  const first: Buffer[] = [];
+  const later: Buffer[] = [];
+  const added = fields.filter(([name, value]) => staticPairs[`${name} ${value}`] === undefined).length;
+  let place = 0;
+  for (const [name, value] of fields) {
+    const pair = staticPairs[`${name} ${value}`];
+    if (pair !== undefined) {
+      first.push(integer(0x80, 7, pair));
+      later.push(integer(0x80, 7, pair));
+      continue;
+    }
+    const known = staticNames[name];
+    first.push(integer(0x40, 6, known ?? 0), ...(known === undefined ? [text(name)] : []), text(value));
+    // The newest entry has the smallest index.
+    later.push(integer(0x80, 7, staticTableSize + added - place));
+    place += 1;
+  }
+  return { first: Buffer.concat(first), later: Buffer.concat(later) };
+}
+
+/** Blocks for POST requests to a path, over clear text. */
+export function requestBlocks(
+  to: { readonly host: string; readonly port: number },
+  path: string,
+  fields: Fields,
+): HeaderBlocks {
+  return headerBlocks([
+    [":method", "POST"],
+    [":scheme", "http"],
+    [":path", path],
+    [":authority", `${to.host}:${to.port}`],
+    ...fields,
+  ]);
+}
+
+/** RFC 7541, section 5.1. */
+function integer(flags: number, prefixBits: number, value: number): Buffer {
+  const most = 2 ** prefixBits - 1;
+  if (value < most) return Buffer.of(flags | value);
+  const bytes = [flags | most];
+  let rest = value - most;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) + 128);
+  return Buffer.from([...bytes, rest]);
+}
+
+/** RFC 7541, section 5.2. */
+function text(value: string): Buffer {
+  const bytes = Buffer.from(value, "latin1");
+  return Buffer.concat([integer(0, 7, bytes.length), bytes]);
+}
