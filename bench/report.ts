@@ -37,7 +37,7 @@ export function asText(report: BenchReport): string {
       `${inFlight} in flight`.padEnd(width) + head + (inFlight === 64 ? "fsyncs".padStart(14) : ""),
       ...rows.map(([label, { at1, at64, fsyncs }]) => {
         const line = label.padEnd(width) + numbers(inFlight === 64 ? at64 : at1);
-        return inFlight === 64 ? line + (fsyncs?.toFixed(3) ?? "not measured").padStart(14) : line;
+        return inFlight === 64 ? line + (fsyncs?.toFixed(3) ?? "").padStart(14) : line;
       }),
     ]),
     "",
