@@ -83,8 +83,17 @@ export class Upkeep implements Lifecycle {
     this.#load.stop();
     const closing = new DomainError("unavailable", "the server is shutting down", { retryAfterMs: lookMs });
     for (const watcher of this.#options.registry.watchers.all()) watcher.end(closing);
-    await this.#options.registry.saveLastSeen();
-    await this.#options.registry.finishAnnouncing();
+    await this.#lastWrite(() => this.#options.registry.saveLastSeen(), "what was seen last");
+    await this.#lastWrite(() => this.#options.registry.finishAnnouncing(), "events of lapses");
+  }
+
+  /** A disk that refuses it must not keep the rest of the server from stopping in order. */
+  async #lastWrite(write: () => Promise<void>, what: string): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      this.#options.log.error({ err: error, what }, "the disk took not everything on the way out");
+    }
   }
 
   #schedule(delayMs: number): void {

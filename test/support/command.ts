@@ -14,13 +14,18 @@ export interface CommandProcess {
   readonly exited: Promise<number | null>;
 }
 
-/** Starts `rollcall` as a process of its own, with no settings of this one's environment but the tests' hot path. */
+/**
+ * Starts `rollcall` as a process of its own, with no settings of this one's environment but the tests' hot path.
+ * @param wrapper a command line that prepares something and then becomes the command that follows it.
+ */
 export function startCommand(
   words: readonly string[],
   environment: Record<string, string> = {},
+  wrapper: readonly string[] = [],
 ): CommandProcess {
   const { PATH = "", HOME = "" } = process.env;
-  const child = spawn(process.execPath, [main, ...words], {
+  const [program, ...line] = [...wrapper, process.execPath, main, ...words] as [string, ...string[]];
+  const child = spawn(program, line, {
     env: { PATH, HOME, ROLLCALL_HOT_PATH: hotPathOn ? "on" : "off", ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
