@@ -5,9 +5,9 @@ import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import { parseConfig } from "../../src/config.ts";
-
 import { startServer } from "../../src/server.ts";
 import { testClock } from "../support/clock.ts";
+import { startCommand } from "../support/command.ts";
 import { runInProcess } from "../support/command-in-process.ts";
 import { postJson } from "../support/http.ts";
 import { capturedLog } from "../support/log.ts";
@@ -115,6 +115,21 @@ test("an upgrade that fails halfway leaves everything as it was, and the server 
   const reopened = new Database(copy);
   expect(reopened.pragma("integrity_check", { simple: true })).toBe("ok");
   reopened.close();
+});
+
+test("an upgrade that the disk has no room for is told as such, leaves everything, and succeeds once there is room", async () => {
+  take("0000_start");
+  const before = contents();
+  // The kernel refuses what goes further into the log, which the upgrade needs more of.
+  const limit = ["prlimit", "--fsize=40000"];
+  const refused = startCommand(["serve", "--port", "0", "--data-dir", dataDir], {}, limit);
+  expect(await refused.exited).toBe(1);
+  expect(refused.stderr()).toContain(
+    `rollcall: ${file} could not be upgraded, and is as it was: the disk is full, or fails; run the version`,
+  );
+  expect(contents()).toEqual(before);
+  await (await start()).close();
+  expect(await runInProcess(["check", "--data-dir", dataDir])).toMatchObject({ code: 0 });
 });
 
 /** Makes the last table that the migrations make. */

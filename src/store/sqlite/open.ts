@@ -68,10 +68,18 @@ function upgrade(connection: Connection, file: string): void {
     const cause = Error.isError(error) && Error.isError(error.cause) ? error.cause : error;
     if (isBusy(cause) || !Error.isError(cause)) throw cause;
     throw new UnusableDatabaseError(
-      `${file} could not be upgraded, and is as it was: ${cause.message}; run the version that wrote it, or restore a backup`,
+      `${file} could not be upgraded, and is as it was: ${reasonOf(cause)}; run the version that wrote it, or restore a backup`,
       { cause: error },
     );
   }
+}
+
+/**
+ * When the disk fails, SQLite rolls back by itself, Drizzle's own attempt at it finds nothing to roll back, and throws
+ * that instead of what had happened.
+ */
+function reasonOf({ message }: Error): string {
+  return message.startsWith("cannot rollback") ? "the disk is full, or fails" : message;
 }
 
 /** A connection that changes nothing, and how the file's schema stands to this version's. */
