@@ -15,6 +15,7 @@ import {
 } from "../agent/index.ts";
 import { createLog } from "../log.ts";
 import { capability, type InfoPair, info, region, seconds, serverUrl } from "./agent-flags.ts";
+import { CommandEnded } from "./ended.ts";
 import type { Terminal } from "./terminal.ts";
 
 const about = `
@@ -59,18 +60,7 @@ interface AgentFlags {
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
-/** An agent that ended for another reason than being told to: its end has the exit code and the line to print. */
-export class AgentEnded extends Error {
-  override readonly name = "AgentEnded";
-  readonly exitCode: number;
-
-  constructor(end: AgentEnd) {
-    super(`rollcall agent: ${end.message} (exit code ${end.exitCode})`);
-    this.exitCode = end.exitCode;
-  }
-}
-
-/** `rollcall agent`: runs until it is told to stop. @throws AgentEnded from its action, with the exit code */
+/** `rollcall agent`: runs until it is told to stop. @throws CommandEnded from its action, with the exit code of the agent's end */
 export function agentCommand(terminal: Terminal): Command {
   return new Command("agent")
     .description("run the agent of one runner on this machine")
@@ -121,7 +111,9 @@ export function agentCommand(terminal: Terminal): Command {
       if ((flags.clientCert === undefined) !== (flags.clientKey === undefined))
         command.error("error: --client-cert and --client-key go together");
       const end = await run(flags, terminal);
-      if (end.exitCode !== 0) throw new AgentEnded(end);
+      if (end.exitCode !== 0) {
+        throw new CommandEnded(`rollcall agent: ${end.message} (exit code ${end.exitCode})`, end.exitCode);
+      }
       terminal.print(end.message);
     });
 }

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
-import { AgentEnded, agentCommand } from "../../src/cli/agent.ts";
+import { agentCommand } from "../../src/cli/agent.ts";
+import { CommandEnded } from "../../src/cli/ended.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
 import { FakeServer } from "./support/fake-server.ts";
 import { until } from "./support/moved-time.ts";
@@ -45,7 +46,7 @@ test.each([
 
 test("ends with the exit code and the line of what ended it", async () => {
   const ended = run(needed).done;
-  await expect(ended).rejects.toThrow(AgentEnded);
+  await expect(ended).rejects.toThrow(CommandEnded);
   await expect(ended).rejects.toMatchObject({ exitCode: 20, message: expect.stringMatching(/no such file/) });
   await expect(run([...needed, "--ca", join(dir, "none.pem")]).done).rejects.toMatchObject({ exitCode: 20 });
 });
