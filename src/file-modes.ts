@@ -8,7 +8,10 @@ export class OpenToOthersError extends StoreRefusedError {
 }
 
 /** What belongs to a server in its folder; a stranger's file beside it is left alone. */
-const ownFiles = /^(rollcall\.db|server\.key|admin-token)/;
+export const ownFiles = /^(rollcall\.db|server\.key|admin-token)/;
+
+/** The bits that must not be set. */
+export const others = { folder: 0o007, file: 0o077 };
 
 /**
  * Takes from others on this machine what they may do with a data folder and the secrets in it. The folder itself may stay
@@ -20,20 +23,21 @@ export function closeToOthers(dir: string): readonly string[] {
   // Windows has no such modes: a folder below a user's own is that user's.
   if (process.platform === "win32") return [];
   const files = readdirSync(dir).filter((name) => ownFiles.test(name));
-  return [restrict(dir, 0o007), ...files.map((name) => restrict(join(dir, name), 0o077))].filter(
-    (told) => told !== null,
-  );
+  return [
+    restrict(dir, others.folder),
+    ...files.map((name) => restrict(join(dir, name), others.file)),
+  ].filter((told) => told !== null);
 }
 
-/** @param others the bits that must not be set */
-function restrict(path: string, others: number): string | null {
+/** @param refused the bits that must not be set */
+function restrict(path: string, refused: number): string | null {
   const mode = statSync(path, { throwIfNoEntry: false })?.mode;
   // A side file of the database may go at any moment.
-  if (mode === undefined || (mode & others) === 0) return null;
+  if (mode === undefined || (mode & refused) === 0) return null;
   const had = octal(mode);
-  const wanted = octal(mode & ~others);
+  const wanted = octal(mode & ~refused);
   try {
-    chmodSync(path, mode & 0o7777 & ~others);
+    chmodSync(path, mode & 0o7777 & ~refused);
     return `${path} was open to others on this machine (mode ${had}), and is no more (${wanted})`;
   } catch (error) {
     // What a group may do was given to it by whoever mounted this.
@@ -45,6 +49,7 @@ function restrict(path: string, others: number): string | null {
   }
 }
 
-function octal(mode: number): string {
+/** As chmod takes it. */
+export function octal(mode: number): string {
   return (mode & 0o777).toString(8).padStart(4, "0");
 }

@@ -36,7 +36,8 @@ export function checkCommand(terminal: Terminal): Command {
     });
 }
 
-function keyProblems(file: string, dataDir: string): readonly string[] {
+/** What server.key cannot open of a database, one sentence each. */
+export function keyProblems(file: string, dataDir: string): readonly string[] {
   const keys = existingServerKeys(dataDir);
   const secrets = storeFiles.sealedSecrets(file);
   const { sealed, lost } = unreadable(secrets, keys);

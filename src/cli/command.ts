@@ -5,6 +5,7 @@ import { auditCommand } from "./audit.ts";
 import { backupCommand } from "./backup.ts";
 import { checkCommand } from "./check.ts";
 import { configCommand } from "./config.ts";
+import { doctorCommand } from "./doctor.ts";
 import { healthCommand } from "./health.ts";
 import { restoreCommand } from "./restore.ts";
 import { run } from "./run.ts";
@@ -29,6 +30,7 @@ export async function runCommand(words: readonly string[], terminal: Terminal): 
     .addCommand(checkCommand(terminal))
     .addCommand(serverKeyCommand(terminal))
     .addCommand(configCommand(terminal))
+    .addCommand(doctorCommand(terminal))
     .addCommand(healthCommand(terminal))
     .addHelpText("after", "\nExample:\n  rollcall serve --port 7655 --data-dir ./data\n");
   return run(program, words, terminal);

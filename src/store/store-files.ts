@@ -28,6 +28,13 @@ export interface StoreFiles {
    * @throws StoreRefusedError for a file that is no store of this version or an earlier one.
    */
   check(file: string): CheckReport;
+  /** Whether a server has the store open now. Changes nothing. */
+  inUse(file: string): boolean;
+  /**
+   * The newest moment that a store knows of, in milliseconds since 1970; null for one of an older schema.
+   * @throws StoreRefusedError for a file that is no store of this version or an earlier one.
+   */
+  newestTime(file: string): number | null;
   /** Everything in a store that only the server's key can read. */
   sealedSecrets(file: string): readonly Uint8Array[];
   /** What the store noted about its server's key; null when its version did not. */

@@ -49,7 +49,8 @@ export async function readCertificate(files: CertificateFiles): Promise<ReadCert
 
 const pemCertificate = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
-function certificatesIn(file: string, pem: Buffer): [X509Certificate, ...X509Certificate[]] {
+/** @throws ConfigError when there is none, or one that is broken */
+export function certificatesIn(file: string, pem: Buffer): [X509Certificate, ...X509Certificate[]] {
   const text = pem.toString("latin1");
   const blocks = text.match(pemCertificate) ?? [];
   // A block that has begun and does not end is a file that is still being written.

@@ -44,8 +44,9 @@ export function startCommand(
 export async function runCommand(
   words: readonly string[],
   environment: Record<string, string> = {},
+  wrapper: readonly string[] = [],
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const command = startCommand(words, environment);
+  const command = startCommand(words, environment, wrapper);
   const code = await command.exited;
   return { code, stdout: command.stdout(), stderr: command.stderr() };
 }

@@ -15,7 +15,7 @@ export class DatabaseInUseError extends StoreRefusedError {
  * @throws DatabaseInUseError when another process, or another server in this one, holds it.
  */
 export function lockDatabase(file: string): { release(): void } {
-  const lockFile = `${file}.lock`;
+  const lockFile = lockFileOf(file);
   // SQLite would let everybody read it, and who can read it can hold a lock that keeps the server from starting.
   if (!existsSync(lockFile)) writeFileSync(lockFile, "", { mode: 0o600 });
   const lock = new Database(lockFile, { timeout: 0 });
@@ -31,4 +31,23 @@ export function lockDatabase(file: string): { release(): void } {
     throw error;
   }
   return { release: () => void lock.close() };
+}
+
+/** Whether a server holds the lock of a database file. Takes no lock that could be in a server's way. */
+export function isLocked(file: string): boolean {
+  if (!existsSync(lockFileOf(file))) return false;
+  const lock = new Database(lockFileOf(file), { readonly: true, timeout: 0 });
+  try {
+    lock.prepare("SELECT count(*) FROM sqlite_schema").get();
+    return false;
+  } catch (error) {
+    if (isBusy(error)) return true;
+    throw error;
+  } finally {
+    lock.close();
+  }
+}
+
+function lockFileOf(file: string): string {
+  return `${file}.lock`;
 }
