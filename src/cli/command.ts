@@ -4,6 +4,7 @@ import { agentCommand } from "./agent.ts";
 import { auditCommand } from "./audit.ts";
 import { backupCommand } from "./backup.ts";
 import { checkCommand } from "./check.ts";
+import { completionCommand } from "./completion.ts";
 import { configCommand } from "./config.ts";
 import { doctorCommand } from "./doctor.ts";
 import { healthCommand } from "./health.ts";
@@ -32,6 +33,7 @@ export async function runCommand(words: readonly string[], terminal: Terminal): 
     .addCommand(configCommand(terminal))
     .addCommand(doctorCommand(terminal))
     .addCommand(healthCommand(terminal))
+    .addCommand(completionCommand(terminal))
     .addHelpText("after", "\nExample:\n  rollcall serve --port 7655 --data-dir ./data\n");
   return run(program, words, terminal);
 }
