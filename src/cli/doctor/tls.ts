@@ -14,7 +14,7 @@ export async function tls({ config, nowMs }: Patient): Promise<Finding[]> {
   const { certFile, keyFile } = config.tls;
   try {
     const { certificate, facts } = await readCertificate(config.tls);
-    const chain = certificatesIn(certFile, certificate.cert);
+    const chain = certificatesIn(certFile, Buffer.from(certificate.cert));
     const found = [
       ...openKey(keyFile),
       ...facts.flatMap((one) => dates(one, nowMs)),
