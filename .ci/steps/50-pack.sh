@@ -1,8 +1,10 @@
-# The tarball in an empty folder: it serves, answers, stops cleanly, and says so when the runtime is too old.
+# The tarball in an empty folder: npx runs it, and installed it serves, answers, stops cleanly, and says so when the runtime is too old.
 folder="$(mktemp -d)"
 server=
 trap '[ -z "$server" ] || kill -KILL "$server" 2>/dev/null || true; rm -rf "$folder"' EXIT
 npm pack --pack-destination "$folder"
+mkdir "$folder/empty"
+(cd "$folder/empty" && npx --yes "$folder"/rollcall-*.tgz config)
 cd "$folder"
 npm init --yes >npm-init.log
 npm install --omit=dev ./rollcall-*.tgz
