@@ -4,7 +4,7 @@ server=
 trap '[ -z "$server" ] || kill -KILL "$server" 2>/dev/null || true; rm -rf "$folder"' EXIT
 npm pack --pack-destination "$folder"
 mkdir "$folder/empty"
-(cd "$folder/empty" && npx --yes "$folder"/rollcall-*.tgz config)
+(cd "$folder/empty" && npx --yes --package "$folder"/rollcall-*.tgz rollcall config)
 cd "$folder"
 npm init --yes >npm-init.log
 npm install --omit=dev ./rollcall-*.tgz
