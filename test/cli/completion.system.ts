@@ -24,7 +24,8 @@ function zshLine(line: string): string {
     zpty -b shell zsh -f -i
     zpty -w shell 'autoload -U compinit; compinit -D; source ./zsh
       complete-and-tell() { zle complete-word; print -rn -- "$BUFFER" >told; exit }
-      zle -N complete-and-tell; bindkey "^T" complete-and-tell; print rea""dy'
+      zle -N complete-and-tell; bindkey "^T" complete-and-tell
+      zle-line-init() { print rea""dy }; zle -N zle-line-init'
     zpty -r -m shell said '*ready*'
     zpty -w -n shell "$1"$'\\x14'
     while zpty -r shell said; do :; done`;
