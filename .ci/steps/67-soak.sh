@@ -1,4 +1,4 @@
 # A server under mixed load and connection churn holds no more at the end; `npm run test:soak` alone takes 10 minutes.
-npm run test:soak -- --seconds 72 --count "$OUT/63-soak.count" || failed=1
-grep ' tolerated$' "$OUT/63-soak.log" | sed 's/^/note: /'
+npm run test:soak -- --seconds 72 --count "$OUT/67-soak.count" || failed=1
+grep ' tolerated$' "$OUT/67-soak.log" | sed 's/^/note: /'
 exit "${failed:-0}"
