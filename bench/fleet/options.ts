@@ -4,7 +4,10 @@ import { type Fault, parseFaults } from "./faults.ts";
 /** What a run of the simulator is told. */
 export interface FleetOptions {
   readonly runners: number;
+  /** Connections that the runners without one of their own share. */
   readonly connections: number;
+  /** How many of the runners have a connection of their own. */
+  readonly own: number;
   /** How many renewal intervals are measured. */
   readonly windows: number;
   /** Seconds over which the runners start. */
@@ -28,6 +31,7 @@ export const usage = `node bench/fleet.ts [options] [-- flags of rollcall serve]
 
   --runners N        simulated runners (1000)
   --connections M    HTTP/2 connections that they share (8)
+  --own K            so many of the runners have a connection of their own instead (0)
   --windows W        renewal intervals to measure (3)
   --ramp SECONDS     the runners start spread over so long (10; 0: all in the same moment)
   --faults LIST      separated by commas, T in seconds from the start of the measurement:
@@ -53,6 +57,7 @@ export function readOptions(args: readonly string[]): FleetOptions | null {
     options: {
       runners: { type: "string", default: "1000" },
       connections: { type: "string", default: "8" },
+      own: { type: "string", default: "0" },
       windows: { type: "string", default: "3" },
       ramp: { type: "string", default: "10" },
       faults: { type: "string", default: "" },
@@ -72,6 +77,7 @@ export function readOptions(args: readonly string[]): FleetOptions | null {
   return {
     runners: whole("runners", values.runners, 1),
     connections: whole("connections", values.connections, 1),
+    own: whole("own", values.own, 0),
     windows: whole("windows", values.windows, 1),
     ramp: whole("ramp", values.ramp, 0),
     faults,

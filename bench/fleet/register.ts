@@ -25,7 +25,15 @@ export async function register(options: RegisterOptions): Promise<readonly SimRu
       provider: RunnerProvider.AWS_EC2,
     });
     const { accessToken } = await wire.call(IdentityService.method.exchangeToken, null, { exchangeToken });
-    fleet.push(new SimRunner({ id: runner?.runnerId ?? "", token: accessToken, lane: index, wire, tally }));
+    fleet.push(
+      new SimRunner({
+        id: runner?.runnerId ?? "",
+        token: accessToken,
+        lane: wire.laneOf(index),
+        wire,
+        tally,
+      }),
+    );
   });
   return fleet;
 }

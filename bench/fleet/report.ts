@@ -6,7 +6,7 @@ import type { Summary } from "./stats.ts";
 export interface FleetReport {
   readonly at: string;
   readonly machine: string;
-  readonly options: Pick<FleetOptions, "runners" | "connections" | "windows" | "ramp" | "faults">;
+  readonly options: Pick<FleetOptions, "runners" | "connections" | "own" | "windows" | "ramp" | "faults">;
   readonly windowMs: number;
   readonly registeredInMs: number;
   readonly liveInMs: number;
@@ -50,7 +50,7 @@ export function asText(report: FleetReport): string {
       `dead shown alive ${audit.stillShownAlive}`,
   );
   return [
-    `fleet of ${options.runners} runners, ${options.connections} connections, ${options.windows} windows of ${report.windowMs / 1000} s, faults ${faults}`,
+    `fleet of ${options.runners} runners, ${options.connections} shared connections, ${options.own} of their own, ${options.windows} windows of ${report.windowMs / 1000} s, faults ${faults}`,
     `${report.at} on ${report.machine}`,
     "",
     `registered and exchanged in   ${seconds(report.registeredInMs)}`,

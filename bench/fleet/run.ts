@@ -21,7 +21,7 @@ export async function runFleet(
   const server =
     options.url === null ? new ServerProcess({ token: options.token, flags: options.serverFlags }) : null;
   await server?.start();
-  const wire = new Wire(server?.url ?? options.url ?? "", options.connections);
+  const wire = new Wire(server?.url ?? options.url ?? "", options.connections, options.own);
   // Readers have a network of their own: a cut of the fleet's must not blind the measurement.
   const readers = new Wire(server?.url ?? options.url ?? "", 2);
   try {
@@ -43,6 +43,9 @@ async function measure(
   const { token, runners, ramp, windows } = options;
   const tally = new Tally();
   const notes: string[] = [];
+  progress(`opening ${options.connections + options.own} connections`);
+  await wire.open();
+  // What a runner takes is counted beyond its connection.
   const rssBefore = server?.use().rssBytes ?? 0;
   const beganAt = performance.now();
   progress(`registering ${runners} runners`);
@@ -125,7 +128,10 @@ async function measure(
   return {
     at: new Date().toISOString(),
     machine: machine(),
-    options: { runners, connections: options.connections, windows, ramp, faults: options.faults },
+    options: {
+      ...{ runners, connections: options.connections, own: options.own, windows, ramp },
+      faults: options.faults,
+    },
     windowMs,
     registeredInMs,
     liveInMs,

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import http2 from "node:http2";
 import {
   create,
@@ -8,6 +9,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
+import { eachOf } from "./stats.ts";
 
 /** A call that did not succeed: refused by the server, or never answered. */
 export class CallFailed extends Error {
@@ -22,19 +24,38 @@ export class CallFailed extends Error {
 const noAnswer = (why: string): CallFailed => new CallFailed("no_answer", why);
 
 /**
- * The network between the fleet and the server: some HTTP/2 connections that all runners share, calls in Connect's
+ * The network between the fleet and the server: HTTP/2 connections, shared or of one runner each; calls in Connect's
  * unary binary form (connectrpc.com/docs/protocol). Bare on purpose: the fleet must cost less than the server.
  */
 export class Wire {
   readonly #url: string;
+  /** The shared ones first. */
   readonly #sessions: (http2.ClientHttp2Session | undefined)[];
+  readonly #shared: number;
   #cutUntil = 0;
   #delayMs = 0;
   #turn = 0;
 
-  constructor(url: string, connections: number) {
+  /** @param own further connections, each for one runner */
+  constructor(url: string, connections: number, own = 0) {
     this.#url = url;
-    this.#sessions = Array.from({ length: connections }, () => undefined);
+    this.#shared = connections;
+    this.#sessions = Array.from({ length: connections + own }, () => undefined);
+  }
+
+  /** The connection of a runner, by its number. */
+  laneOf(runner: number): number {
+    const own = this.#shared + runner;
+    return own < this.#sessions.length ? own : runner % this.#shared;
+  }
+
+  /** Makes every connection, some at a time, and resolves when all stand. */
+  async open(): Promise<void> {
+    const lanes = Array.from(this.#sessions, (_, lane) => lane);
+    await eachOf(lanes, 64, async (lane) => {
+      const session = this.#session(lane);
+      if (session.connecting) await once(session, "connect");
+    });
   }
 
   /** Breaks every connection; for so long none can be made. */
@@ -54,7 +75,7 @@ export class Wire {
   }
 
   /**
-   * @param lane which connection; the next in turn when left out
+   * @param lane which connection; the next of the shared ones in turn when left out
    * @throws CallFailed
    */
   async call<M extends DescMethodUnary>(
@@ -63,10 +84,10 @@ export class Wire {
     request: MessageInitShape<M["input"]>,
     options: { readonly lane?: number; readonly timeoutMs?: number } = {},
   ): Promise<MessageShape<M["output"]>> {
-    const { lane = this.#turn++, timeoutMs = 20_000 } = options;
+    const { lane = this.#turn++ % this.#shared, timeoutMs = 20_000 } = options;
     const body = toBinary(method.input, create(method.input, request));
     if (this.#delayMs > 0) await sleep(this.#delayMs);
-    const answer = await this.#exchange(method, token, body, lane % this.#sessions.length, timeoutMs);
+    const answer = await this.#exchange(method, token, body, lane, timeoutMs);
     if (this.#delayMs > 0) await sleep(this.#delayMs);
     return fromBinary(method.output, answer) as MessageShape<M["output"]>;
   }
