@@ -6,7 +6,7 @@ import type { RequestHandler } from "./node-http.ts";
 import { type PlainEndpoint, pathOf, refusePath, servePlainAt } from "./plain.ts";
 import { type ProceduresOptions, procedures } from "./procedures.ts";
 import { refuseCall, speaksGrpc } from "./refuse.ts";
-import { securityHeaders } from "./security-headers.ts";
+import { setSecurityHeaders } from "./security-headers.ts";
 
 export interface HandlerOptions extends ProceduresOptions {
   /** What clients may put before `/package.Service/Method`. Default: nothing and `/api`. */
@@ -51,9 +51,7 @@ export function createHandler(options: HandlerOptions): Handler {
   const longestFirst = [...prefixes].sort((a, b) => b.length - a.length);
 
   const handler: RequestHandler = (req, res, origin) => {
-    if (!speaksGrpc(req)) {
-      for (const [name, value] of Object.entries(securityHeaders)) res.setHeader(name, value);
-    }
+    if (!speaksGrpc(req)) setSecurityHeaders(res);
     if (answeredByCors(req, res)) return;
     if (servePlainAt(endpoints, req, res, options.onError)) return;
     const path = pathOf(req);

@@ -1,6 +1,6 @@
 import type { NodeServerRequest, NodeServerResponse, RequestHandler } from "./node-http.ts";
 import { answerJson } from "./refuse.ts";
-import { pageHeaders } from "./security-headers.ts";
+import { pageHeaders, setSecurityHeaders } from "./security-headers.ts";
 
 /** What a plain endpoint answers. */
 export interface PlainAnswer {
@@ -39,6 +39,7 @@ export function plainHandler(
 ): RequestHandler {
   const byPath = new Map(Object.entries(endpoints));
   return (req, res) => {
+    setSecurityHeaders(res);
     if (!servePlainAt(byPath, req, res, onError)) refusePath(req, res);
   };
 }
