@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { packageVersion } from "../version.ts";
 import { adminCommand } from "./admin.ts";
 import { agentCommand } from "./agent.ts";
 import { auditCommand } from "./audit.ts";
@@ -20,6 +21,7 @@ import { tokenCommand } from "./token.ts";
 export async function runCommand(words: readonly string[], terminal: Terminal): Promise<number> {
   const program = new Command("rollcall")
     .description("Self-hosted control plane for runners, speaking the gitpod.v1 API.")
+    .version(packageVersion(), "--version", "print the version")
     .addCommand(serveCommand(terminal))
     .addCommand(agentCommand(terminal))
     .addCommand(tokenCommand(terminal))

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
@@ -118,4 +118,9 @@ test("a tool on a folder without a server says what to do", async () => {
   const { code, stderr } = await runInProcess(["token", "list", "--data-dir", join(folder, "empty")]);
   expect(code).toBe(1);
   expect(stderr).toContain("start the server once");
+});
+
+test("says its version", async () => {
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"));
+  expect(await runInProcess(["--version"])).toEqual({ code: 0, stdout: `${version}\n`, stderr: "" });
 });
