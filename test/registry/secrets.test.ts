@@ -49,11 +49,12 @@ test("a Honeycomb key reaches the runner sealed to it, and nobody else at all", 
 test("the metrics password reaches the runner in clear, by renewal and by stream, and nobody else", async () => {
   const password = "metrics-password-of-the-operator";
   server.keepSecret(password);
-  const agent = await live(server, {
-    spec: {
-      configuration: { metrics: { enabled: true, url: "https://m.example", username: "u", password } },
-    },
-  });
+  const spec = {
+    configuration: { metrics: { enabled: true, url: "https://m.example", username: "u", password } },
+  };
+  const agent = await live(server, { spec });
+  // One that keeps its password, so that it is there to be found when the server's files are searched.
+  await live(server, { spec });
   const fresh = await agent.renew({ appliedSpecRevision: 0 });
   expect(fresh.wanted?.spec?.configuration?.metrics).toMatchObject({ username: "u", password });
   const watch = agent.watch();
