@@ -3,6 +3,7 @@ import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
+import { withoutSent } from "../domain/without-sent.ts";
 import { callerKey } from "./context.ts";
 import { clientGone } from "./errors.ts";
 import {
@@ -66,7 +67,7 @@ export class CallObserver {
     if (error !== null) {
       error.metadata.set(requestIdHeader, call.requestId);
       log[levelOf(call, error)](
-        { ...line(call, durationMs, error), refusal: error.rawMessage },
+        { ...line(call, durationMs, error), refusal: withoutSent(error.rawMessage) },
         "call refused",
       );
     } else if (log.isLevelEnabled("debug")) {

@@ -26,6 +26,7 @@ import {
 } from "@opentelemetry/sdk-trace";
 import type { Logger } from "pino";
 import type { TracingConfig } from "../config.ts";
+import { withoutSent } from "../domain/without-sent.ts";
 import type { CallSpan, CallTracer, ObservedCall } from "../rpc/observed-call.ts";
 import { parseTraceparent } from "../rpc/trace-context.ts";
 import { QuietExporter } from "./quiet-exporter.ts";
@@ -100,7 +101,7 @@ function endSpan(span: Span, protocolName: string, error: ConnectError | null): 
   span.setAttribute("rpc.status_code", statusText(protocolName, error?.code ?? null));
   if (error !== null && serverFaults.has(error.code)) {
     span.setAttribute("error.type", statusText(protocolName, error.code));
-    span.setStatus({ code: SpanStatusCode.ERROR, message: error.rawMessage });
+    span.setStatus({ code: SpanStatusCode.ERROR, message: withoutSent(error.rawMessage) });
   }
   span.end();
 }
