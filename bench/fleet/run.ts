@@ -43,10 +43,14 @@ async function measure(
   const { token, runners, ramp, windows } = options;
   const tally = new Tally();
   const notes: string[] = [];
+  const rssAlone = server?.use().rssBytes ?? 0;
   progress(`opening ${options.connections + options.own} connections`);
   await wire.open();
   // What a runner takes is counted beyond its connection.
   const rssBefore = server?.use().rssBytes ?? 0;
+  if (server !== null) {
+    notes.push(`resident alone ${mebibytes(rssAlone)} MiB, with its connections ${mebibytes(rssBefore)} MiB`);
+  }
   const beganAt = performance.now();
   progress(`registering ${runners} runners`);
   const fleet = await register({ wire, tally, token, runners, inFlight: options.inFlight });
@@ -172,6 +176,10 @@ function warningsIn(log: string): Record<string, number> {
     if (level !== "info" && level !== "debug" && !(level < 40)) found[msg] = (found[msg] ?? 0) + 1;
   }
   return found;
+}
+
+function mebibytes(bytes: number): number {
+  return Math.round(bytes / 2 ** 20);
 }
 
 function sleep(ms: number): Promise<void> {
