@@ -23,7 +23,8 @@ export interface ListEquality {
 /** Fills a server of its own through the API and times three pages against each other. */
 export async function listEquality(runners: number): Promise<ListEquality> {
   const token = "bench-admin-token";
-  const server = new ServerProcess({ token });
+  // Its first runner is one more.
+  const server = new ServerProcess({ token, flags: ["--max-runners", String(runners + 1)] });
   await server.start();
   const wire = new Wire(server.url, 1);
   const page = (next: string, providers: readonly RunnerProvider[] = []) =>
