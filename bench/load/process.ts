@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { summary } from "../fleet/stats.ts";
 import { H1Connection } from "./h1-connection.ts";
 import { H2Connection, type Reply } from "./h2-connection.ts";
@@ -88,8 +89,4 @@ function closeEach(connections: readonly Caller[]): void {
 
 function say(message: LoadMessage): void {
   process.send?.(message);
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

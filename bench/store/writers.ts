@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Worker } from "node:worker_threads";
 import { CommitQueue } from "../../src/store/sqlite/commit-queue.ts";
+import { median, type Summary, summary } from "../fleet/stats.ts";
 import { insertRow, openTable, type Row } from "./writer-table.ts";
 
 // Where durable writes should happen: on the main thread, as the commit queue does it, or on a thread of their own that is
@@ -93,7 +94,7 @@ async function measure(open: (file: string) => Writer) {
 }
 
 /** How long one fsync of a small append takes here, without anything around it. */
-function fsyncMs(): { readonly p50: number; readonly p99: number; readonly max: number } {
+function fsyncMs(): Summary {
   const folder = mkdtempSync(join(tmpdir(), "bench-fsync-"));
   const database = openTable(join(folder, "fsync.db"));
   const insert = insertRow(database);
@@ -101,17 +102,13 @@ function fsyncMs(): { readonly p50: number; readonly p99: number; readonly max: 
     const from = performance.now();
     insert.run({ id: String(i), payload: Buffer.alloc(400) });
     return performance.now() - from;
-  }).sort((a, b) => a - b);
+  });
   database.close();
   rmSync(folder, { recursive: true });
-  return { p50: took[250] ?? 0, p99: took[495] ?? 0, max: took[499] ?? 0 };
+  return summary(took);
 }
 
 type Measured = Awaited<ReturnType<typeof measure>>;
-
-function median(runs: readonly Measured[], of: (run: Measured) => number): number {
-  return runs.map(of).sort((a, b) => a - b)[runs.length >> 1] ?? 0;
-}
 
 const ways = { "main thread": onMainThread, "worker thread": onWorker } as const;
 const runs: Record<string, Measured[]> = {};
@@ -126,9 +123,9 @@ print(
 );
 for (const [name, measured] of Object.entries(runs)) {
   print(
-    `${name.padEnd(14)} ${median(measured, (run) => run.perSecond).toFixed(0)} writes/s, ` +
-      `${median(measured, (run) => run.cpuUs).toFixed(1)} us of CPU a write, ` +
-      `event loop delayed p99 ${median(measured, (run) => run.loopP99Ms).toFixed(1)} ms, ` +
+    `${name.padEnd(14)} ${median(measured.map((run) => run.perSecond)).toFixed(0)} writes/s, ` +
+      `${median(measured.map((run) => run.cpuUs)).toFixed(1)} us of CPU a write, ` +
+      `event loop delayed p99 ${median(measured.map((run) => run.loopP99Ms)).toFixed(1)} ms, ` +
       `longest ${Math.max(...measured.map((run) => run.loopMaxMs)).toFixed(1)} ms`,
   );
 }
