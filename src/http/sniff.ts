@@ -32,16 +32,21 @@ export function sniff(
   onFailure: (failure: SniffFailure) => void,
 ): void {
   let head: Buffer = Buffer.alloc(0);
-  const timer = setTimeout(() => {
-    stop();
-    onFailure("timeout");
-  }, timeoutMs);
+  let stopped = false;
+  // Timers run before sockets are read: after an event loop that stood still, the bytes may be here already.
+  const timer = setTimeout(() => setImmediate(onTimeout), timeoutMs);
 
   function stop(): void {
+    stopped = true;
     clearTimeout(timer);
     socket.off("readable", onReadable);
     socket.off("end", onEnd);
     socket.off("close", stop);
+  }
+  function onTimeout(): void {
+    if (stopped) return;
+    stop();
+    onFailure("timeout");
   }
   function onEnd(): void {
     stop();

@@ -125,9 +125,13 @@ test("HTTP/2 headers that trickle in lose their connection, the neighbour is ser
 });
 
 test("a hundred slow clients of HTTP/1.1 are cut off, the neighbour is served meanwhile", async () => {
-  await start({ headersTimeoutMs: 150 });
-  const slow = await Promise.all(Array.from({ length: 100 }, () => RawClient.connect(server.port)));
-  for (const client of slow) client.send("POST / HTTP/1.1\r\nX-Slow: a");
+  await start({ headersTimeoutMs: 500 });
+  const beginning = async () => {
+    const client = await RawClient.connect(server.port);
+    client.send("POST / HTTP/1.1\r\nX-Slow: a");
+    return client;
+  };
+  const slow = await Promise.all(Array.from({ length: 100 }, beginning));
   await served();
   for (const client of slow) expect(await client.closed).toMatch(/^HTTP\/1\.1 408 /);
   await served();

@@ -56,6 +56,16 @@ describe("a connection", () => {
     expect(await h1.until("}\n")).toMatch(/^HTTP\/1\.1 404 /);
   });
 
+  test("that spoke in time is served when the event loop stood still past the headers timeout", async () => {
+    await using server = await toyServer({ limits: { headersTimeoutMs: 20 } });
+    await using client = await RawClient.connect(server.port);
+    await server.connections(1);
+    client.send(request.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
+    const stillUntil = performance.now() + 60;
+    while (performance.now() < stillUntil);
+    expect(await client.closed).toMatch(/^HTTP\/1\.1 404 /);
+  });
+
   test("that never says anything is closed after the headers timeout", async () => {
     await using server = await toyServer({ limits: { headersTimeoutMs: 50 } });
     await using client = await RawClient.connect(server.port);
