@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { type Authorized, deletionAskedFor, staleRemoval } from "../domain/access/runners.ts";
+import { type Awaitable, after } from "../domain/awaitable.ts";
 import type { Clock } from "../domain/clock.ts";
 import { planDeletion, windDownLeftMs } from "../domain/leases/deletion.ts";
 import { LeaseEngine } from "../domain/leases/engine.ts";
@@ -117,25 +118,9 @@ export class RunnerRegistry {
    * Hears a runner; what it reported is durable when this resolves.
    * @throws DomainError with the reason that tells an agent what to do
    */
-  async renew(who: RunnerIdentity, renewal: Renewal, report?: RunnerReportChange): Promise<RenewalAnswer> {
-    const known = this.#known.get(who.id) ?? (await this.#admit(who));
-    // A lapse that a reader found a moment ago is older than this renewal, and must be written before it.
-    const earlier = this.#followUp.settle();
-    const granted = this.#engine.renew(who.id, renewal);
-    this.#renewals += 1;
-    if (!granted.ok) throw refusalError(granted.reason);
-    const { durable } = granted;
-    const recorded = durable === null ? null : this.#record(who, durable, { report });
-    const later = this.#followUp.settle();
-    // A renewal without news waits for nothing.
-    if (recorded !== null || earlier !== null || later !== null) {
-      const [found] = await Promise.all([recorded, earlier, later]);
-      if (found === false) throw refusalError(RefusalReason.RUNNER_DELETED);
-    }
-    const changed = known.specRevision !== renewal.appliedSpecRevision;
-    const wanted = changed ? await this.#store.runners.get(who.organizationId, who.id) : null;
-    const { generation, renewAfterMs, leaseMs, stretchPercent, windDownMs } = granted;
-    return { generation, renewAfterMs, leaseMs, stretchPercent, windDownMs, wanted };
+  renew(who: RunnerIdentity, renewal: Renewal, report?: RunnerReportChange): Awaitable<RenewalAnswer> {
+    const known = this.#known.get(who.id) ?? this.#admit(who);
+    return after(known, ({ specRevision }) => this.#renew(who, specRevision, renewal, report));
   }
 
   /** A clean leave, durable when this resolves. @throws DomainError when the generation may not speak */
@@ -288,6 +273,39 @@ export class RunnerRegistry {
     const isOver = organizationId !== undefined && change !== null;
     const recorded = isOver && this.#record({ id: runnerId, organizationId }, change, {});
     await Promise.all([recorded, earlier, this.#followUp.settle()]);
+  }
+
+  #renew(
+    who: RunnerIdentity,
+    specRevision: number,
+    renewal: Renewal,
+    report: RunnerReportChange | undefined,
+  ): Awaitable<RenewalAnswer> {
+    // A lapse that a reader found a moment ago is older than this renewal, and must be written before it.
+    const earlier = this.#followUp.settle();
+    const granted = this.#engine.renew(who.id, renewal);
+    this.#renewals += 1;
+    if (!granted.ok) throw refusalError(granted.reason);
+    const { durable, generation, renewAfterMs, leaseMs, stretchPercent, windDownMs } = granted;
+    const recorded = durable === null ? null : this.#record(who, durable, { report });
+    const later = this.#followUp.settle();
+    const answer = { generation, renewAfterMs, leaseMs, stretchPercent, windDownMs, wanted: null };
+    const isCurrent = specRevision === renewal.appliedSpecRevision;
+    // A renewal without news waits for nothing.
+    if (isCurrent && recorded === null && earlier === null && later === null) return answer;
+    return this.#withNews(who, answer, isCurrent, [recorded, earlier, later]);
+  }
+
+  async #withNews(
+    who: RunnerIdentity,
+    answer: RenewalAnswer,
+    isCurrent: boolean,
+    writes: readonly [recorded: Promise<boolean> | null, ...others: (Promise<void> | null)[]],
+  ): Promise<RenewalAnswer> {
+    const [found] = await Promise.all(writes);
+    if (found === false) throw refusalError(RefusalReason.RUNNER_DELETED);
+    if (isCurrent) return answer;
+    return { ...answer, wanted: await this.#store.runners.get(who.organizationId, who.id) };
   }
 
   #check(who: RunnerIdentity, generation: number): void {

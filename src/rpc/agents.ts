@@ -7,6 +7,7 @@ import {
   WatchRegistrationResponseSchema,
 } from "../../gen/rollcall/v1/agent_pb.js";
 import { isRunner } from "../domain/access/caller.ts";
+import { after } from "../domain/awaitable.ts";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
 import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
@@ -35,11 +36,11 @@ export interface AgentServiceDeps {
 export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerAgentService> {
   const { store, registry, secrets, clock } = deps;
   return {
-    async renewRegistration(request, context) {
+    renewRegistration(request, context) {
       const who = runnerOf(context, request.runnerId);
       const report = request.status && reported(request.status);
       const opens = request.generation === 0;
-      const answer = await registry.renew(
+      const renewed = registry.renew(
         who,
         {
           generation: request.generation,
@@ -50,7 +51,7 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
         // What an earlier process complained about is over.
         opens ? { message: "", ...report?.change } : report?.change,
       );
-      return {
+      return after(renewed, (answer) => ({
         generation: answer.generation,
         renewAfter: durationFromMs(Math.round(answer.renewAfterMs)),
         lease: durationFromMs(Math.round(answer.leaseMs)),
@@ -58,7 +59,7 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
         ...(report && { notices: [...report.notices] }),
         ...(answer.wanted && { wanted: wantedSpec(answer.wanted, secrets) }),
         ...(answer.windDownMs !== null && windDown(answer.windDownMs)),
-      };
+      }));
     },
 
     async *watchRegistration(request, context) {

@@ -8,6 +8,7 @@ import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js"
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.js";
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import { isRunner } from "../domain/access/caller.ts";
+import { type Awaitable, isPromise } from "../domain/awaitable.ts";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { CallLimits } from "../domain/limits/call-limits.ts";
@@ -92,13 +93,13 @@ function identify(deps: GateDeps, context: HandlerContext): Promise<void> | unde
     }
     throw error;
   };
-  let found: Identity | Promise<Identity>;
+  let found: Awaitable<Identity>;
   try {
     found = deps.callers.identify(requestHeader.get("authorization"));
   } catch (error) {
     return refused(error);
   }
-  if (!(found instanceof Promise)) return admit(deps, context, found);
+  if (!isPromise(found)) return admit(deps, context, found);
   return found.then((identity) => admit(deps, context, identity), refused);
 }
 

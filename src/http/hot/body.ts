@@ -13,39 +13,43 @@ export type BodySource = Readable & { readonly aborted: boolean };
 
 /**
  * Reads a body until its end, or until it is longer than what `limit` allows a body that begins with its first
- * chunk.
- * @throws ConnectError `canceled` when it breaks off. Over HTTP/1.1 this never settles then: nobody is left to hear of
+ * chunk. Calls back rather than with a promise: this is in the way of every call.
+ * @param failed hears `canceled` when it breaks off. Over HTTP/1.1 neither is called then: nobody is left to hear of
  * it, and the call is forgotten with its request.
  */
-export function readBody(source: BodySource, limit: (start: Buffer) => number): Promise<Body> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    // A stream of HTTP/2 that breaks off ends like any other. A part of a message may well be a message, but not the
-    // one that was meant.
-    const onEnd = () => {
-      if (source.aborted) reject(brokenOff());
-      else resolve({ chunks, ended: true });
-    };
-    // HTTP/2 tells the end of an empty body whether or not anybody listens: while the gate waited, perhaps.
-    if (source.readableEnded) {
-      onEnd();
-      return;
+export function readBody(
+  source: BodySource,
+  limit: (start: Buffer) => number,
+  done: (body: Body) => void,
+  failed: (error: unknown) => void,
+): void {
+  const chunks: Buffer[] = [];
+  // A stream of HTTP/2 that breaks off ends like any other. A part of a message may well be a message, but not the
+  // one that was meant.
+  const onEnd = () => {
+    if (source.aborted) failed(brokenOff());
+    else done({ chunks, ended: true });
+  };
+  // HTTP/2 tells the end of an empty body whether or not anybody listens: while the gate waited, perhaps.
+  if (source.readableEnded) {
+    onEnd();
+    return;
+  }
+  let length = 0;
+  let most = 0;
+  const onData = (chunk: Buffer) => {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (chunks.length === 1) most = limit(chunk);
+    if (length > most) {
+      source.off("data", onData);
+      source.off("end", onEnd);
+      source.pause();
+      done({ chunks, ended: false });
     }
-    let length = 0;
-    let most = 0;
-    const onData = (chunk: Buffer) => {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (chunks.length === 1) most = limit(chunk);
-      if (length > most) {
-        source.off("data", onData);
-        source.pause();
-        resolve({ chunks, ended: false });
-      }
-    };
-    source.on("data", onData);
-    source.on("end", onEnd);
-  });
+  };
+  source.on("data", onData);
+  source.on("end", onEnd);
 }
 
 /** What was read and what is still to come, for a reader that takes it from the beginning. */

@@ -91,7 +91,7 @@ export function hotPath(options: HotPathOptions): HotPath {
       const request = started(admitted, headers, path, origin);
       endWithStream(stream, request.call, onClose);
       const cut = () => stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
-      void serveCall(request, stream, options, (answer) => writeHttp2(stream, answer, rawHeaders), cut);
+      serveCall(request, stream, options, (answer) => writeHttp2(stream, answer, rawHeaders), cut);
       return true;
     },
     http1(req, res, origin, onClose) {
@@ -105,7 +105,7 @@ export function hotPath(options: HotPathOptions): HotPath {
         request.call.end();
       });
       const cut = () => res.destroy();
-      void serveCall(request, req, options, (answer) => writeHttp1(req, res, answer, rawHeaders), cut);
+      serveCall(request, req, options, (answer) => writeHttp1(req, res, answer, rawHeaders), cut);
       return true;
     },
   };

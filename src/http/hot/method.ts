@@ -7,6 +7,7 @@ import {
   type UnaryResponse,
 } from "@connectrpc/connect";
 import type { UniversalHandlerOptions } from "@connectrpc/connect/protocol";
+import { type Awaitable, after } from "../../domain/awaitable.ts";
 import { Call } from "./call.ts";
 import { type Codec, type CodecLimits, codecsOf } from "./codec.ts";
 
@@ -15,8 +16,8 @@ export interface HotMethod {
   readonly method: DescMethodUnary;
   readonly binary: Codec;
   readonly json: Codec;
-  /** Interceptors and handler: from a call with its request to the response. */
-  invoke(call: Call): Promise<Pick<UnaryResponse, "message">>;
+  /** Interceptors and handler: from a call with its request to the response, at once where none of them waits. */
+  invoke(call: Call): Awaitable<Pick<UnaryResponse, "message">>;
 }
 
 export interface HotMethodOptions {
@@ -44,11 +45,15 @@ function invocation(
   handler: MethodImpl<DescMethodUnary>,
   interceptors: readonly Interceptor[],
 ): HotMethod["invoke"] {
-  const handle: ReturnType<Interceptor> = async (request) => {
+  const handle = (request: unknown) => {
     if (!(request instanceof Call)) throw copied();
-    return new Reply(request, create(method.output, await handler(request.message, request)));
+    return after(
+      handler(request.message, request),
+      (init) => new Reply(request, create(method.output, init)),
+    );
   };
-  let next = handle;
+  // Connect's types know promises alone. Its interceptors await what they get, and ours pass on what is there.
+  let next = handle as ReturnType<Interceptor>;
   for (const interceptor of [...interceptors].reverse()) next = interceptor(next);
   return next as HotMethod["invoke"];
 }

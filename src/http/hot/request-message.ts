@@ -11,6 +11,7 @@ import {
   transformSplitEnvelope,
 } from "@connectrpc/connect/protocol";
 import { trailerFlag } from "@connectrpc/connect/protocol-grpc-web";
+import type { Awaitable } from "../../domain/awaitable.ts";
 import { type Body, type BodySource, fromStart, joined, readBody } from "./body.ts";
 import { frameLimit, onlyFrame } from "./frame.ts";
 import type { HotProtocol } from "./protocol.ts";
@@ -26,21 +27,37 @@ export interface RequestSource {
 }
 
 /**
- * The request message. A body that is just one message is taken at once. Everything else, broken or merely unusual,
- * goes through Connect's own reader from its first byte, so that both accept and refuse the same in the same words.
+ * Reads the request message, and calls back with it or with a promise of it. A body that is just one message is taken
+ * at once. Everything else, broken or merely unusual, goes through Connect's own reader from its first byte, so that
+ * both accept and refuse the same in the same words.
+ * @param done may throw, as decoding may: `failed` hears both
  */
-export function requestMessage(source: RequestSource): Promise<Message> {
-  return source.protocol.name === "connect" ? bareMessage(source) : framedMessage(source);
+export function readMessage(
+  source: RequestSource,
+  done: (message: Awaitable<Message>) => void,
+  failed: (error: unknown) => void,
+): void {
+  const { protocol, headers, body, maxBytes } = source;
+  const isBare = protocol.name === "connect";
+  const read = (whole: Body) => {
+    try {
+      done(isBare ? bareMessage(source, whole) : framedMessage(source, whole));
+    } catch (error) {
+      failed(error);
+    }
+  };
+  if (!isBare) readBody(body, (start) => frameLimit(start, maxBytes), read, failed);
+  else if (Number(headers["content-length"] ?? 0) > maxBytes) read(unread);
+  else readBody(body, () => maxBytes, read, failed);
 }
 
-async function framedMessage(source: RequestSource): Promise<Message> {
-  const { body, codec, maxBytes } = source;
-  const read = await readBody(body, (start) => frameLimit(start, maxBytes));
+function framedMessage(source: RequestSource, read: Body): Awaitable<Message> {
+  const { codec, compression, maxBytes } = source;
   const frame = read.ended ? onlyFrame(joined(read)) : null;
   if (frame === null) return unusualFrames(source, read);
   if (!frame.compressed) return codec.parse(frame.data);
-  if (source.compression === null) return unusualFrames(source, read);
-  return codec.parse(await source.compression.decompress(frame.data, maxBytes));
+  if (compression === null) return unusualFrames(source, read);
+  return compression.decompress(frame.data, maxBytes).then(codec.parse);
 }
 
 async function unusualFrames(source: RequestSource, read: Body): Promise<Message> {
@@ -64,11 +81,14 @@ async function unusualFrames(source: RequestSource, read: Body): Promise<Message
   return first.value;
 }
 
-async function bareMessage(source: RequestSource): Promise<Message> {
+function bareMessage(source: RequestSource, read: Body): Awaitable<Message> {
+  const { codec, compression } = source;
+  return read.ended && compression === null ? codec.parse(joined(read)) : unusualBody(source, read);
+}
+
+async function unusualBody(source: RequestSource, read: Body): Promise<Message> {
   const { headers, body, compression, codec, maxBytes } = source;
   const declared = headers["content-length"] ?? null;
-  const read =
-    declared !== null && Number(declared) > maxBytes ? unread : await readBody(body, () => maxBytes);
   const bytes = read.ended ? joined(read) : await readAllBytes(fromStart(read, body), maxBytes, declared);
   return codec.parse(compression === null ? bytes : await compression.decompress(bytes, maxBytes));
 }

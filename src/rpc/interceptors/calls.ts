@@ -2,22 +2,26 @@ import { ConnectError, type Interceptor, type StreamResponse } from "@connectrpc
 import type { CallObserver } from "../call-observer.ts";
 import { clientGone } from "../errors.ts";
 import { type ObservedCall, observedCall } from "../observed-call.ts";
+import { settle } from "./settle.ts";
 
 /** Tells how calls end that get as far as this. It must be the outermost one, to see what callers are told. */
 export function callInterceptor(observer: CallObserver): Interceptor {
-  return (next) => async (request) => {
+  return (next) => (request) => {
     const call = observedCall(request.contextValues);
     if (call === null) return next(request);
     observer.serve(call);
-    try {
-      const response = await next(request);
-      if (response.stream) return { ...response, message: observed(response.message, call, observer) };
-      observer.end(call, null);
-      return response;
-    } catch (error) {
-      observer.end(call, ConnectError.from(error));
-      throw error;
-    }
+    return settle(
+      () => next(request),
+      (response) => {
+        if (response.stream) return { ...response, message: observed(response.message, call, observer) };
+        observer.end(call, null);
+        return response;
+      },
+      (error) => {
+        observer.end(call, ConnectError.from(error));
+        throw error;
+      },
+    );
   };
 }
 

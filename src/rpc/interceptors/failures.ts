@@ -1,17 +1,20 @@
 import type { Interceptor, StreamResponse } from "@connectrpc/connect";
 import { type InternalErrorLog, toConnectError } from "../errors.ts";
+import { settle } from "./settle.ts";
 
 /** Turns whatever a handler throws, at once or in the middle of a stream, into an error for the wire. */
 export function failureInterceptor(log: InternalErrorLog): Interceptor {
-  return (next) => async (request) => {
+  return (next) => (request) => {
     const mapped = (error: unknown) =>
       toConnectError(error, request.method.input, (cause, id) => log(cause, id, request.contextValues));
-    try {
-      const response = await next(request);
-      return response.stream ? { ...response, message: mapStream(response.message, mapped) } : response;
-    } catch (error) {
-      throw mapped(error);
-    }
+    return settle(
+      () => next(request),
+      (response) =>
+        response.stream ? { ...response, message: mapStream(response.message, mapped) } : response,
+      (error) => {
+        throw mapped(error);
+      },
+    );
   };
 }
 
