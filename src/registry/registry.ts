@@ -177,12 +177,13 @@ export class RunnerRegistry {
   }
 
   /** The status of a runner as it is at this moment. */
-  async observe(runner: Runner): Promise<DerivedStatus> {
+  observe(runner: Runner): Awaitable<DerivedStatus> {
     // No process stands behind it: there is nothing to bootstrap, and nothing to hint at.
     if (runner.kind === RunnerKind.LOCAL_CONFIGURATION) return freshStatus(runner);
     const standing = this.#engine.view(runner.id) ?? storedStanding(runner.lease);
-    const facts = await statusFacts(runner, standing, this.#store.runners);
-    return deriveStatus(facts, standing, this.#clock.now(), this.#settings.unusedTokenHintMs);
+    return after(statusFacts(runner, standing, this.#store.runners), (facts) =>
+      deriveStatus(facts, standing, this.#clock.now(), this.#settings.unusedTokenHintMs),
+    );
   }
 
   /** Passes a changed spec on to the runner. */

@@ -1,7 +1,9 @@
 import { hash } from "node:crypto";
 import { authorityOf, holdsRoles, noAuthority } from "../domain/access/authority.ts";
 import type { Caller } from "../domain/access/caller.ts";
+import type { Awaitable } from "../domain/awaitable.ts";
 import type { Clock } from "../domain/clock.ts";
+import { Recent } from "../domain/recent.ts";
 import { usableToken, usableUntil } from "../domain/tokens/access-token.ts";
 import type { Store } from "../store/store.ts";
 import { bearer, type Client } from "./context.ts";
@@ -29,27 +31,25 @@ const defaultCapacity = 200_000;
 export class Callers {
   readonly #source: CallerSource;
   readonly #clock: Clock;
-  readonly #capacity: number;
   /** By the token's hash: what is in memory must not be of use to who reads it, either. */
-  #young = new Map<string, Known>();
-  #old = new Map<string, Known>();
+  readonly #known: Recent<Known>;
   #mark = -1;
 
   constructor(source: CallerSource, clock: Clock, capacity: number = defaultCapacity) {
     this.#source = source;
     this.#clock = clock;
-    this.#capacity = capacity;
+    this.#known = new Recent(capacity);
   }
 
   /**
    * The caller that an Authorization header stands for: at once when it is known, else a promise.
    * @throws DomainError `unauthenticated`, or rejects with it
    */
-  identify(authorization: string | null): Identity | Promise<Identity> {
+  identify(authorization: string | null): Awaitable<Identity> {
     const key = hash("sha256", bearer(authorization), "latin1");
     const mark = this.#source.access.mark();
     if (mark !== this.#mark) this.#forgetAll(mark);
-    const known = this.#young.get(key) ?? this.#old.get(key);
+    const known = this.#known.get(key);
     return known !== undefined && this.#clock.now() < known.until ? known.identity : this.#lookUp(key, mark);
   }
 
@@ -63,21 +63,12 @@ export class Callers {
       : noAuthority;
     const identity = { id, principal, organizationId, readOnly, tokenId, certificateName, authority };
     // What was read before a change must not be taken for what holds after it.
-    if (access.mark() === mark) this.#remember(key, { identity, until: usableUntil(token) });
+    if (access.mark() === mark) this.#known.set(key, { identity, until: usableUntil(token) });
     return identity;
   }
 
-  #remember(key: string, known: Known): void {
-    if (this.#young.size >= this.#capacity) {
-      this.#old = this.#young;
-      this.#young = new Map();
-    }
-    this.#young.set(key, known);
-  }
-
   #forgetAll(mark: number): void {
-    this.#young = new Map();
-    this.#old = new Map();
+    this.#known.clear();
     this.#mark = mark;
   }
 }

@@ -4,9 +4,11 @@ import { ResourceRole, type RunnerRole } from "../domain/access/roles.ts";
 import {
   type Authorized,
   authorizeRunner,
+  checkRunner,
   needsSharedRole,
   type RunnerAction,
 } from "../domain/access/runners.ts";
+import { type Awaitable, after } from "../domain/awaitable.ts";
 import type { Runner } from "../domain/runners/runner.ts";
 import type { Store } from "../store/store.ts";
 
@@ -16,25 +18,35 @@ type RunnerReader = Pick<Store, "runners" | "access">;
  * The runner of that id, with the proof that the caller may do `action` to it.
  * @throws DomainError as {@link authorizeRunner} does
  */
-export async function authorizedRunner<A extends RunnerAction>(
+export function authorizedRunner<A extends RunnerAction>(
   store: RunnerReader,
   caller: Caller,
   action: A,
   id: string,
-): Promise<Authorized<A>> {
-  const { runner, shared } = await runnerFacts(store, caller, id);
-  return authorizeRunner(caller, action, runner, shared);
+): Awaitable<Authorized<A>> {
+  return after(runnerFacts(store, caller, id), ({ runner, shared }) =>
+    authorizeRunner(caller, action, runner, shared),
+  );
+}
+
+/** The runner of that id as the store gives it. @throws DomainError when the caller may not read it */
+export function readableRunner(store: RunnerReader, caller: Caller, id: string): Awaitable<Runner> {
+  return after(runnerFacts(store, caller, id), ({ runner, shared }) =>
+    checkRunner(caller, "read", runner, shared),
+  );
+}
+
+interface RunnerFacts {
+  readonly runner: Runner | null;
+  readonly shared: RunnerRole | null;
 }
 
 /** A runner of the caller's organisation, and the highest role that the caller's groups hold on it. */
-export async function runnerFacts(
-  store: RunnerReader,
-  caller: Caller,
-  id: string,
-): Promise<{ runner: Runner | null; shared: RunnerRole | null }> {
-  const runner = await store.runners.get(caller.organizationId, id.toLowerCase());
-  const asked = runner !== null && needsSharedRole(caller, runner);
-  return { runner, shared: asked ? await sharedRole(store, caller, runner) : null };
+export function runnerFacts(store: RunnerReader, caller: Caller, id: string): Awaitable<RunnerFacts> {
+  return after(store.runners.get(caller.organizationId, id.toLowerCase()), (runner) => {
+    if (runner === null || !needsSharedRole(caller, runner)) return { runner, shared: null };
+    return sharedRole(store, caller, runner).then((shared) => ({ runner, shared }));
+  });
 }
 
 async function sharedRole(store: RunnerReader, caller: Caller, runner: Runner): Promise<RunnerRole | null> {

@@ -1,14 +1,15 @@
 import { setImmediate } from "node:timers/promises";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { type Caller, isRunner } from "../domain/access/caller.ts";
-import type { Authorized } from "../domain/access/runners.ts";
+
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
 import { Exposition } from "../domain/metrics/exposition.ts";
+import type { Runner } from "../domain/runners/runner.ts";
 import type { RunnerRegistry } from "../registry/registry.ts";
 import type { Store } from "../store/store.ts";
 import type { Callers, Identity } from "./callers.ts";
-import { authorizedRunner } from "./runner-access.ts";
+import { readableRunner } from "./runner-access.ts";
 
 interface Deps {
   readonly store: Store;
@@ -53,9 +54,11 @@ async function bearerOf(callers: Deps["callers"], authorization: string | null):
   }
 }
 
-async function visibleRunner(store: Store, caller: Caller, id: string): Promise<Authorized<"read"> | null> {
-  return authorizedRunner(store, caller, "read", id).catch((error) => {
+async function visibleRunner(store: Store, caller: Caller, id: string): Promise<Runner | null> {
+  try {
+    return await readableRunner(store, caller, id);
+  } catch (error) {
     if (error instanceof DomainError) return null;
     throw error;
-  });
+  }
 }

@@ -7,7 +7,6 @@ import {
   CreateRunnerResponseSchema,
   type ListRunnersRequest,
   ListRunnersRequest_FilterSchema,
-  type Runner as RunnerMessage,
   type RunnerService,
 } from "../../gen/gitpod/v1/runner_pb.js";
 import type { Caller } from "../domain/access/caller.ts";
@@ -18,6 +17,7 @@ import {
   runnerNotFound,
   runnerScope,
 } from "../domain/access/runners.ts";
+import { type Awaitable, after } from "../domain/awaitable.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { IdSource } from "../domain/ids.ts";
 import { freshStatus } from "../domain/leases/status.ts";
@@ -33,10 +33,11 @@ import type { NewExchangeToken, Store } from "../store/store.ts";
 import { callerOf } from "./context.ts";
 import { answerKeptMs, idempotencyKeyHash, requestHash } from "./idempotency-key.ts";
 import { plain } from "./messages/plain.ts";
-import { runnerMessage } from "./messages/runner.ts";
+import { type ObservedRunner, runnerMessage } from "./messages/runner.ts";
+import { RunnerAnswers } from "./messages/runner-answers.ts";
 import { runnerChange } from "./messages/runner-change.ts";
 import { sealForRunner } from "./messages/sealed.ts";
-import { authorizedRunner } from "./runner-access.ts";
+import { authorizedRunner, readableRunner } from "./runner-access.ts";
 
 export interface RunnerServiceDeps {
   readonly store: Store;
@@ -49,14 +50,19 @@ export interface RunnerServiceDeps {
 /** `gitpod.v1.RunnerService`; methods that are left out answer `unimplemented`. */
 export function runnerService(deps: RunnerServiceDeps): Partial<ServiceImpl<typeof RunnerService>> {
   const { store, registry, clock, newId, secrets } = deps;
+  const answers = new RunnerAnswers();
   const sealForServer = (plaintext: string) => secrets.seal(Buffer.from(plaintext));
 
-  function authorized<A extends RunnerAction>(caller: Caller, action: A, id: string): Promise<Authorized<A>> {
+  function authorized<A extends RunnerAction>(
+    caller: Caller,
+    action: A,
+    id: string,
+  ): Awaitable<Authorized<A>> {
     return authorizedRunner(store, caller, action, id);
   }
 
-  async function observed(runner: Runner): Promise<RunnerMessage> {
-    return runnerMessage({ runner, status: await registry.observe(runner) });
+  function observed<T>(runner: Runner, made: (observed: ObservedRunner) => T): Awaitable<T> {
+    return after(registry.observe(runner), (status) => made({ runner, status }));
   }
 
   function newExchangeToken(): { secret: string; stored: NewExchangeToken } {
@@ -86,8 +92,9 @@ export function runnerService(deps: RunnerServiceDeps): Partial<ServiceImpl<type
       return replay === null ? response : fromBinary(CreateRunnerResponseSchema, secrets.open(replay));
     },
 
-    async getRunner(request, context) {
-      return { runner: await observed(await authorized(callerOf(context), "read", request.runnerId)) };
+    getRunner(request, context) {
+      const found = readableRunner(store, callerOf(context), request.runnerId);
+      return after(found, (runner) => observed(runner, (its) => answers.of(its)));
     },
 
     async listRunners(request, context) {
@@ -98,7 +105,7 @@ export function runnerService(deps: RunnerServiceDeps): Partial<ServiceImpl<type
       const { rows, more } = await store.runners.list(runnerScope(callerOf(context)), filter, page);
       const last = rows.at(-1);
       return {
-        runners: await Promise.all(rows.map(observed)),
+        runners: await Promise.all(rows.map((runner) => observed(runner, runnerMessage))),
         pagination: { nextToken: more && last ? encodeCursor(last.id, bound) : "" },
       };
     },

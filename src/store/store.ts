@@ -1,5 +1,6 @@
 import type { Attribution } from "../domain/access/attribution.ts";
 import type { Authorized, RunnerCreation, RunnerScope } from "../domain/access/runners.ts";
+import type { Awaitable } from "../domain/awaitable.ts";
 import type { DurableChange } from "../domain/leases/events.ts";
 import type { LeaseFacts, LeaseState } from "../domain/leases/lease.ts";
 import type { Page } from "../domain/paging/cursor.ts";
@@ -119,7 +120,8 @@ export interface RunnerStore {
     token: NewExchangeToken,
     call?: IdempotentCall,
   ): Promise<{ replay: Uint8Array | null }>;
-  get(organizationId: string, id: string): Promise<Runner | null>;
+  /** At once where the runner was read before and has not changed. Nobody may change what this gives. */
+  get(organizationId: string, id: string): Awaitable<Runner | null>;
   /** Newest first. */
   list(scope: RunnerScope, filter: RunnerFilter, page: Page): Promise<Rows<Runner>>;
   /** The exchange token that matters to a runner that has never renewed: the one used last, else the newest. */

@@ -51,6 +51,17 @@ export function authorizeRunner<Action extends RunnerAction>(
   runner: Runner | null,
   shared: RunnerRole | null,
 ): Authorized<Action> {
+  const checked = checkRunner(caller, action, runner, shared);
+  return { ...checked, by: attributionOf(caller) } as Authorized<Action>;
+}
+
+/** The runner itself, where {@link authorizeRunner} would prove that the caller may do `action` to it. */
+export function checkRunner(
+  caller: Caller,
+  action: RunnerAction,
+  runner: Runner | null,
+  shared: RunnerRole | null,
+): Runner {
   const role = runner && roleOn(caller, runner, shared);
   if (runner === null || role === null) throw runnerNotFound();
   if (action !== "read") {
@@ -63,7 +74,7 @@ export function authorizeRunner<Action extends RunnerAction>(
       });
     }
   }
-  return { ...runner, by: attributionOf(caller) } as Authorized<Action>;
+  return runner;
 }
 
 /** Whether it takes the roles of the caller's groups on this runner to decide what the caller may do to it. */

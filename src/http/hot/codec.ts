@@ -4,6 +4,7 @@ import {
   type Serialization,
   type UniversalHandlerOptions,
 } from "@connectrpc/connect/protocol";
+import { encodedOnce } from "../../rpc/lasting-answers.ts";
 
 /** Requests to messages and messages to answers, in one encoding. */
 export interface Codec<I extends DescMessage = DescMessage, O extends DescMessage = DescMessage> {
@@ -24,6 +25,13 @@ export function codecsOf(
   jsonOptions: UniversalHandlerOptions["jsonOptions"],
 ): { readonly binary: Codec; readonly json: Codec } {
   const lookup = createMethodSerializationLookup(method, undefined, jsonOptions, limits);
-  const codec = (binary: boolean): Codec => ({ request: lookup.getI(binary), response: lookup.getO(binary) });
+  const codec = (binary: boolean): Codec => {
+    const { parse, serialize } = lookup.getO(binary);
+    const as = binary ? "binary" : "json";
+    return {
+      request: lookup.getI(binary),
+      response: { parse, serialize: (message) => encodedOnce(message, as, () => serialize(message)) },
+    };
+  };
   return { binary: codec(true), json: codec(false) };
 }

@@ -6,22 +6,11 @@ import type { Connection } from "./open.ts";
 import { onResource } from "./resource-grants.ts";
 import { groupMemberships, roleAssignments } from "./schema.ts";
 
-export function accessStore(connection: Connection, log: Pick<Journal, "changes">): AccessStore {
-  // Changes with every commit of another connection (sqlite.org/pragma.html#pragma_data_version).
-  const version = connection.$client.prepare("PRAGMA data_version").pluck();
-  let seen = version.get();
-  let outside = 0;
-  let asked = false;
-  // Asked once in a turn of the event loop, for all the calls that it reads: asking takes SQLite a lock of the kernel.
-  const askOutside = () => {
-    const now = version.get();
-    if (now !== seen) outside += 1;
-    seen = now;
-    asked = true;
-    setImmediate(() => {
-      asked = false;
-    });
-  };
+export function accessStore(
+  connection: Connection,
+  log: Pick<Journal, "changes">,
+  outsideChanges: () => number,
+): AccessStore {
   // A row for each role that a group holds on the organisation, and one for a group that holds none.
   const selectGrants = connection
     .select({ groupId: groupMemberships.groupId, role: roleAssignments.role })
@@ -52,10 +41,7 @@ export function accessStore(connection: Connection, log: Pick<Journal, "changes"
     )
     .prepare();
   return {
-    mark() {
-      if (!asked) askOutside();
-      return outside + log.changes().access;
-    },
+    mark: () => outsideChanges() + log.changes().access,
     async grantsOf(organizationId, subjectId) {
       const rows = selectGrants.all({ organizationId, subjectId });
       return {

@@ -11,6 +11,7 @@ import { isUniqueViolation } from "./failures.ts";
 import { idempotency } from "./idempotency.ts";
 import type { Journal } from "./journal.ts";
 import type { Connection } from "./open.ts";
+import type { RememberedRunners } from "./remembered-runners.ts";
 import { grantEnder } from "./resource-grants.ts";
 import { runnerListing } from "./runner-list.ts";
 import { runnerRows } from "./runner-rows.ts";
@@ -25,6 +26,7 @@ export function runnerStore(
   log: Journal,
   codecs: RunnerCodecs,
   quotas: Quotas,
+  remembered: RememberedRunners,
 ): RunnerStore {
   const { toRow, fromRow } = runnerRows(codecs);
   const calls = idempotency(connection);
@@ -114,6 +116,11 @@ export function runnerStore(
     log.event({ ...resource, operation, now, isNew: operation === ResourceOperation.CREATE });
   }
 
+  async function read(organizationId: string, id: string): Promise<Runner | null> {
+    const row = select.get({ organizationId, id });
+    return row ? remembered.keep(fromRow(row)) : null;
+  }
+
   return {
     create: (grant, runner, token, call) =>
       commits.run(() => {
@@ -140,10 +147,7 @@ export function runnerStore(
         written(runner, grant.by, "runner.create", ResourceOperation.CREATE, runner.createdAt);
         return { replay: null };
       }),
-    async get(organizationId, id) {
-      const row = select.get({ organizationId, id });
-      return row ? fromRow(row) : null;
-    },
+    get: (organizationId, id) => remembered.find(organizationId, id) ?? read(organizationId, id),
     async list(scope, filter, page) {
       const { rows, more } = listRows(scope, filter, page);
       return { rows: rows.map(fromRow), more };

@@ -15,6 +15,8 @@ import { leaseStore } from "./leases.ts";
 import { lockDatabase } from "./lock.ts";
 import { openConnection } from "./open.ts";
 import { organizationStore } from "./organizations.ts";
+import { outsideChanges } from "./outside-changes.ts";
+import { RememberedRunners } from "./remembered-runners.ts";
 import { roleStore } from "./roles.ts";
 import { runnerManagerStore } from "./runner-managers.ts";
 import { runnerStore } from "./runners.ts";
@@ -49,9 +51,11 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
     const commits = new CommitQueue(client, options.observer);
     const log = journal(connection, options.newId);
     const quotas = options.role === "tool" ? noQuotas : (options.quotas ?? defaultQuotas);
-    const access = accessStore(connection, log);
+    const outside = outsideChanges(client);
+    const access = accessStore(connection, log, outside);
+    const remembered = new RememberedRunners(client, outside);
     return {
-      runners: runnerStore(connection, commits, log, options.codecs, quotas),
+      runners: runnerStore(connection, commits, log, options.codecs, quotas, remembered),
       leases: leaseStore(connection, commits, log, options.codecs),
       tokens: tokenStore(connection, commits, log, quotas),
       credentials: credentialStore(connection, commits),

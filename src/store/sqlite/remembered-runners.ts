@@ -1,0 +1,46 @@
+import type { Database } from "better-sqlite3";
+import { Recent } from "../../domain/recent.ts";
+import type { Runner } from "../../domain/runners/runner.ts";
+
+/** Runners of one generation of memory, some 2 KiB each. */
+const capacity = 10_000;
+
+/**
+ * Runners as the file has them, without reading them again. Each change of a row forgets its runner, whichever statement
+ * makes it: triggers of this connection see to that, so that no writer can forget to say so. A change by another
+ * process forgets them all.
+ */
+export class RememberedRunners {
+  readonly #outsideChanges: () => number;
+  readonly #runners = new Recent<Runner>(capacity);
+  #outside = 0;
+
+  constructor(client: Database, outsideChanges: () => number) {
+    this.#outsideChanges = outsideChanges;
+    client.function("forget_runner", (id) => {
+      this.#runners.delete(String(id));
+      return null;
+    });
+    for (const change of ["UPDATE", "DELETE"]) {
+      client.exec(
+        `CREATE TEMP TRIGGER runner_${change} AFTER ${change} ON main.runners BEGIN SELECT forget_runner(old.id); END`,
+      );
+    }
+  }
+
+  find(organizationId: string, id: string): Runner | undefined {
+    const runner = this.#runners.get(id);
+    if (runner?.organizationId !== organizationId) return undefined;
+    const outside = this.#outsideChanges();
+    if (outside === this.#outside) return runner;
+    this.#outside = outside;
+    this.#runners.clear();
+    return undefined;
+  }
+
+  /** @param runner as it was read in this very turn, outside of any transaction; nobody may change it from now on */
+  keep(runner: Runner): Runner {
+    this.#runners.set(runner.id, runner);
+    return runner;
+  }
+}
