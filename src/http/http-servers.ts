@@ -7,7 +7,8 @@ import type { HotPath } from "./hot/hot-path.ts";
 import type { Limits } from "./limits.ts";
 import type { RequestHandler } from "./node-http.ts";
 import { rawAnswer } from "./raw-answer.ts";
-import { SlowStreams } from "./slow-streams.ts";
+import { slowRequests } from "./slow-requests.ts";
+import { slowStreams } from "./slow-streams.ts";
 import { dropUnreadBody } from "./unread-body.ts";
 
 /** The two HTTP servers of Node, fed with sockets that someone else accepted. */
@@ -42,7 +43,8 @@ export interface Refusal {
 export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPath): HttpServers {
   // Sockets are handed over within one tick, so the session that follows belongs to the socket just given.
   const owners = new WeakMap<object, Connection>();
-  const slow = new SlowStreams(limits.requestTimeoutMs);
+  const slow = slowStreams(limits.requestTimeoutMs);
+  const slowBodies = slowRequests(limits.requestTimeoutMs);
 
   function ended(connection: Connection, stream: http2.ServerHttp2Stream): void {
     connection.callEnded();
@@ -58,14 +60,14 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
     // A connection that breaks off is an error of the request: one that nobody listens for ends the process.
     req.on("error", ignore);
     connection.callStarted(res);
-    const ended = () => connection.callEnded(res);
-    if (hot?.http1(req, res, connection, ended)) {
-      // Most bodies are small and came with the headers.
-      process.nextTick(() => req.complete || limitRequestTime(req, res, limits.requestTimeoutMs));
-      return;
-    }
+    slowBodies.watch(res);
+    const ended = () => {
+      connection.callEnded(res);
+      // What was answered early may still be sending.
+      if (req.complete || req.destroyed) slowBodies.ended(res);
+    };
+    if (hot?.http1(req, res, connection, ended)) return;
     res.once("close", ended);
-    limitRequestTime(req, res, limits.requestTimeoutMs);
     dropUnreadBody(req, res);
     handler(req, res, connection);
   }
@@ -163,23 +165,6 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
 }
 
 function ignore(): void {}
-
-/** A request whose body trickles in for ever would hold its connection: it is cut off with 408. */
-function limitRequestTime(req: http.IncomingMessage, res: http.ServerResponse, timeoutMs: number): void {
-  const { socket } = req;
-  const timer = setTimeout(() => {
-    if (res.headersSent) socket.destroy();
-    else rawAnswer(socket, 408, "deadline_exceeded", "the request body took too long");
-  }, timeoutMs);
-  const stop = () => {
-    clearTimeout(timer);
-    socket.off("close", stop);
-  };
-  req.once("end", stop);
-  req.once("close", stop);
-  // A request that was answered early hears nothing of its socket any more.
-  socket.once("close", stop);
-}
 
 /** Answers what the HTTP/1.1 parser refused. */
 function onClientError(error: NodeJS.ErrnoException, socket: unknown): void {
