@@ -1,4 +1,4 @@
-import { Code, ConnectError, createContextValues } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import type { Config, TracingConfig } from "./config.ts";
 import { inMemory, openDataDir } from "./data-dir.ts";
@@ -9,6 +9,7 @@ import { Overload } from "./domain/limits/overload.ts";
 import { tellExposure } from "./exposure.ts";
 import { closeToOthers } from "./file-modes.ts";
 import { ensureFounded } from "./first-start.ts";
+import { CallValues } from "./http/call-values.ts";
 import { clientAddress, trustedProxies } from "./http/client-address.ts";
 import { createHandler } from "./http/handler.ts";
 import { listen } from "./http/listener.ts";
@@ -180,7 +181,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       routes: rpc.routes,
       ...rpc.options,
       contextValues: ({ remoteAddress, clientCertificate }, headers) =>
-        createContextValues()
+        new CallValues()
           .set(addressKey, clientAddress(remoteAddress, headers, proxies))
           .set(clientCertificateKey, clientCertificate),
       readMaxBytes: config.limits.messageBytes,

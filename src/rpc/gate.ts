@@ -7,7 +7,7 @@ import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.js";
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
-import { isRunner } from "../domain/access/caller.ts";
+import { type Caller, isRunner } from "../domain/access/caller.ts";
 import { type Awaitable, isPromise } from "../domain/awaitable.ts";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
@@ -17,7 +17,14 @@ import { type CertificatePolicy, checkCertificate } from "../domain/tokens/clien
 import type { TokenUses } from "../registry/token-uses.ts";
 import type { CallObserver } from "./call-observer.ts";
 import type { Callers, Identity } from "./callers.ts";
-import { addressKey, admittedAtKey, callerKey, clientCertificateKey, clientOf } from "./context.ts";
+import {
+  addressKey,
+  admittedAtKey,
+  type Client,
+  callerKey,
+  clientCertificateKey,
+  clientOf,
+} from "./context.ts";
 import { type InternalErrorLog, toConnectError } from "./errors.ts";
 import type { ObservedCall } from "./observed-call.ts";
 
@@ -113,9 +120,25 @@ function admit(deps: GateDeps, context: HandlerContext, identity: Identity): und
   // When a runner was heard last is known from its lease.
   if (!isRunner(identity)) deps.uses.note(identity.tokenId);
   if (identity.readOnly && !isReadOnly(method)) throw readOnlyToken();
-  values.set(callerKey, { ...identity, ...clientOf(context) });
+  values.set(callerKey, callerFrom(identity, clientOf(context)));
   values.set(admittedAtKey, deps.clock.monotonic());
   refuseMissing(deps, method);
+}
+
+/** Named one by one, which costs a third of spreading both: this is in the way of every call. */
+function callerFrom(identity: Identity, { sourceAddress, userAgent }: Client): Caller {
+  const { id, principal, organizationId, readOnly, tokenId, certificateName, authority } = identity;
+  return {
+    id,
+    principal,
+    organizationId,
+    readOnly,
+    tokenId,
+    certificateName,
+    authority,
+    sourceAddress,
+    userAgent,
+  };
 }
 
 function refuseMissing({ missing }: GateDeps, method: DescMethod): void {

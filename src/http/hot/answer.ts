@@ -1,11 +1,12 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
-import { type Compression, compressedFlag, mergeNonProtocolHeaders } from "@connectrpc/connect/protocol";
+import { compressedFlag, mergeNonProtocolHeaders } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus, errorToJsonBytes, trailerMux } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import { encodeGrpcMessage } from "../grpc-message.ts";
 import { notAgain } from "../refuse.ts";
 import type { Call } from "./call.ts";
+import type { Encodings } from "./encoding.ts";
 import { frame } from "./frame.ts";
 import type { HotProtocol } from "./protocol.ts";
 import type { AnswerHeaders } from "./raw-headers.ts";
@@ -23,11 +24,10 @@ export interface Answer {
   readonly trailers: AnswerHeaders | null;
 }
 
-/** How the answer of a call is put together. */
-export interface AnswerParts {
+/** Whose answer is put together. */
+export interface Answered {
   readonly call: Call;
-  readonly protocol: HotProtocol;
-  readonly compression: Compression | null;
+  readonly admitted: { readonly protocol: HotProtocol; readonly encodings: Encodings };
 }
 
 /** Messages below this size are sent as they are, in bytes: as Connect does it. */
@@ -39,11 +39,13 @@ const grpcWebOk = trailerSerialize(new Headers({ "grpc-status": "0" }));
 const grpcWebEnd = frame(trailerFlag, grpcWebOk);
 
 /** The answer that carries a message: at once where nothing is to be compressed or added to it. */
-export function messageAnswer(parts: AnswerParts, message: Uint8Array): Answer | Promise<Answer> {
-  const { call, protocol, compression } = parts;
+export function messageAnswer(to: Answered, message: Uint8Array): Answer | Promise<Answer> {
+  const { call, admitted } = to;
+  const { protocol, encodings } = admitted;
+  const compression = encodings.response;
   const asItIs = compression === null || message.length < compressMinBytes;
   if (!asItIs || call.touchedHeader !== undefined || call.touchedTrailer !== undefined) {
-    return madeAnswer(parts, message);
+    return madeAnswer(to, message);
   }
   const headers = compression === null ? protocol.head : protocol.gzipHead;
   switch (protocol.name) {
@@ -64,27 +66,28 @@ export function messageAnswer(parts: AnswerParts, message: Uint8Array): Answer |
   }
 }
 
-async function madeAnswer(parts: AnswerParts, message: Uint8Array): Promise<Answer> {
-  const { call, protocol } = parts;
+async function madeAnswer(to: Answered, message: Uint8Array): Promise<Answer> {
+  const { call, admitted } = to;
+  const { protocol } = admitted;
   switch (protocol.name) {
     case "grpc": {
-      const body = await oneFrame(parts, 0, message);
+      const body = await oneFrame(to, 0, message);
       const trailers = call.touchedTrailer === undefined ? grpcOk : nodeHeaders(call.touchedTrailer);
-      return { status: 200, headers: framedHeaders(parts), body, sized: false, trailers };
+      return { status: 200, headers: framedHeaders(to), body, sized: false, trailers };
     }
     case "grpc-web": {
       const end = call.touchedTrailer === undefined ? grpcWebOk : trailerSerialize(call.touchedTrailer);
-      const frames = [await oneFrame(parts, 0, message), await oneFrame(parts, trailerFlag, end)];
+      const frames = [await oneFrame(to, 0, message), await oneFrame(to, trailerFlag, end)];
       return {
         status: 200,
-        headers: framedHeaders(parts),
+        headers: framedHeaders(to),
         body: Buffer.concat(frames),
         sized: false,
         trailers: null,
       };
     }
     case "connect":
-      return bareAnswer(parts, 200, message);
+      return bareAnswer(to, 200, message);
     default:
       return protocol.name satisfies never;
   }
@@ -92,18 +95,19 @@ async function madeAnswer(parts: AnswerParts, message: Uint8Array): Promise<Answ
 
 /** The answer that carries an error. */
 export async function errorAnswer(
-  parts: AnswerParts,
+  to: Answered,
   error: ConnectError,
   json: Parameters<typeof errorToJsonBytes>[1],
 ): Promise<Answer> {
-  const { call, protocol } = parts;
+  const { call, admitted } = to;
+  const { protocol } = admitted;
   switch (protocol.name) {
     case "grpc": {
       const trailer = setTrailerStatus(call.responseTrailer, error);
       trailer.set("grpc-message", encodeGrpcMessage(error.rawMessage));
       return {
         status: 200,
-        headers: framedHeaders(parts),
+        headers: framedHeaders(to),
         body: null,
         sized: false,
         trailers: nodeHeaders(trailer),
@@ -111,25 +115,28 @@ export async function errorAnswer(
     }
     case "grpc-web": {
       const end = trailerSerialize(setTrailerStatus(call.responseTrailer, error));
-      const body = await oneFrame(parts, trailerFlag, end);
-      return { status: 200, headers: framedHeaders(parts), body, sized: false, trailers: null };
+      const body = await oneFrame(to, trailerFlag, end);
+      return { status: 200, headers: framedHeaders(to), body, sized: false, trailers: null };
     }
     case "connect":
       call.responseHeader.set("content-type", "application/json");
       if (error.code === Code.Unimplemented) call.responseHeader.set(...notAgain);
       if (!error.isWireError) mergeNonProtocolHeaders(call.responseHeader, error.metadata);
-      return bareAnswer(parts, codeToHttpStatus(error.code), errorToJsonBytes(error, json));
+      return bareAnswer(to, codeToHttpStatus(error.code), errorToJsonBytes(error, json));
     default:
       return protocol.name satisfies never;
   }
 }
 
-async function oneFrame({ compression }: AnswerParts, flags: number, data: Uint8Array): Promise<Buffer> {
+async function oneFrame({ admitted }: Answered, flags: number, data: Uint8Array): Promise<Buffer> {
+  const compression = admitted.encodings.response;
   if (compression === null || data.length < compressMinBytes) return frame(flags, data);
   return frame(flags | compressedFlag, await compression.compress(data as Uint8Array<ArrayBuffer>));
 }
 
-function framedHeaders({ call, protocol, compression }: AnswerParts): AnswerHeaders {
+function framedHeaders({ call, admitted }: Answered): AnswerHeaders {
+  const { protocol, encodings } = admitted;
+  const compression = encodings.response;
   const { touchedHeader } = call;
   if (touchedHeader === undefined) return compression === null ? protocol.head : protocol.gzipHead;
   const headers = nodeHeaders(touchedHeader);
@@ -137,8 +144,10 @@ function framedHeaders({ call, protocol, compression }: AnswerParts): AnswerHead
 }
 
 /** Connect: the message alone, with trailers among the headers. */
-async function bareAnswer(parts: AnswerParts, status: number, message: Uint8Array): Promise<Answer> {
-  const { call, protocol, compression } = parts;
+async function bareAnswer(to: Answered, status: number, message: Uint8Array): Promise<Answer> {
+  const { call, admitted } = to;
+  const { protocol, encodings } = admitted;
+  const compression = encodings.response;
   const zipped = compression !== null && message.length >= compressMinBytes;
   const body = zipped ? await compression.compress(message as Uint8Array<ArrayBuffer>) : message;
   const { touchedHeader, touchedTrailer } = call;

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { brokenOff } from "../unread-body.ts";
+import { frameLimit } from "./frame.ts";
 
 /** A body as far as it was read. */
 export interface Body {
@@ -12,22 +13,23 @@ export interface Body {
 export type BodySource = Readable & { readonly aborted: boolean };
 
 /**
- * Reads a body until its end, or until it is longer than what `limit` allows a body that begins with its first
- * chunk. Calls back rather than with a promise: this is in the way of every call.
- * @param failed hears `canceled` when it breaks off. Over HTTP/1.1 neither is called then: nobody is left to hear of
- * it, and the call is forgotten with its request.
+ * Reads a body until its end, or until it is longer than a body may be: than `maxBytes`, or than the one frame that it
+ * begins with. Calls back rather than with a promise: this is in the way of every call.
+ * @param taker hears `canceled` when it breaks off. Over HTTP/1.1 nobody is called then: nobody is left to hear of it,
+ * and the call is forgotten with its request.
  */
 export function readBody(
   source: BodySource,
-  limit: (start: Buffer) => number,
+  maxBytes: number,
+  isFramed: boolean,
   done: (body: Body) => void,
-  failed: (error: unknown) => void,
+  taker: { failed(error: unknown): void },
 ): void {
   const chunks: Buffer[] = [];
   // A stream of HTTP/2 that breaks off ends like any other. A part of a message may well be a message, but not the
   // one that was meant.
   const onEnd = () => {
-    if (source.aborted) failed(brokenOff());
+    if (source.aborted) taker.failed(brokenOff());
     else done({ chunks, ended: true });
   };
   // HTTP/2 tells the end of an empty body whether or not anybody listens: while the gate waited, perhaps.
@@ -40,7 +42,7 @@ export function readBody(
   const onData = (chunk: Buffer) => {
     chunks.push(chunk);
     length += chunk.length;
-    if (chunks.length === 1) most = limit(chunk);
+    if (chunks.length === 1) most = isFramed ? frameLimit(chunk, maxBytes) : maxBytes;
     if (length > most) {
       source.off("data", onData);
       source.off("end", onEnd);

@@ -1,30 +1,28 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
-import {
-  type ConnectError,
-  type ContextValues,
-  createContextValues,
-  type HandlerContext,
-  type UnaryRequest,
-} from "@connectrpc/connect";
+import type { ConnectError, ContextValues, HandlerContext, UnaryRequest } from "@connectrpc/connect";
 import { createDeadlineSignal, createLinkedAbortController } from "@connectrpc/connect/protocol";
 import { grpcStatusOk, headerGrpcStatus } from "@connectrpc/connect/protocol-grpc";
+import { CallValues } from "../call-values.ts";
 import { LazyHeaders } from "./lazy-headers.ts";
 import type { HotProtocol } from "./protocol.ts";
 
 /** What a call is made of. */
 export interface CallParts {
-  readonly method: DescMethodUnary;
-  readonly protocol: HotProtocol;
-  readonly headers: IncomingHttpHeaders;
-  /** As the client named the server: scheme, host and path. */
-  readonly scheme: string;
-  readonly authority: string;
-  readonly path: string;
-  readonly values: ContextValues | undefined;
-  /** Told once, when the call is over. */
-  readonly onOver: ((context: HandlerContext, reason: unknown) => void) | undefined;
-  readonly shutdownSignal: AbortSignal | undefined;
+  readonly admitted: {
+    readonly method: { readonly method: DescMethodUnary };
+    readonly protocol: HotProtocol;
+    readonly headers: IncomingHttpHeaders;
+    /** As the client named the server, but for the scheme. */
+    readonly authority: string;
+    readonly path: string;
+  };
+  readonly origin: { readonly scheme: string };
+  readonly options: {
+    /** Told once, when the call is over. */
+    readonly onOver: ((context: HandlerContext, reason: unknown) => void) | undefined;
+    readonly shutdownSignal: AbortSignal | undefined;
+  };
 }
 
 /**
@@ -48,20 +46,21 @@ export class Call implements HandlerContext, UnaryRequest {
   #stopTimer: (() => void) | undefined;
   #over: { readonly reason: unknown } | undefined;
 
-  constructor(parts: CallParts) {
+  constructor(parts: CallParts, values: ContextValues = new CallValues()) {
+    const { method, headers } = parts.admitted;
     this.#parts = parts;
-    this.method = parts.method;
-    this.service = parts.method.parent;
-    this.values = parts.values ?? createContextValues();
-    this.requestHeader = new LazyHeaders(parts.headers);
+    this.method = method.method;
+    this.service = method.method.parent;
+    this.values = values;
+    this.requestHeader = new LazyHeaders(headers);
   }
 
   get protocolName(): string {
-    return this.#parts.protocol.name;
+    return this.#parts.admitted.protocol.name;
   }
   get url(): string {
-    const { scheme, authority, path } = this.#parts;
-    return new URL(path, `${scheme}://${authority}`).toString();
+    const { admitted, origin } = this.#parts;
+    return new URL(admitted.path, `${origin.scheme}://${admitted.authority}`).toString();
   }
   get header(): Headers {
     return this.requestHeader;
@@ -70,11 +69,11 @@ export class Call implements HandlerContext, UnaryRequest {
     return this.values;
   }
   get responseHeader(): Headers {
-    this.#responseHeader ??= new Headers({ "content-type": this.#parts.protocol.answerType });
+    this.#responseHeader ??= new Headers({ "content-type": this.#parts.admitted.protocol.answerType });
     return this.#responseHeader;
   }
   get responseTrailer(): Headers {
-    const isConnect = this.#parts.protocol.name === "connect";
+    const isConnect = this.protocolName === "connect";
     this.#responseTrailer ??= new Headers(isConnect ? {} : { [headerGrpcStatus]: grpcStatusOk });
     return this.#responseTrailer;
   }
@@ -88,7 +87,7 @@ export class Call implements HandlerContext, UnaryRequest {
 
   /** Reads the deadline that the client set. @returns what is wrong with it */
   takeDeadline(): ConnectError | undefined {
-    const { protocol, headers } = this.#parts;
+    const { protocol, headers } = this.#parts.admitted;
     const sent = headers[protocol.timeoutHeader];
     if (sent === undefined) return undefined;
     const { timeoutMs, error } = protocol.parseTimeout(String(sent), Number.MAX_SAFE_INTEGER);
@@ -103,7 +102,7 @@ export class Call implements HandlerContext, UnaryRequest {
     if (this.#abort === undefined) {
       const deadline = createDeadlineSignal(this.timeoutMs());
       this.#stopTimer = deadline.cleanup;
-      this.#abort = createLinkedAbortController(deadline.signal, this.#parts.shutdownSignal);
+      this.#abort = createLinkedAbortController(deadline.signal, this.#parts.options.shutdownSignal);
       if (this.#over !== undefined) this.end(this.#over.reason);
     }
     return this.#abort.signal;
@@ -113,7 +112,7 @@ export class Call implements HandlerContext, UnaryRequest {
   end(reason?: unknown): void {
     if (this.#over === undefined) {
       this.#over = { reason };
-      this.#parts.onOver?.(this, reason);
+      this.#parts.options.onOver?.(this, reason);
     }
     this.#stopTimer?.();
     this.#abort?.abort(this.#over.reason);

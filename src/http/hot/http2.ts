@@ -1,14 +1,43 @@
 import http2, { type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { Origin } from "../node-http.ts";
 import { dropUnreadStream } from "../unread-body.ts";
 import type { Answer } from "./answer.ts";
-import type { Call } from "./call.ts";
+import { type Admitted, Exchange, type HotOptions } from "./exchange.ts";
 import type { RawHeaders } from "./raw-headers.ts";
 
 const withTrailers = { waitForTrailers: true } as const;
 
-/** Writes an answer, as far as the client is still there. */
-export function writeHttp2(stream: ServerHttp2Stream, answer: Answer, raw: RawHeaders): void {
+/** A call over HTTP/2. */
+export class Http2Exchange extends Exchange {
+  readonly body: ServerHttp2Stream;
+
+  /** @param onClose called once when the stream is over, however it is */
+  constructor(
+    options: HotOptions,
+    admitted: Admitted,
+    origin: Origin,
+    stream: ServerHttp2Stream,
+    onClose: () => void,
+  ) {
+    super(options, admitted, origin);
+    this.body = stream;
+    stream.on("error", ignore);
+    stream.on("close", () => {
+      onClose();
+      this.call.end(reasonOf(stream.rstCode));
+    });
+  }
+
+  protected write(answer: Answer): void {
+    writeHttp2(this.body, answer, this.options.rawHeaders);
+  }
+  protected cut(): void {
+    this.body.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+  }
+}
+
+function writeHttp2(stream: ServerHttp2Stream, answer: Answer, raw: RawHeaders): void {
   if (stream.destroyed || stream.closed) return;
   const { body, trailers } = answer;
   const headers = raw.of(answer.headers);
@@ -23,15 +52,6 @@ export function writeHttp2(stream: ServerHttp2Stream, answer: Answer, raw: RawHe
   if (!stream.readableEnded) dropUnreadStream(stream);
   if (body === null) stream.end();
   else stream.end(body);
-}
-
-/** Ends the call when its stream closes, however it does. */
-export function endWithStream(stream: ServerHttp2Stream, call: Call, onClose: () => void): void {
-  stream.on("error", ignore);
-  stream.on("close", () => {
-    onClose();
-    call.end(reasonOf(stream.rstCode));
-  });
 }
 
 function reasonOf(code: number | undefined): ConnectError | undefined {

@@ -13,54 +13,76 @@ import {
 import { trailerFlag } from "@connectrpc/connect/protocol-grpc-web";
 import type { Awaitable } from "../../domain/awaitable.ts";
 import { type Body, type BodySource, fromStart, joined, readBody } from "./body.ts";
-import { frameLimit, onlyFrame } from "./frame.ts";
+import type { Encodings } from "./encoding.ts";
+import { onlyFrame } from "./frame.ts";
+import type { HotMethod } from "./method.ts";
 import type { HotProtocol } from "./protocol.ts";
 
-/** Where a request comes from and how to read it. */
-export interface RequestSource {
-  readonly protocol: HotProtocol;
-  readonly headers: IncomingHttpHeaders;
+/** Whose request is read. */
+export interface Asked {
+  readonly admitted: {
+    readonly protocol: HotProtocol;
+    readonly method: Pick<HotMethod, "binary" | "json">;
+    readonly headers: IncomingHttpHeaders;
+    readonly encodings: Encodings;
+  };
+}
+
+/** Whoever waits for a request. */
+export interface MessageTaker {
+  /** Here it is, or a promise of it. May throw: failed() hears that too. */
+  received(message: Awaitable<Message>): void;
+  /** It cannot be read. */
+  failed(error: unknown): void;
+}
+
+interface Source {
   readonly body: BodySource;
+  readonly headers: IncomingHttpHeaders;
+  readonly protocol: HotProtocol;
   readonly compression: Compression | null;
   readonly codec: Serialization<Message>;
   readonly maxBytes: number;
 }
 
 /**
- * Reads the request message, and calls back with it or with a promise of it. A body that is just one message is taken
- * at once. Everything else, broken or merely unusual, goes through Connect's own reader from its first byte, so that
- * both accept and refuse the same in the same words.
- * @param done may throw, as decoding may: `failed` hears both
+ * Reads the request message. A body that is just one message is taken at once. Everything else, broken or merely
+ * unusual, goes through Connect's own reader from its first byte, so that both accept and refuse the same in the same
+ * words.
  */
-export function readMessage(
-  source: RequestSource,
-  done: (message: Awaitable<Message>) => void,
-  failed: (error: unknown) => void,
-): void {
-  const { protocol, headers, body, maxBytes } = source;
+export function readMessage(asked: Asked, body: BodySource, maxBytes: number, taker: MessageTaker): void {
+  const { protocol, headers } = asked.admitted;
   const isBare = protocol.name === "connect";
+  const isTooLong = isBare && Number(headers["content-length"] ?? 0) > maxBytes;
   const read = (whole: Body) => {
     try {
-      done(isBare ? bareMessage(source, whole) : framedMessage(source, whole));
+      taker.received(messageOf(asked, body, maxBytes, whole));
     } catch (error) {
-      failed(error);
+      taker.failed(error);
     }
   };
-  if (!isBare) readBody(body, (start) => frameLimit(start, maxBytes), read, failed);
-  else if (Number(headers["content-length"] ?? 0) > maxBytes) read(unread);
-  else readBody(body, () => maxBytes, read, failed);
+  if (isTooLong) read(unread);
+  else readBody(body, maxBytes, !isBare, read, taker);
 }
 
-function framedMessage(source: RequestSource, read: Body): Awaitable<Message> {
-  const { codec, compression, maxBytes } = source;
-  const frame = read.ended ? onlyFrame(joined(read)) : null;
-  if (frame === null) return unusualFrames(source, read);
-  if (!frame.compressed) return codec.parse(frame.data);
-  if (compression === null) return unusualFrames(source, read);
-  return compression.decompress(frame.data, maxBytes).then(codec.parse);
+function messageOf({ admitted }: Asked, body: BodySource, maxBytes: number, read: Body): Awaitable<Message> {
+  const { protocol, method, headers, encodings } = admitted;
+  const codec = (protocol.binary ? method.binary : method.json).request;
+  const compression = encodings.request;
+  const isBare = protocol.name === "connect";
+  if (read.ended && isBare && compression === null) return codec.parse(joined(read));
+  if (read.ended && !isBare) {
+    const frame = onlyFrame(joined(read));
+    if (frame !== null && !frame.compressed) return codec.parse(frame.data);
+    if (frame !== null && compression !== null) {
+      return compression.decompress(frame.data, maxBytes).then(codec.parse);
+    }
+  }
+  const source = { body, headers, protocol, compression, codec, maxBytes };
+  return isBare ? unusualBody(source, read) : unusualFrames(source, read);
 }
 
-async function unusualFrames(source: RequestSource, read: Body): Promise<Message> {
+async function unusualFrames(source: Source, read: Body): Promise<Message> {
   const { protocol, body, compression, codec, maxBytes } = source;
   const messages = pipe(
     fromStart(read, body),
@@ -81,12 +103,7 @@ async function unusualFrames(source: RequestSource, read: Body): Promise<Message
   return first.value;
 }
 
-function bareMessage(source: RequestSource, read: Body): Awaitable<Message> {
-  const { codec, compression } = source;
-  return read.ended && compression === null ? codec.parse(joined(read)) : unusualBody(source, read);
-}
-
-async function unusualBody(source: RequestSource, read: Body): Promise<Message> {
+async function unusualBody(source: Source, read: Body): Promise<Message> {
   const { headers, body, compression, codec, maxBytes } = source;
   const declared = headers["content-length"] ?? null;
   const bytes = read.ended ? joined(read) : await readAllBytes(fromStart(read, body), maxBytes, declared);

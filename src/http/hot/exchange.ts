@@ -1,0 +1,128 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Message } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ContextValues, type HandlerContext } from "@connectrpc/connect";
+import type { UniversalHandlerOptions } from "@connectrpc/connect/protocol";
+import { type Awaitable, after, isPromise } from "../../domain/awaitable.ts";
+import type { Origin } from "../node-http.ts";
+import { type Answer, errorAnswer, messageAnswer } from "./answer.ts";
+import type { BodySource } from "./body.ts";
+import { Call, type CallParts } from "./call.ts";
+import type { Encodings } from "./encoding.ts";
+import type { HotMethod } from "./method.ts";
+import type { HotProtocol } from "./protocol.ts";
+import type { RawHeaders } from "./raw-headers.ts";
+import { type MessageTaker, readMessage } from "./request-message.ts";
+
+/** What is the same for every call. */
+export interface HotOptions {
+  readonly requestGate: ((context: HandlerContext) => Promise<void> | void) | undefined;
+  readonly contextValues: ((origin: Origin, headers: IncomingHttpHeaders) => ContextValues) | undefined;
+  readonly onOver: ((context: HandlerContext, reason: unknown) => void) | undefined;
+  readonly shutdownSignal: AbortSignal | undefined;
+  readonly readMaxBytes: number;
+  readonly jsonOptions: UniversalHandlerOptions["jsonOptions"];
+  readonly rawHeaders: RawHeaders;
+  /** Writing an answer failed, and not because the client is gone. */
+  readonly onError: (error: unknown, path: string) => void;
+}
+
+/** A request that the hot path takes. */
+export interface Admitted {
+  readonly method: HotMethod;
+  readonly protocol: HotProtocol;
+  readonly encodings: Encodings;
+  readonly headers: IncomingHttpHeaders;
+  readonly authority: string;
+  readonly path: string;
+}
+
+/**
+ * One call from its headers to the end of writing its answer: the gate before a byte of the body is read, then the
+ * message, the interceptors, the handler, in the order in which Connect does it, so that a request with two faults is
+ * refused for the same one. Nothing is awaited that is there already: most calls are answered in the turn that ends
+ * their request. One object, without a closure for each step: there are as many of these as there are calls.
+ */
+export abstract class Exchange implements CallParts, MessageTaker {
+  readonly call: Call;
+  readonly options: HotOptions;
+  readonly origin: Origin;
+  readonly admitted: Admitted;
+  abstract readonly body: BodySource;
+  #wrongDeadline: ConnectError | undefined;
+
+  constructor(options: HotOptions, admitted: Admitted, origin: Origin) {
+    this.options = options;
+    this.admitted = admitted;
+    this.origin = origin;
+    this.call = new Call(this, options.contextValues?.(origin, admitted.headers));
+  }
+
+  /** Writes an answer, as far as the client is still there. */
+  protected abstract write(answer: Answer): void;
+  /** Ends the call without an answer, where none can be written: a client must not wait for ever. */
+  protected abstract cut(): void;
+
+  /** Serves the call. Never throws. */
+  serve(): void {
+    try {
+      this.#wrongDeadline = this.call.takeDeadline();
+      // Waiting for what is there already would miss the body's first bytes by a turn of the event loop.
+      const gated = this.options.requestGate?.(this.call);
+      if (gated === undefined) this.#readOn();
+      else gated.then(() => this.#readOn()).catch((error) => this.failed(error));
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  #readOn(): void {
+    if (this.#wrongDeadline !== undefined) throw this.#wrongDeadline;
+    readMessage(this, this.body, this.options.readMaxBytes, this);
+  }
+
+  received(message: Awaitable<Message>): void {
+    const made = isPromise(message) ? message.then((there) => this.#invoke(there)) : this.#invoke(message);
+    if (isPromise(made)) {
+      made.then(
+        (answer) => this.#answer(answer),
+        (error) => this.failed(error),
+      );
+    } else this.#answer(made);
+  }
+
+  #invoke(message: Message): Awaitable<Answer> {
+    this.call.message = message;
+    const { protocol, method } = this.admitted;
+    const codec = protocol.binary ? method.binary : method.json;
+    return after(method.invoke(this.call), (reply) =>
+      messageAnswer(this, codec.response.serialize(reply.message)),
+    );
+  }
+
+  #answer(answer: Answer): void {
+    try {
+      this.write(answer);
+      this.call.end();
+    } catch (error) {
+      this.#broken(error);
+    }
+  }
+
+  failed(error: unknown): void {
+    const wire =
+      error instanceof ConnectError
+        ? error
+        : new ConnectError("internal error", Code.Internal, undefined, undefined, error);
+    this.call.end(wire);
+    errorAnswer(this, wire, this.options.jsonOptions).then(
+      (answer) => this.#answer(answer),
+      (trouble) => this.#broken(trouble),
+    );
+  }
+
+  #broken(error: unknown): void {
+    this.options.onError(error, this.admitted.path);
+    this.cut();
+    this.call.end();
+  }
+}
