@@ -85,6 +85,23 @@ describe("the commit queue", () => {
     expect(kept()).toEqual(["after", "before"]);
   });
 
+  test("writes get a savepoint of their own once one has to be taken back, and no sooner", async () => {
+    const savepoints = () => executed.filter((sql) => sql === "SAVEPOINT job").length;
+    const refused = () => {
+      throw new RangeError("no");
+    };
+    await Promise.allSettled([queue.run(insert(1)), queue.run(refused), queue.run(insert(1))]);
+    expect([savepoints(), commits(), kept()]).toEqual([0, 1, [1]]);
+    const halfDone = () => {
+      insert(3)();
+      refused();
+    };
+    await Promise.allSettled([queue.run(insert(2)), queue.run(halfDone), queue.run(insert(4))]);
+    expect([savepoints(), commits(), kept()]).toEqual([3, 2, [1, 2, 4]]);
+    await queue.run(insert(5));
+    expect(savepoints()).toBe(3);
+  });
+
   test("asynchronous work is refused and leaves nothing", async () => {
     const refused = queue.run(async () => insert("early")());
     await expect(refused).rejects.toThrow("a write must be synchronous");
@@ -200,6 +217,29 @@ describe("a database that another process holds", () => {
     other.exec("ROLLBACK");
     await Promise.all([...early, ...late]);
     expect(kept()).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test("writes that are run again wait for another process as well, and none is lost", async () => {
+    other.exec("ROLLBACK");
+    let runs = 0;
+    const writes = [
+      queue.run(insert(1)),
+      queue.run(() => {
+        insert(2)();
+        runs += 1;
+        throw new RangeError("stop");
+      }),
+    ];
+    const exec = database.exec.bind(database);
+    database.exec = (sql) => {
+      const done = exec(sql);
+      if (sql === "ROLLBACK") other.exec("BEGIN IMMEDIATE");
+      return done;
+    };
+    await tried(3);
+    other.exec("ROLLBACK");
+    expect((await Promise.allSettled(writes)).map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+    expect([runs, kept()]).toEqual([2, [1]]);
   });
 
   test("new writes do not add tries to those of the timer", async () => {

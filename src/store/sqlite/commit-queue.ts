@@ -31,8 +31,11 @@ const closingPatienceMs = 1000;
 
 /**
  * Group commit. A commit with `synchronous=FULL` waits for the disk, some milliseconds whatever it holds, so
- * all writes that arrive in one turn of the event loop share one. Each runs in a savepoint of its own: one that
- * throws takes back its own writes and nobody else's. No promise settles before the commit is on disk.
+ * all writes that arrive in one turn of the event loop share one. One that throws takes back its own writes and nobody
+ * else's. No promise settles before the commit is on disk.
+ *
+ * A savepoint has SQLite copy every page that a write touches, which costs more than the write. So nobody gets one until
+ * somebody throws who has written already; then all are taken back and run once more, each in a savepoint of its own.
  *
  * When another process holds the database, the writes wait in their order while the event loop goes on, and each is
  * rejected as `unavailable` when its patience is over. For that the connection's busy timeout must be 0: SQLite waits
@@ -43,6 +46,7 @@ export class CommitQueue {
   readonly #begin: Statement;
   readonly #savepoint: Statement;
   readonly #release: Statement;
+  readonly #totalChanges: Statement;
   readonly #limit: number;
   readonly #listeners = new Set<() => void>();
   readonly #patienceMs: number;
@@ -52,6 +56,8 @@ export class CommitQueue {
   /** What the disk refused since the last write that got through, and how much was written by then. */
   #trouble: { readonly writes: number } | null = null;
   #waiting: Job[] = [];
+  /** Whether the next commit gives each of its writes a savepoint. */
+  #apart = false;
   #scheduled = false;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
@@ -61,6 +67,7 @@ export class CommitQueue {
     this.#begin = database.prepare("BEGIN IMMEDIATE");
     this.#savepoint = database.prepare("SAVEPOINT job");
     this.#release = database.prepare("RELEASE job");
+    this.#totalChanges = database.prepare("SELECT total_changes()").pluck();
     this.#limit = options.limit ?? 512;
     this.#patienceMs = options.patienceMs ?? 5000;
     this.#clock = options.clock ?? systemClock;
@@ -75,7 +82,8 @@ export class CommitQueue {
 
   /**
    * Runs `work` in the next commit and resolves to its result once that is durable.
-   * @param work synchronous: what an asynchronous one wrote after its first await would land outside.
+   * @param work synchronous: what an asynchronous one wrote after its first await would land outside. It may run twice,
+   *   the first time taken back.
    */
   run<T>(work: () => T): Promise<T> {
     if (this.#closed) return Promise.reject(new DomainError("unavailable", "the store is closed"));
@@ -144,7 +152,13 @@ export class CommitQueue {
     }
     try {
       jobs = this.#waiting.splice(0, this.#limit);
-      for (const job of jobs) settle.push(this.#runOne(job));
+      const apart = this.#apart;
+      this.#apart = false;
+      for (const job of jobs) {
+        const done = apart ? this.#runApart(job) : this.#runTogether(job);
+        if (done === null) return this.#runAgain(jobs);
+        settle.push(done);
+      }
       this.#database.exec("COMMIT");
     } catch (error) {
       const reason = asStoreError(error);
@@ -167,21 +181,42 @@ export class CommitQueue {
     } catch {}
   }
 
-  /** @returns what to do once the commit is durable. */
-  #runOne(job: Job): () => void {
-    this.#savepoint.run();
+  /** @returns what to do once the commit is durable; null when it threw and what it wrote is still there. */
+  #runTogether(job: Job): (() => void) | null {
+    const before = this.#writes();
     try {
-      const value = job.work();
-      if (value instanceof Promise) throw new TypeError("a write must be synchronous");
-      this.#release.run();
-      return () => job.resolve(value as never);
+      return resolving(job);
     } catch (error) {
       // A full disk makes SQLite take back the whole transaction, and with it the work of the others.
       if (!this.#database.inTransaction) throw error;
-      this.#database.exec("ROLLBACK TO job; RELEASE job");
-      this.#noteRefusal(error);
-      return () => job.reject(asStoreError(error));
+      return this.#writes() === before ? this.#rejecting(job, error) : null;
     }
+  }
+
+  /** @returns what to do once the commit is durable. */
+  #runApart(job: Job): () => void {
+    this.#savepoint.run();
+    try {
+      const done = resolving(job);
+      this.#release.run();
+      return done;
+    } catch (error) {
+      if (!this.#database.inTransaction) throw error;
+      this.#database.exec("ROLLBACK TO job; RELEASE job");
+      return this.#rejecting(job, error);
+    }
+  }
+
+  #runAgain(jobs: readonly Job[]): unknown {
+    this.#database.exec("ROLLBACK");
+    this.#waiting.unshift(...jobs);
+    this.#apart = true;
+    return this.#commit();
+  }
+
+  #rejecting(job: Job, error: unknown): () => void {
+    this.#noteRefusal(error);
+    return () => job.reject(asStoreError(error));
   }
 
   #noteRefusal(error: unknown): void {
@@ -199,6 +234,13 @@ export class CommitQueue {
 
   /** Rows written so far by this connection. */
   #writes(): number {
-    return Number(this.#database.prepare("SELECT total_changes()").pluck().get());
+    return Number(this.#totalChanges.get());
   }
+}
+
+/** Does the work. @returns what tells of it */
+function resolving({ work, resolve }: Job): () => void {
+  const value = work();
+  if (value instanceof Promise) throw new TypeError("a write must be synchronous");
+  return () => resolve(value as never);
 }
