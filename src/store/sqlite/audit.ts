@@ -65,9 +65,10 @@ export function auditStore(connection: Connection, commits: CommitQueue): AuditS
       .limit(sql.placeholder("limit"))
       .prepare();
   });
+  // CROSS JOIN keeps SQLite on each organisation's oldest: it would walk the whole log to find that nothing is old enough.
   const removeOldest = connection.$client.prepare(
     `DELETE FROM audit_log WHERE id IN (
-      SELECT a.id FROM organizations AS o JOIN audit_log AS a ON a.organization_id = o.id
+      SELECT a.id FROM organizations AS o CROSS JOIN audit_log AS a ON a.organization_id = o.id
       WHERE a.created_at < @time LIMIT @limit
     )`,
   );
