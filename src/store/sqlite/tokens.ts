@@ -223,8 +223,10 @@ export function tokenStore(
     forgetEnded: (before) =>
       commits.run(() => {
         const batch = sql`LIMIT ${forgottenAtOnce}`;
-        const exchanged = connection.run(sql`DELETE FROM exchange_tokens WHERE hash IN
-          (SELECT hash FROM exchange_tokens WHERE expires_at < ${before} ${batch})`);
+        // All live equally long, so that the oldest end first, and an index by expiry would find no others.
+        const exchanged =
+          connection.run(sql`DELETE FROM exchange_tokens WHERE expires_at < ${before} AND rowid IN
+          (SELECT rowid FROM exchange_tokens ORDER BY rowid ${batch})`);
         const ended = connection.run(sql`DELETE FROM access_tokens WHERE id IN
           (SELECT id FROM access_tokens WHERE (revoked_at < ${before} OR expires_at < ${before}) AND NOT EXISTS
           (SELECT 1 FROM exchange_tokens WHERE access_token_id = access_tokens.id) ${batch})`);

@@ -49,8 +49,7 @@ export const exchangeTokens = sqliteTable(
   },
   (t) => [
     index("exchange_tokens_by_runner").on(t.runnerId),
-    index("exchange_tokens_by_access_token").on(t.accessTokenId),
-    index("exchange_tokens_by_expiry").on(t.expiresAt),
+    index("exchange_tokens_by_access_token").on(t.accessTokenId).where(sql`access_token_id IS NOT NULL`),
   ],
 );
 
