@@ -1,27 +1,21 @@
-import { randomFillSync } from "node:crypto";
 import type { Clock } from "./clock.ts";
+import { randomPool } from "./random-pool.ts";
 
 /** Makes ids. */
 export type IdSource = () => string;
 
 const randomBytesOfId = 8;
-const idsOfPool = 128;
 
 /**
  * UUIDv7 (RFC 9562) whose order is the order of making, within one process, even when the wall clock steps
  * back: lists page by id, so a later row must never sort before an earlier one. The 12 bits after the
  * timestamp count ids inside one millisecond; a full counter borrows the next millisecond.
  */
-export function uuidv7Source(
-  clock: Clock,
-  random: (bytes: Uint8Array) => Uint8Array = randomFillSync,
-): IdSource {
+export function uuidv7Source(clock: Clock, random?: (bytes: Uint8Array) => Uint8Array): IdSource {
   let millisecond = 0;
   let counter = 0;
   const bytes = Buffer.alloc(16);
-  // Asking for random bytes costs more than the bytes do.
-  const pool = Buffer.alloc(randomBytesOfId * idsOfPool);
-  let taken = pool.length;
+  const randomPiece = randomPool(randomBytesOfId, random);
   return () => {
     const now = clock.now();
     if (now > millisecond) {
@@ -31,12 +25,7 @@ export function uuidv7Source(
       millisecond += 1;
       counter = 0;
     }
-    if (taken === pool.length) {
-      random(pool);
-      taken = 0;
-    }
-    pool.copy(bytes, 8, taken, taken + randomBytesOfId);
-    taken += randomBytesOfId;
+    bytes.set(randomPiece(), 8);
     bytes.writeUIntBE(millisecond, 0, 6);
     bytes.writeUInt16BE(0x7000 | counter, 6);
     bytes.writeUInt8(0x80 | (bytes.readUInt8(8) & 0x3f), 8);

@@ -1,5 +1,6 @@
-import { hash, randomBytes } from "node:crypto";
+import { hash } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { randomPool } from "../random-pool.ts";
 
 /** What a token is for, told by its prefix so that people and secret scanners can tell them apart. */
 export const tokenPrefixes = {
@@ -19,9 +20,11 @@ export interface MintedToken {
 const secretLength = 43; // base62 digits that hold 256 bits
 const checksumLength = 6; // base62 digits that hold 32 bits
 
+const randomBits = randomPool(32);
+
 /** Mints `<prefix>_<256 random bits><CRC-32 of all before it>`, in base62. */
-export function mintToken(kind: TokenKind, random: (size: number) => Uint8Array = randomBytes): MintedToken {
-  const bits = BigInt(`0x${Buffer.from(random(32)).toString("hex")}`);
+export function mintToken(kind: TokenKind, random: () => Uint8Array = randomBits): MintedToken {
+  const bits = BigInt(`0x${Buffer.from(random()).toString("hex")}`);
   const body = `${tokenPrefixes[kind]}_${base62(bits, secretLength)}`;
   const secret = body + checksum(body);
   return { secret, hash: hashToken(secret) };

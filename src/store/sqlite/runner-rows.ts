@@ -1,6 +1,7 @@
 import type { Principal } from "../../domain/access/principal.ts";
 import type { LeaseState, ReportedPhase } from "../../domain/leases/lease.ts";
 import type { RunnerKind, RunnerProvider } from "../../domain/runners/enums.ts";
+import { emptyReport } from "../../domain/runners/report.ts";
 import type { Runner } from "../../domain/runners/runner.ts";
 import type { RunnerCodecs } from "../store.ts";
 import type { runners } from "./schema.ts";
@@ -9,11 +10,13 @@ type Row = typeof runners.$inferSelect;
 
 /** Turns runners into rows and back. */
 export function runnerRows(codecs: RunnerCodecs): { toRow(runner: Runner): Row; fromRow(row: Row): Runner } {
+  // Every new runner has it.
+  const nothingReported = Buffer.from(codecs.report.encode(emptyReport));
   return {
     toRow({ creator, spec, metricsPassword, report, lease, ...columns }) {
       return {
         ...columns,
-        report: Buffer.from(codecs.report.encode(report)),
+        report: report === emptyReport ? nothingReported : Buffer.from(codecs.report.encode(report)),
         leaseState: lease.state,
         leaseGeneration: lease.generation,
         leasePhase: lease.phase,
