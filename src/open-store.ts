@@ -6,6 +6,8 @@ import { openSqliteStore, type SqliteStoreOptions } from "./store/sqlite/store.t
 import type { Store } from "./store/store.ts";
 import type { StoreFiles } from "./store/store-files.ts";
 
+export type OpenStoreOptions = Pick<SqliteStoreOptions, "observer" | "quotas" | "disk">;
+
 /**
  * Opens the store of a server, or of a tool beside it: the one place that says which database it is.
  * @throws StoreRefusedError with a message for the operator.
@@ -14,7 +16,7 @@ export function openStore(
   file: string,
   role: "server" | "tool",
   newId = uuidv7Source(systemClock),
-  options: Pick<SqliteStoreOptions, "observer" | "quotas"> = {},
+  options: OpenStoreOptions = {},
 ): Store {
   return openSqliteStore({ file, codecs: runnerCodecs, role, newId, ...options });
 }

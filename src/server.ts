@@ -18,7 +18,7 @@ import { healthEndpoints } from "./http/plain.ts";
 import { scrapeEndpoint } from "./http/scrape.ts";
 import { wellKnownEndpoints } from "./http/well-known.ts";
 import { createLog } from "./log.ts";
-import { openStore } from "./open-store.ts";
+import { type OpenStoreOptions, openStore } from "./open-store.ts";
 import { Cleanup } from "./registry/cleanup.ts";
 import { EventHub } from "./registry/event-hub.ts";
 import { KeyRing, signingAlgorithm } from "./registry/key-ring.ts";
@@ -43,6 +43,8 @@ export interface Overrides {
   readonly clock?: Clock;
   readonly newId?: IdSource;
   readonly log?: Logger;
+  /** How commits are brought to disk. */
+  readonly disk?: OpenStoreOptions["disk"];
   /** More for `/metrics`, in the same format: of the process, which whoever owns it measures. */
   readonly processMetrics?: () => Promise<string>;
 }
@@ -54,6 +56,8 @@ export interface RunningServer {
   readonly metricsUrl: string | null;
   /** The first admin's token, when this start minted it. It cannot be asked for again. */
   readonly adminToken: string | null;
+  /** Resolves when the disk failed: close, end the process and start it again. Everything is refused meanwhile. */
+  readonly failed: Promise<void>;
   /** Reads the certificate files again, now. What cannot be used is told in the log, and the present one stays. */
   reload(): Promise<void>;
   /** Stops accepting, lets running calls finish until the deadline, closes the database. Can be called again. */
@@ -76,8 +80,10 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   // Undone in reverse, on the way out of a start that failed and at the end of a run alike.
   await using undo = new AsyncDisposableStack();
   const metrics = new ServerMetrics(packageVersion(), overrides.processMetrics);
+  const failed = Promise.withResolvers<void>();
   const store = openStore(files.database, "server", newId, {
     quotas: config.quotas,
+    ...(overrides.disk && { disk: overrides.disk }),
     observer: {
       onTrouble(trouble) {
         metrics.store.refusing(trouble !== null);
@@ -89,6 +95,13 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
           );
       },
       onBatch: (writes, seconds) => metrics.store.committed(writes, seconds),
+      onFailed(cause) {
+        log.fatal({ err: cause }, "the disk failed to keep what was written: the server has to start again");
+        metrics.store.refusing(true);
+        failed.resolve();
+      },
+      onCheckpointFailed: (cause) =>
+        log.error({ err: cause }, "the write-ahead log could not be brought into the database, and grows"),
     },
   });
   undo.defer(() => store.close());
@@ -245,6 +258,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     url: listener.url,
     metricsUrl: metricsPort && `${metricsPort.url}/metrics`,
     adminToken,
+    failed: failed.promise,
     async reload() {
       if (certificates === null) log.info("nothing to reload: this server has no TLS certificate");
       else await certificates.reload();

@@ -4,11 +4,14 @@ import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Worker } from "node:worker_threads";
 import { CommitQueue } from "../../src/store/sqlite/commit-queue.ts";
+import { OutsideChanges } from "../../src/store/sqlite/outside-changes.ts";
+import { WriteAheadLog } from "../../src/store/sqlite/write-ahead-log.ts";
 import { median, type Summary, summary } from "../fleet/stats.ts";
 import { insertRow, openTable, type Row } from "./writer-table.ts";
 
-// Where durable writes should happen: on the main thread, as the commit queue does it, or on a thread of their own that is
-// sent the rows of a turn of the event loop as one message. The same rows, the same commits, 64 writes waiting at once.
+// Where durable writes should happen: on the main thread that waits for the disk; on the main thread with the sync in the
+// thread pool, as the server does it; or on a thread of their own that is sent the rows of a turn of the event loop as one
+// message. The same rows, 64 writes waiting at once.
 //
 //   node bench/store/writers.ts [seconds]
 
@@ -29,8 +32,25 @@ function onMainThread(file: string): Writer {
   return {
     write: (row) => queue.run(() => insert.run(row)),
     async close() {
-      queue.close();
+      await queue.close();
       database.close();
+    },
+  };
+}
+
+function syncedInThreadPool(file: string): Writer {
+  const database = openTable(file);
+  database.pragma("busy_timeout = 0");
+  const insert = insertRow(database);
+  const sync = new WriteAheadLog(database, new OutsideChanges(database));
+  const queue = new CommitQueue(database, { sync });
+  return {
+    write: (row) => queue.run(() => insert.run(row)),
+    async close() {
+      await queue.close();
+      await sync.endCheckpoints();
+      database.close();
+      sync.release();
     },
   };
 }
@@ -110,7 +130,11 @@ function fsyncMs(): Summary {
 
 type Measured = Awaited<ReturnType<typeof measure>>;
 
-const ways = { "main thread": onMainThread, "worker thread": onWorker } as const;
+const ways = {
+  "main thread": onMainThread,
+  "thread pool": syncedInThreadPool,
+  "worker thread": onWorker,
+} as const;
 const runs: Record<string, Measured[]> = {};
 for (let round = 0; round < rounds; round += 1) {
   for (const [name, open] of Object.entries(ways)) {

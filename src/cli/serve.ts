@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { createLog } from "../log.ts";
 import { type RunningServer, startServer } from "../server.ts";
 import { processMetrics } from "../telemetry/process-metrics.ts";
+import { CommandEnded } from "./ended.ts";
 import { addSettings, readConfig } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -36,7 +37,11 @@ export function serveCommand(terminal: Terminal): Command {
       terminal.warn(`admin token (shown this once): ${server.adminToken}`);
     }
     terminal.print(`listening on ${server.url}`);
-    log.info({ signal: await stop }, "stopping");
+    const signal = await Promise.race([stop, server.failed]);
+    log.info({ signal }, "stopping");
     await server.close();
+    if (signal === undefined) {
+      throw new CommandEnded("rollcall: the disk failed to keep what was written; start the server again", 1);
+    }
   });
 }

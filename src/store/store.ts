@@ -29,7 +29,7 @@ export type { Rows } from "./rows.ts";
 
 /**
  * What the server keeps. Each method is one atomic intention: when its promise resolves, the change is on disk
- * and every later read sees it; when it rejects, nothing of it was kept. All times are wall-clock milliseconds
+ * and every later read sees it; when it rejects, nothing of it was kept. What a read resolves to is on disk, too. All times are wall-clock milliseconds
  * since the Unix epoch, all hashes SHA-256.
  *
  * Methods reject with a DomainError for what a rule refuses, `unavailable` when the disk cannot take a write.
@@ -74,8 +74,15 @@ export interface StoreVitals {
 export interface StoreObserver {
   /** Called once when the disk begins to refuse writes, and once, with null, when it takes them again. */
   onTrouble(trouble: Error | null): void;
-  /** Called after every commit: how many writes it holds, and how long it took, in seconds. */
+  /** Called after every commit: how many writes it holds, and how long it took until it was on disk, in seconds. */
   onBatch(writes: number, seconds: number): void;
+  /**
+   * Called once when nobody knows any more what is on disk. Everything is refused from then on; the process must end, so
+   * that the next one goes on with what the disk has.
+   */
+  onFailed(cause: unknown): void;
+  /** Called when the log could not be brought into the database: it grows until that works again. */
+  onCheckpointFailed(cause: unknown): void;
 }
 
 /** The store cannot be opened; the message tells the operator why and what to do. */

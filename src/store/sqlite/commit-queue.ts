@@ -1,26 +1,32 @@
 import type { Database, Statement } from "better-sqlite3";
 import { type Clock, systemClock } from "../../domain/clock.ts";
 import { DomainError } from "../../domain/errors.ts";
-import { asStoreError, isBusy } from "./failures.ts";
-
-interface Job {
-  readonly work: () => unknown;
-  readonly resolve: (value: never) => void;
-  readonly reject: (reason: unknown) => void;
-  /** When it arrived, by the monotonic clock. */
-  readonly since: number;
-}
+import type { CommitSync } from "./commit-sync.ts";
+import { DiskTrouble } from "./disk-trouble.ts";
+import { asStoreError, diskFailed, diskSlow, isBusy } from "./failures.ts";
+import { type Job, Jobs } from "./jobs.ts";
 
 export interface CommitQueueOptions {
+  /** Absent: what SQLite has committed is durable, or need not be. */
+  readonly sync?: CommitSync | undefined;
   /** Writes in one commit at most, so that a burst cannot hold the event loop for long; default 512. */
   readonly limit?: number;
-  /** How long a write waits for another process that holds the database, in milliseconds; default 5000. */
+  /** How long a write waits for its commit, and a read for what it has seen to be durable, in milliseconds; default 5000. */
   readonly patienceMs?: number;
   readonly clock?: Pick<Clock, "monotonic">;
   /** Told once when the disk begins to refuse writes, and once, with null, when one has got through again. */
   readonly onTrouble?: (trouble: Error | null) => void;
   /** Told of every commit that is on disk: how many writes it holds, and how long it took, in seconds. */
   readonly onBatch?: (writes: number, seconds: number) => void;
+  /** Told once when a sync has failed: nothing is written any more, and the process must end without a checkpoint. */
+  readonly onFailed?: (cause: unknown) => void;
+}
+
+/** Jobs that were committed together, and what is to be told when that is on disk. */
+interface Batch {
+  readonly jobs: readonly Job[];
+  readonly settle: readonly (() => void)[];
+  readonly startedAt: number;
 }
 
 /** How often a held database is tried again, in milliseconds. */
@@ -30,34 +36,34 @@ const retryMs = 20;
 const closingPatienceMs = 1000;
 
 /**
- * Group commit. A commit with `synchronous=FULL` waits for the disk, some milliseconds whatever it holds, so
- * all writes that arrive in one turn of the event loop share one. One that throws takes back its own writes and nobody
- * else's. No promise settles before the commit is on disk.
+ * Group commit. To bring a commit to disk takes some milliseconds whatever it holds, so all writes that arrive in one
+ * turn of the event loop, and while an earlier commit is on its way to disk, share one (jobs.ts). One that throws takes
+ * back its own writes and nobody else's. No promise settles before the commit is on disk.
  *
- * A savepoint has SQLite copy every page that a write touches, which costs more than the write. So nobody gets one until
- * somebody throws who has written already; then all are taken back and run once more, each in a savepoint of its own.
- *
- * When another process holds the database, the writes wait in their order while the event loop goes on, and each is
- * rejected as `unavailable` when its patience is over. For that the connection's busy timeout must be 0: SQLite waits
- * without letting go of the thread.
+ * When another process holds the database, or the disk is at work, the writes wait in their order while the event loop
+ * goes on, and each is rejected as `unavailable` when its patience is over. For that the connection's busy timeout must
+ * be 0: SQLite waits without letting go of the thread.
  */
 export class CommitQueue {
   readonly #database: Database;
   readonly #begin: Statement;
-  readonly #savepoint: Statement;
-  readonly #release: Statement;
-  readonly #totalChanges: Statement;
+  readonly #jobs: Jobs;
   readonly #limit: number;
   readonly #listeners = new Set<() => void>();
   readonly #patienceMs: number;
   readonly #clock: Pick<Clock, "monotonic">;
-  readonly #onTrouble: (trouble: Error | null) => void;
+  readonly #trouble: DiskTrouble;
   readonly #onBatch: (writes: number, seconds: number) => void;
-  /** What the disk refused since the last write that got through, and how much was written by then. */
-  #trouble: { readonly writes: number } | null = null;
+  readonly #onFailed: (cause: unknown) => void;
+  #sync: CommitSync | null;
+  /** What the disk does now; there is no commit before it is done. */
+  #underWay: Promise<void> | null = null;
+  /** When the commit was made that is not on disk yet, by the monotonic clock; null when all are. */
+  #undurableSince: number | null = null;
+  #readers: PromiseWithResolvers<void> | null = null;
+  /** Why nothing is answered any more. */
+  #failure: Error | null = null;
   #waiting: Job[] = [];
-  /** Whether the next commit gives each of its writes a savepoint. */
-  #apart = false;
   #scheduled = false;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
@@ -65,19 +71,24 @@ export class CommitQueue {
   constructor(database: Database, options: CommitQueueOptions = {}) {
     this.#database = database;
     this.#begin = database.prepare("BEGIN IMMEDIATE");
-    this.#savepoint = database.prepare("SAVEPOINT job");
-    this.#release = database.prepare("RELEASE job");
-    this.#totalChanges = database.prepare("SELECT total_changes()").pluck();
+    this.#sync = options.sync ?? null;
     this.#limit = options.limit ?? 512;
     this.#patienceMs = options.patienceMs ?? 5000;
     this.#clock = options.clock ?? systemClock;
-    this.#onTrouble = options.onTrouble ?? (() => {});
+    this.#trouble = new DiskTrouble(database, options.onTrouble ?? (() => {}));
+    this.#jobs = new Jobs(database, this.#trouble);
     this.#onBatch = options.onBatch ?? (() => {});
+    this.#onFailed = options.onFailed ?? (() => {});
   }
 
   /** How many writes wait for their commit. */
   get length(): number {
     return this.#waiting.length;
+  }
+
+  /** Whether a sync has failed: the connection must not be closed, since closing it makes a checkpoint. */
+  get failed(): boolean {
+    return this.#failure !== null;
   }
 
   /**
@@ -86,6 +97,7 @@ export class CommitQueue {
    *   the first time taken back.
    */
   run<T>(work: () => T): Promise<T> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
     if (this.#closed) return Promise.reject(new DomainError("unavailable", "the store is closed"));
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({ work, resolve, reject, since: this.#clock.monotonic() });
@@ -93,19 +105,41 @@ export class CommitQueue {
     });
   }
 
-  /** Calls back after every commit, until the returned function is called. */
+  /**
+   * Null when all that can be read is durable; else resolves once all that can be read now is, and rejects as
+   * `unavailable` when that takes longer than the patience of a write.
+   */
+  settled(): Promise<void> | null {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#undurableSince === null) return null;
+    if (this.#readers === null) {
+      this.#readers = Promise.withResolvers();
+      this.#schedule();
+    }
+    return this.#readers.promise;
+  }
+
+  /** Calls back after every commit that is on disk, until the returned function is called. */
   onCommit(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Commits what is waiting and accepts nothing more. Rejects the rest when another process holds the database. */
-  close(): void {
+  /**
+   * Waits for what is on its way to disk, then commits what is waiting, and accepts nothing more. Rejects the rest when
+   * another process holds the database.
+   */
+  async close(): Promise<void> {
     this.#closed = true;
+    if (this.#underWay !== null) await this.#underWay;
     clearTimeout(this.#retry);
-    if (this.#waiting.length > 0) this.#database.pragma(`busy_timeout = ${closingPatienceMs}`);
+    if (this.#failure !== null || this.#waiting.length === 0) return;
+    this.#rollBack();
+    if (this.#sync !== null) this.#database.pragma("synchronous = FULL");
+    this.#sync = null;
+    this.#database.pragma(`busy_timeout = ${closingPatienceMs}`);
     while (this.#waiting.length > 0) {
-      const busy = this.#commit();
+      const busy = this.#proceed();
       if (busy !== null) this.#rejectFirst(this.#waiting.length, busy);
     }
   }
@@ -113,20 +147,28 @@ export class CommitQueue {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.#turn());
+    this.#next(this.#underWay !== null);
+  }
+
+  /** @param later nothing can be done now but to lose patience; whoever is done earlier says so */
+  #next(later: boolean): void {
+    if (later) this.#retry = setTimeout(() => this.#turn(), retryMs);
+    else setImmediate(() => this.#turn());
   }
 
   #turn(): void {
-    const busy = this.#commit();
-    if (busy !== null) {
-      const patient = this.#clock.monotonic() - this.#patienceMs;
-      const first = this.#waiting.findIndex(({ since }) => since > patient);
-      this.#rejectFirst(first === -1 ? this.#waiting.length : first, busy);
-    }
-    this.#scheduled = this.#waiting.length > 0;
-    if (!this.#scheduled) return;
-    if (busy === null) setImmediate(() => this.#turn());
-    else this.#retry = setTimeout(() => this.#turn(), retryMs);
+    if (this.#closed || this.#failure !== null) return;
+    const held = this.#underWay === null ? this.#proceed() : diskSlow();
+    if (held !== null) this.#losePatience(held);
+    this.#scheduled = this.#waiting.length > 0 || this.#readers !== null;
+    if (this.#scheduled) this.#next(held !== null || this.#underWay !== null);
+  }
+
+  #losePatience(held: unknown): void {
+    const patient = this.#clock.monotonic() - this.#patienceMs;
+    const first = this.#waiting.findIndex(({ since }) => since > patient);
+    this.#rejectFirst(first === -1 ? this.#waiting.length : first, held);
+    if (this.#undurableSince !== null && this.#undurableSince <= patient) this.#readers?.reject(held);
   }
 
   #rejectFirst(count: number, error: unknown): void {
@@ -134,44 +176,79 @@ export class CommitQueue {
     for (const job of this.#waiting.splice(0, count)) job.reject(reason);
   }
 
-  /** @returns why nothing was tried: another process holds the database; null otherwise. */
-  #commit(): unknown {
+  /** One commit, or what has to be over before it. @returns why neither was tried: another process holds the database */
+  #proceed(): unknown {
     if (this.#waiting.length === 0) return null;
     const startedAt = this.#clock.monotonic();
-    const settle: (() => void)[] = [];
-    let jobs: Job[] = [];
     try {
       // Left open by a rollback that failed.
       if (this.#database.inTransaction) this.#database.exec("ROLLBACK");
+      const first = this.#sync?.prepare() ?? null;
+      if (first !== null) {
+        this.#waitFor(first, null);
+        return null;
+      }
       this.#begin.run();
     } catch (error) {
       if (isBusy(error)) return error;
-      this.#noteRefusal(error);
+      this.#trouble.noteRefusal(error);
       this.#rejectFirst(this.#limit, error);
       return null;
     }
+    const jobs = this.#waiting.splice(0, this.#limit);
+    let settle: Batch["settle"] | null;
     try {
-      jobs = this.#waiting.splice(0, this.#limit);
-      const apart = this.#apart;
-      this.#apart = false;
-      for (const job of jobs) {
-        const done = apart ? this.#runApart(job) : this.#runTogether(job);
-        if (done === null) return this.#runAgain(jobs);
-        settle.push(done);
-      }
+      settle = this.#jobs.run(jobs);
+      if (settle === null) return this.#runAgain(jobs);
       this.#database.exec("COMMIT");
     } catch (error) {
       const reason = asStoreError(error);
       for (const job of jobs) job.reject(reason);
       this.#rollBack();
-      this.#noteRefusal(error);
+      this.#trouble.noteRefusal(error);
       return null;
     }
-    this.#noteSuccess();
+    const batch = { jobs, settle, startedAt };
+    if (this.#sync === null) this.#settle(batch);
+    else {
+      this.#undurableSince = startedAt;
+      this.#waitFor(this.#sync.sync(), batch);
+    }
+    return null;
+  }
+
+  #waitFor(work: Promise<void>, batch: Batch | null): void {
+    this.#underWay = work.then(
+      () => {
+        this.#underWay = null;
+        this.#undurableSince = null;
+        if (batch !== null) this.#settle(batch);
+        this.#readers?.resolve();
+        this.#readers = null;
+        if (!this.#scheduled) return;
+        clearTimeout(this.#retry);
+        this.#next(false);
+      },
+      (cause) => this.#fail(cause, batch?.jobs ?? []),
+    );
+  }
+
+  #settle({ jobs, settle, startedAt }: Batch): void {
+    this.#trouble.noteSuccess();
     this.#onBatch(jobs.length, (this.#clock.monotonic() - startedAt) / 1000);
     for (const done of settle) done();
     for (const listener of this.#listeners) listener();
-    return null;
+  }
+
+  /** The kernel may have dropped what it could not write, and says so once: a later sync that works proves nothing. */
+  #fail(cause: unknown, jobs: readonly Job[]): void {
+    const failure = diskFailed();
+    this.#failure = failure;
+    clearTimeout(this.#retry);
+    for (const job of jobs) job.reject(failure);
+    this.#rejectFirst(this.#waiting.length, failure);
+    this.#readers?.reject(failure);
+    this.#onFailed(cause);
   }
 
   /** A disk that fails can fail this too. The callers have their answer, and the next commit tries again. */
@@ -181,66 +258,11 @@ export class CommitQueue {
     } catch {}
   }
 
-  /** @returns what to do once the commit is durable; null when it threw and what it wrote is still there. */
-  #runTogether(job: Job): (() => void) | null {
-    const before = this.#writes();
-    try {
-      return resolving(job);
-    } catch (error) {
-      // A full disk makes SQLite take back the whole transaction, and with it the work of the others.
-      if (!this.#database.inTransaction) throw error;
-      return this.#writes() === before ? this.#rejecting(job, error) : null;
-    }
-  }
-
-  /** @returns what to do once the commit is durable. */
-  #runApart(job: Job): () => void {
-    this.#savepoint.run();
-    try {
-      const done = resolving(job);
-      this.#release.run();
-      return done;
-    } catch (error) {
-      if (!this.#database.inTransaction) throw error;
-      this.#database.exec("ROLLBACK TO job; RELEASE job");
-      return this.#rejecting(job, error);
-    }
-  }
-
+  /** Somebody threw who had written already: they are all taken back, and each runs so that it can be, alone. */
   #runAgain(jobs: readonly Job[]): unknown {
     this.#database.exec("ROLLBACK");
     this.#waiting.unshift(...jobs);
-    this.#apart = true;
-    return this.#commit();
+    this.#jobs.apart = true;
+    return this.#proceed();
   }
-
-  #rejecting(job: Job, error: unknown): () => void {
-    this.#noteRefusal(error);
-    return () => job.reject(asStoreError(error));
-  }
-
-  #noteRefusal(error: unknown): void {
-    if (!Error.isError(error) || asStoreError(error) === error || isBusy(error)) return;
-    if (this.#trouble === null) this.#onTrouble(error);
-    this.#trouble = { writes: this.#writes() };
-  }
-
-  /** A commit that wrote nothing proves nothing of the disk. */
-  #noteSuccess(): void {
-    if (this.#trouble === null || this.#writes() === this.#trouble.writes) return;
-    this.#trouble = null;
-    this.#onTrouble(null);
-  }
-
-  /** Rows written so far by this connection. */
-  #writes(): number {
-    return Number(this.#totalChanges.get());
-  }
-}
-
-/** Does the work. @returns what tells of it */
-function resolving({ work, resolve }: Job): () => void {
-  const value = work();
-  if (value instanceof Promise) throw new TypeError("a write must be synchronous");
-  return () => resolve(value as never);
 }

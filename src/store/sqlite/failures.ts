@@ -45,6 +45,23 @@ export function asStoreError(error: unknown): unknown {
   return error;
 }
 
+/** The disk has been at work for longer than anybody should wait. */
+export function diskSlow(): DomainError {
+  return new DomainError("unavailable", "the disk of the server does not answer now; nothing was changed", {
+    reason: "STORE_UNAVAILABLE",
+    retryAfterMs,
+  });
+}
+
+/** Nobody knows what is on disk. */
+export function diskFailed(): DomainError {
+  return new DomainError(
+    "unavailable",
+    "the disk of the server failed; what was kept of a change shows when the server has started again",
+    { reason: "STORE_UNAVAILABLE", retryAfterMs },
+  );
+}
+
 /** Whether a write broke a UNIQUE rule. */
 export function isUniqueViolation(error: unknown): boolean {
   return sqliteCode(error)?.startsWith("SQLITE_CONSTRAINT_UNIQUE") === true;

@@ -6,6 +6,7 @@ import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import { StoreRefusedError } from "../store.ts";
 import { isBusy, sqliteCode } from "./failures.ts";
+import { writeLogAgain } from "./log-again.ts";
 import { plannedDatabase } from "./session.ts";
 
 /** A typed connection; `$client` is the driver's. */
@@ -43,6 +44,7 @@ export function openConnection(file: string, mode: "create" | "existing"): Conne
     client.pragma("foreign_keys = ON");
     const { applied, newest } = refuseNewerSchema(connection, file);
     if (mode === "create") {
+      writeLogAgain(client);
       client.pragma(`application_id = ${applicationId}`);
       if (applied < newest) upgrade(connection, file);
       // SQLite would wait with the event loop in its hands. From here on only the commit queue writes, and it waits

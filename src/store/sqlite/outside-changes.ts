@@ -1,25 +1,44 @@
-import type { Database } from "better-sqlite3";
+import type { Database, Statement } from "better-sqlite3";
 
-/**
- * Counts how often other processes have changed the file, as far as this one has looked. It is looked at once in a turn of
- * the event loop, for all the calls that the turn reads: asking takes SQLite a lock of the kernel.
- */
-export function outsideChanges(client: Database): () => number {
-  // Changes with every commit of another connection (sqlite.org/pragma.html#pragma_data_version).
-  const version = client.prepare("PRAGMA data_version").pluck();
-  let seen = version.get();
-  let changes = 0;
-  let asked = false;
-  const nextTurn = () => {
-    asked = false;
+/** Counts commits of other connections, those of other processes among them; several at once may count as one. */
+export class OutsideChanges {
+  /** Changes with every commit of another connection (sqlite.org/pragma.html#pragma_data_version). */
+  readonly #version: Statement<[], number>;
+  #seen: number | undefined;
+  #changes = 0;
+  #looked = false;
+
+  constructor(client: Database) {
+    this.#version = client.prepare<[], number>("PRAGMA data_version").pluck();
+    this.#seen = this.#version.get();
+  }
+
+  /**
+   * How many there were by a look in this turn of the event loop. Looked once, for all the calls that the turn reads: it takes
+   * SQLite a lock of the kernel.
+   */
+  readonly inThisTurn = (): number => {
+    if (this.#looked) return this.#changes;
+    this.#looked = true;
+    setImmediate(this.#nextTurn);
+    return this.now();
   };
-  return () => {
-    if (asked) return changes;
-    const now = version.get();
-    if (now !== seen) changes += 1;
-    seen = now;
-    asked = true;
-    setImmediate(nextTurn);
-    return changes;
+
+  /** How many there were until this moment. */
+  now(): number {
+    const version = this.#version.get();
+    if (version !== this.#seen) this.#changes += 1;
+    this.#seen = version;
+    return this.#changes;
+  }
+
+  /** Does not count what there was since the last look, if that was only a commit of ours. @param ours judges after a look */
+  leaveOut(ours: () => boolean): void {
+    const version = this.#version.get();
+    if (ours()) this.#seen = version;
+  }
+
+  readonly #nextTurn = (): void => {
+    this.#looked = false;
   };
 }

@@ -6,6 +6,7 @@ import { accountStore } from "./accounts.ts";
 import { auditStore } from "./audit.ts";
 import { CommitQueue } from "./commit-queue.ts";
 import { credentialStore } from "./credentials.ts";
+import { durableAnswers } from "./durable-answers.ts";
 import { eventStore } from "./events.ts";
 import { gatewayStore } from "./gateways.ts";
 import { groupStore } from "./groups.ts";
@@ -15,7 +16,7 @@ import { leaseStore } from "./leases.ts";
 import { lockDatabase } from "./lock.ts";
 import { openConnection } from "./open.ts";
 import { organizationStore } from "./organizations.ts";
-import { outsideChanges } from "./outside-changes.ts";
+import { OutsideChanges } from "./outside-changes.ts";
 import { RememberedRunners } from "./remembered-runners.ts";
 import { roleStore } from "./roles.ts";
 import { runnerManagerStore } from "./runner-managers.ts";
@@ -24,6 +25,7 @@ import { serviceAccountStore } from "./service-accounts.ts";
 import { tokenStore } from "./tokens.ts";
 import { userStore } from "./users.ts";
 import { storeVitals } from "./vitals.ts";
+import { WriteAheadLog, type WriteAheadLogOptions } from "./write-ahead-log.ts";
 
 export interface SqliteStoreOptions {
   /** Path of the database file, or `:memory:`. */
@@ -34,6 +36,8 @@ export interface SqliteStoreOptions {
   /** `"server"` is alone on the file and migrates it; `"tool"` works on a current file beside the server. */
   readonly role: "server" | "tool";
   readonly observer?: StoreObserver;
+  /** For tests: how a server's commits are brought to disk. */
+  readonly disk?: Pick<WriteAheadLogOptions, "syncFile" | "checkpointFrames">;
   /** What callers of a server may pile up; tools are not held to it. */
   readonly quotas?: Quotas;
 }
@@ -48,16 +52,18 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
   try {
     const connection = openConnection(options.file, options.role === "server" ? "create" : "existing");
     const client = connection.$client;
-    const commits = new CommitQueue(client, options.observer);
+    const outside = new OutsideChanges(client);
+    const sync =
+      lock === null ? null : new WriteAheadLog(client, outside, { ...options.observer, ...options.disk });
+    const commits = new CommitQueue(client, { ...options.observer, ...(sync && { sync }) });
     const log = journal(connection, options.newId);
     const quotas = options.role === "tool" ? noQuotas : (options.quotas ?? defaultQuotas);
-    const outside = outsideChanges(client);
-    const access = accessStore(connection, log, outside);
-    const remembered = new RememberedRunners(client, outside);
-    return {
+    const access = accessStore(connection, log, outside.inThisTurn);
+    const remembered = new RememberedRunners(client, outside.inThisTurn);
+    const parts = {
       runners: runnerStore(connection, commits, log, options.codecs, quotas, remembered),
       leases: leaseStore(connection, commits, log, options.codecs),
-      tokens: tokenStore(connection, commits, log, quotas),
+      tokens: tokenStore(connection, commits, log, quotas, outside),
       credentials: credentialStore(connection, commits),
       accounts: accountStore(connection, commits, log, options.codecs, options.newId),
       users: userStore(connection, commits, log, options.newId),
@@ -71,20 +77,28 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
       roles: roleStore(connection, commits, log, options.newId),
       events: eventStore(connection, commits, log, access),
       audit: auditStore(connection, commits),
+    };
+    return {
+      ...(sync === null ? parts : durableAnswers(parts, () => commits.settled())),
       async healthy() {
         try {
           // A real read: "SELECT 1" would not touch the file.
           client.prepare("SELECT count(*) FROM organizations").get();
-          return true;
+          return !commits.failed;
         } catch {
           return false;
         }
       },
       vitals: () => storeVitals(client, commits),
       async close() {
-        if (!client.open) return;
-        commits.close();
-        client.close();
+        await commits.close();
+        await sync?.endCheckpoints();
+        // Left open after a failed sync: the last one to close a database makes a checkpoint, and would take for written
+        // what the kernel still has in memory of what it could not write.
+        if (client.open && !commits.failed) {
+          client.close();
+          sync?.release();
+        }
         lock?.release();
       },
     };

@@ -8,6 +8,7 @@ import type { TokenStore } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { Journal } from "./journal.ts";
 import type { Connection } from "./open.ts";
+import type { OutsideChanges } from "./outside-changes.ts";
 import { accessTokens, exchangeTokens, runners, serviceAccounts, users } from "./schema.ts";
 import { columnPlaceholders } from "./statements.ts";
 import { tokenJournal } from "./token-journal.ts";
@@ -27,9 +28,10 @@ export function tokenStore(
   commits: CommitQueue,
   log: Journal,
   quotas: Quotas,
+  outside: Pick<OutsideChanges, "now">,
 ): TokenStore {
   const written = tokenJournal(log);
-  // Revocations of this process: SQLite counts only those of others.
+  // Revocations of this process: those of others are among the changes from outside.
   let revocations = 0;
   const selectAccess = connection
     .select(presentedColumns)
@@ -244,7 +246,7 @@ export function tokenStore(
         .all();
       return rows.map(({ runnerId, live }) => ({ runnerId, cutOff: live === 0 }));
     },
-    revocationMark: () => `${connection.$client.pragma("data_version", { simple: true })}.${revocations}`,
+    revocationMark: () => `${outside.now()}.${revocations}`,
     revokeAccessToken: (by, id, now) =>
       commits.run(() => {
         const token = selectLive.get({ id, organizationId: by.organizationId });
