@@ -63,8 +63,8 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
     slowBodies.watch(res);
     const ended = () => {
       connection.callEnded(res);
-      // What was answered early may still be sending.
       if (req.complete || req.destroyed) slowBodies.ended(res);
+      else endWithRest(req, () => slowBodies.ended(res));
     };
     if (hot?.http1(req, res, connection, ended)) return;
     res.once("close", ended);
@@ -165,6 +165,17 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
 }
 
 function ignore(): void {}
+
+/** A request that was answered early may still be sending, and hears nothing of its socket any more. */
+function endWithRest(req: http.IncomingMessage, end: () => void): void {
+  const { socket } = req;
+  const over = () => {
+    socket.off("close", over);
+    end();
+  };
+  req.once("close", over);
+  socket.once("close", over);
+}
 
 /** Answers what the HTTP/1.1 parser refused. */
 function onClientError(error: NodeJS.ErrnoException, socket: unknown): void {

@@ -9,8 +9,9 @@ import { rawAnswer } from "./raw-answer.ts";
 export function slowRequests(timeoutMs: number): Overdue<ServerResponse> {
   const slow: Overdue<ServerResponse> = new Overdue(timeoutMs, (res) => {
     const { complete, socket } = res.req;
-    if (complete || socket.destroyed) slow.ended(res);
-    else if (res.headersSent) socket.destroy();
+    slow.ended(res);
+    if (complete || socket.destroyed) return;
+    if (res.headersSent) socket.destroy();
     else rawAnswer(socket, 408, "deadline_exceeded", "the request body took too long");
   });
   return slow;

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { HandlerContext } from "@connectrpc/connect";
+import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { RawClient } from "./support/raw.ts";
@@ -193,8 +193,8 @@ describe("a call whose client goes away is forgotten", () => {
     });
     calls.push(new WeakRef(context));
   };
-  const forgotten = async () => {
-    await server.connections(0);
+  const forgotten = async (connections = 0) => {
+    await server.connections(connections);
     for (let round = 0; round < 100 && calls.some((call) => call.deref() !== undefined); round += 1) {
       await new Promise((resolve) => setTimeout(resolve, 5));
       collect();
@@ -219,6 +219,22 @@ describe("a call whose client goes away is forgotten", () => {
       session.destroy();
     }
     expect(await forgotten()).toEqual(types.map(() => true));
+  });
+
+  test("and so is one that is refused before its body has come, once that has, though the connection goes on", async () => {
+    const refuse = (context: HandlerContext) => {
+      note(context);
+      throw new ConnectError("no", Code.Unauthenticated);
+    };
+    server = await toyServer({ handler: { hotPath: true, requestGate: refuse } });
+    await using client = await RawClient.connect(server.port);
+    const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n`;
+    for (let call = 1; call <= 10; call += 1) {
+      client.send(head);
+      while (((await client.more()).match(/"no"/g) ?? []).length < call);
+      client.send("{}");
+    }
+    expect(await forgotten(1)).toEqual(Array.from({ length: 10 }, () => true));
   });
 
   test("when it breaks its connection of HTTP/1.1", async () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +9,9 @@ import fc from "fast-check";
 import { LeaseState } from "../../src/domain/leases/lease.ts";
 import { RunnerPhase } from "../../src/domain/runners/enums.ts";
 import type { Runner } from "../../src/domain/runners/runner.ts";
+import { secretBox } from "../../src/domain/tokens/seal.ts";
 import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
+import { wantedSpec } from "../../src/rpc/messages/wanted.ts";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 import type { Store } from "../../src/store/store.ts";
 import {
@@ -110,3 +113,28 @@ test("a runner that was read before is what the file holds, whoever changed it",
   // Not by reading everything again.
   expect(remembered).toBeGreaterThan(0);
 });
+
+test("what is made of a remembered runner for its agent, the password in clear, is not remembered", async () => {
+  const store = open(":memory:", "server");
+  const founding = foundingOf();
+  await store.accounts.found(founding);
+  const box = secretBox(randomBytes(32));
+  const metrics = { enabled: true, url: "https://m", username: "u", managedMetricsEnabled: false };
+  const plain = runnerOf(founding.organization.id);
+  const runner = { ...plain, metricsPassword: box.seal(Buffer.from("clear text")) };
+  await store.runners.create(creating(runner), runner, exchangeTokenOf());
+  await store.runners.update(allowed(runner), { configuration: { metrics } }, someTime);
+  const { organizationId, id } = runner;
+  const first = await store.runners.get(organizationId, id);
+  const remembered = store.runners.get(organizationId, id) as Runner;
+  expect(remembered).toBe(first);
+  const before = JSON.stringify(remembered);
+  expect(JSON.stringify(wantedSpec(remembered, box), textOfBigInts)).toContain("clear text");
+  expect(JSON.stringify(store.runners.get(organizationId, id))).toBe(before);
+  expect(before).not.toContain("clear text");
+  await store.close();
+});
+
+function textOfBigInts(_key: string, value: unknown): unknown {
+  return typeof value === "bigint" ? String(value) : value;
+}

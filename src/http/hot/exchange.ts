@@ -102,10 +102,11 @@ export abstract class Exchange implements CallParts, MessageTaker {
   #answer(answer: Answer): void {
     try {
       this.write(answer);
-      this.call.end();
     } catch (error) {
       this.#broken(error);
+      return;
     }
+    this.#end();
   }
 
   failed(error: unknown): void {
@@ -113,7 +114,7 @@ export abstract class Exchange implements CallParts, MessageTaker {
       error instanceof ConnectError
         ? error
         : new ConnectError("internal error", Code.Internal, undefined, undefined, error);
-    this.call.end(wire);
+    this.#end(wire);
     errorAnswer(this, wire, this.options.jsonOptions).then(
       (answer) => this.#answer(answer),
       (trouble) => this.#broken(trouble),
@@ -123,6 +124,15 @@ export abstract class Exchange implements CallParts, MessageTaker {
   #broken(error: unknown): void {
     this.options.onError(error, this.admitted.path);
     this.cut();
-    this.call.end();
+    this.#end();
+  }
+
+  /** Whoever hears of the end must not be able to keep the client from its answer. */
+  #end(reason?: ConnectError): void {
+    try {
+      this.call.end(reason);
+    } catch (error) {
+      this.options.onError(error, this.admitted.path);
+    }
   }
 }

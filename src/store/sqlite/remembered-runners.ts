@@ -2,8 +2,14 @@ import type { Database } from "better-sqlite3";
 import { Recent } from "../../domain/recent.ts";
 import type { Runner } from "../../domain/runners/runner.ts";
 
-/** Runners of one generation of memory, some 2 KiB each. */
+/**
+ * Runners of one generation of memory; there are two. With the answer that is made of it and its encodings, a usual runner
+ * takes some 5 KiB.
+ */
 const capacity = 10_000;
+
+/** Runners that report more than this in their row, in bytes, are read each time: they are few, and memory has to end somewhere. */
+const mostBytes = 2_048;
 
 /**
  * Runners as the file has them, without reading them again. Each change of a row forgets its runner, whichever statement
@@ -11,11 +17,13 @@ const capacity = 10_000;
  * process forgets them all.
  */
 export class RememberedRunners {
+  readonly #client: Database;
   readonly #outsideChanges: () => number;
   readonly #runners = new Recent<Runner>(capacity);
   #outside = 0;
 
   constructor(client: Database, outsideChanges: () => number) {
+    this.#client = client;
     this.#outsideChanges = outsideChanges;
     client.function("forget_runner", (id) => {
       this.#runners.delete(String(id));
@@ -38,9 +46,13 @@ export class RememberedRunners {
     return undefined;
   }
 
-  /** @param runner as it was read in this very turn, outside of any transaction; nobody may change it from now on */
-  keep(runner: Runner): Runner {
-    this.#runners.set(runner.id, runner);
+  /**
+   * @param runner as it was read in this very turn; nobody may change it from now on
+   * @param bytes that it takes in its row
+   */
+  keep(runner: Runner, bytes: number): Runner {
+    // What is read inside of a transaction, one that could not be rolled back perhaps, may never have been.
+    if (bytes <= mostBytes && !this.#client.inTransaction) this.#runners.set(runner.id, runner);
     return runner;
   }
 }

@@ -118,7 +118,7 @@ export function runnerStore(
 
   async function read(organizationId: string, id: string): Promise<Runner | null> {
     const row = select.get({ organizationId, id });
-    return row ? remembered.keep(fromRow(row)) : null;
+    return row ? remembered.keep(fromRow(row), row.spec.length + row.report.length) : null;
   }
 
   return {
