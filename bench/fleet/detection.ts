@@ -1,6 +1,7 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { RunnerPhase, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import type { SimRunner } from "./sim-runner.ts";
+import { sleep } from "./stats.ts";
 import type { Wire } from "./wire.ts";
 
 /** How often the status of a silenced runner is read around its deadline, in milliseconds. */
@@ -89,8 +90,4 @@ export class Detection {
     else return late;
     return "done";
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
 }

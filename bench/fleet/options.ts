@@ -23,6 +23,10 @@ export interface FleetOptions {
   readonly inFlight: number;
   /** Further flags of `rollcall serve`. */
   readonly serverFlags: readonly string[];
+  /** Whether the server is asked what it holds, over the inspector. */
+  readonly memory: boolean;
+  /** Where CPU profiles of the server go. */
+  readonly profile: string | null;
   /** File for the report as JSON. */
   readonly json: string | null;
 }
@@ -46,6 +50,8 @@ export const usage = `node bench/fleet.ts [options] [-- flags of rollcall serve]
   --in-flight N      calls in flight while registering (64)
   --url URL          use this server, with --token of an admin; else one is started
   --token TOKEN
+  --memory           ask the server what it holds after garbage collections, with no runner, all and all live
+  --profile FILE     write a CPU profile of the server there: of the start into FILE.start.cpuprofile, of the windows into FILE.steady.cpuprofile
   --json FILE        write the report there as JSON as well
 `;
 
@@ -65,12 +71,17 @@ export function readOptions(args: readonly string[]): FleetOptions | null {
       "in-flight": { type: "string", default: "64" },
       url: { type: "string" },
       token: { type: "string", default: "bench-admin-token" },
+      memory: { type: "boolean", default: false },
+      profile: { type: "string" },
       json: { type: "string" },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) return null;
   const faults = parseFaults(values.faults);
+  if (values.url !== undefined && (values.memory || values.profile !== undefined)) {
+    throw new Error("--memory and --profile need a server of our own, not --url");
+  }
   if (values.url !== undefined && faults.some(({ kind }) => kind === "restart" || kind === "stall")) {
     throw new Error("restart and stall need a server of our own, not --url");
   }
@@ -86,6 +97,8 @@ export function readOptions(args: readonly string[]): FleetOptions | null {
     polled: whole("polled", values.polled, 0),
     inFlight: whole("in-flight", values["in-flight"], 1),
     serverFlags: at === -1 ? [] : args.slice(at + 1),
+    memory: values.memory,
+    profile: values.profile ?? null,
     json: values.json ?? null,
   };
 }

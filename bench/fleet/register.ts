@@ -3,12 +3,12 @@ import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { SimRunner } from "./sim-runner.ts";
 import { eachOf } from "./stats.ts";
-import type { Tally } from "./tally.ts";
+import type { Met } from "./tally.ts";
 import type { Wire } from "./wire.ts";
 
 export interface RegisterOptions {
   readonly wire: Wire;
-  readonly tally: Tally;
+  readonly met: Met;
   readonly token: string;
   readonly runners: number;
   readonly inFlight: number;
@@ -16,7 +16,7 @@ export interface RegisterOptions {
 
 /** Registers runners and exchanges their tokens, as an operator and the runners' bootstraps do: two real calls each. */
 export async function register(options: RegisterOptions): Promise<readonly SimRunner[]> {
-  const { wire, tally, token } = options;
+  const { wire, met, token } = options;
   const fleet: SimRunner[] = [];
   const numbers = Array.from({ length: options.runners }, (_, index) => index);
   await eachOf(numbers, options.inFlight, async (index) => {
@@ -31,7 +31,7 @@ export async function register(options: RegisterOptions): Promise<readonly SimRu
         token: accessToken,
         lane: wire.laneOf(index),
         wire,
-        tally,
+        met,
       }),
     );
   });

@@ -1,6 +1,9 @@
 import type { Audit } from "./audit.ts";
 import type { FleetOptions } from "./options.ts";
+import type { PhaseReport } from "./phase.ts";
+import type { MemoryAt } from "./probe.ts";
 import type { Summary } from "./stats.ts";
+import type { Restart } from "./targets.ts";
 
 /** Everything that a run found out. Times in milliseconds unless the name says otherwise. */
 export interface FleetReport {
@@ -8,9 +11,16 @@ export interface FleetReport {
   readonly machine: string;
   readonly options: Pick<FleetOptions, "runners" | "connections" | "own" | "windows" | "ramp" | "faults">;
   readonly windowMs: number;
+  readonly leaseMs: number;
   readonly registeredInMs: number;
   readonly liveInMs: number;
+  /** Until all were live, and a window more. */
+  readonly start: PhaseReport;
+  readonly afterStart: Audit;
+  /** The windows that follow. */
+  readonly steady: PhaseReport;
   readonly audits: readonly Audit[];
+  readonly restarts: readonly Restart[];
   readonly detection: {
     readonly polled: Summary;
     readonly stamped: Summary;
@@ -18,60 +28,99 @@ export interface FleetReport {
     readonly missed: number;
     readonly moved: number;
   };
-  readonly renewals: number;
-  readonly renewalMs: Summary;
-  readonly failures: Readonly<Record<string, number>>;
-  readonly serverCpuMsPerRenewal: number | null;
-  readonly serverCpuPercent: number | null;
-  readonly loadCpuPercent: number;
-  readonly bytesPerRunner: number | null;
-  readonly serverRssBytes: number | null;
-  readonly stretchPercent: number;
-  readonly stretchedReplies: number;
+  /** Runners that a refusal has ended for good. */
+  readonly endedForGood: number;
+  readonly memory: readonly MemoryAt[];
   /** Warnings and errors in the server's log, by message. */
   readonly serverWarnings: Readonly<Record<string, number>>;
-  readonly notes: readonly string[];
 }
 
-/** Lapses of runners that were renewing in time, at any time of the run. */
-export function falseLapses(report: FleetReport): number {
-  const last = report.audits.at(-1)?.falselyLapsedMeanwhile ?? 0;
-  return Math.max(...report.audits.map((audit) => audit.falselyLapsed), 0) + last + report.detection.early;
+/** Lapses of runners that were renewing in time, at any time of the run, the start included. */
+export function falseLapses({ audits, afterStart, detection }: FleetReport): number {
+  const all = [afterStart, ...audits];
+  const last = all.at(-1)?.falselyLapsedMeanwhile ?? 0;
+  return Math.max(...all.map((audit) => audit.falselyLapsed)) + last + detection.early;
 }
 
 /** The report for people. */
 export function asText(report: FleetReport): string {
   const { options, detection } = report;
   const faults = options.faults.map(({ kind, amount, at }) => `${kind}:${amount}@${at}`).join(",") || "none";
-  const audits = report.audits.map(
-    (audit, index) =>
-      `  ${index + 1}: ${audit.listed} listed, ${audit.absent} absent, false lapses now ${audit.falselyLapsed}, ` +
-      `since start ${audit.falselyLapsedMeanwhile}, rightly lapsed ${audit.rightlyLapsed}, ` +
-      `dead shown alive ${audit.stillShownAlive}`,
-  );
   return [
-    `fleet of ${options.runners} runners, ${options.connections} shared connections, ${options.own} of their own, ${options.windows} windows of ${report.windowMs / 1000} s, faults ${faults}`,
+    `fleet of ${options.runners} runners, ${options.connections} shared connections, ${options.own} of their own, ${options.windows} windows of ${report.windowMs / 1000} s, lease ${report.leaseMs / 1000} s, faults ${faults}`,
     `${report.at} on ${report.machine}`,
     "",
     `registered and exchanged in   ${seconds(report.registeredInMs)}`,
-    `all live in                   ${seconds(report.liveInMs)}`,
+    `all live in                   ${seconds(report.liveInMs)}, started over ${options.ramp} s`,
     `false lapses                  ${falseLapses(report)}`,
     `missed lapses                 ${detection.missed}`,
+    `refused for good              ${report.endedForGood}`,
     `detection, read by polling    ${line(detection.polled)}`,
     `detection, time stamp         ${line(detection.stamped)}`,
     `  not counted, as a restart or a stall moved the deadline: ${detection.moved}`,
-    `renewals measured             ${report.renewals}`,
-    `renewal latency               ${line(report.renewalMs)}`,
-    `failed renewals               ${counts(report.failures)}`,
-    `server CPU per renewal        ${report.serverCpuMsPerRenewal?.toFixed(3) ?? "?"} ms (${report.serverCpuPercent?.toFixed(0) ?? "?"} % of a core; the load itself ${report.loadCpuPercent.toFixed(0)} %)`,
-    `server memory per runner      ${report.bytesPerRunner === null ? "?" : (report.bytesPerRunner / 1024).toFixed(1)} KiB (${report.serverRssBytes === null ? "?" : Math.round(report.serverRssBytes / 2 ** 20)} MiB resident)`,
-    `interval stretch              ${report.stretchPercent === 0 ? "none" : `up to ${report.stretchPercent} % of the normal interval, in ${report.stretchedReplies} replies`}`,
+    ...report.restarts.map(
+      ({ listeningMs, most, all, failedAttempts }) =>
+        `restarted                     listening in ${seconds(listeningMs)}; 99 % had renewed ${seconds(most)} after the kill, all ${seconds(all)}; ${failedAttempts} attempts failed`,
+    ),
     `server warnings               ${counts(report.serverWarnings)}`,
-    "audits of the whole list",
-    ...audits,
-    ...report.notes.map((note) => `note: ${note}`),
+    "",
+    ...phase(`start and a window more, ${seconds(report.start.tookMs)}`, report.start),
+    auditLine("audit after it", report.afterStart),
+    "",
+    ...phase(`the measured windows, ${seconds(report.steady.tookMs)}`, report.steady),
+    ...report.audits.map((audit, index) => auditLine(`audit ${index + 1}`, audit)),
+    ...memory(report),
     "",
   ].join("\n");
+}
+
+function phase(name: string, report: PhaseReport): readonly string[] {
+  const { renewalMs, serverCpuMs, loadCpuMs, tookMs } = report;
+  const percent = (ms: number) => `${((ms / tookMs) * 100).toFixed(0)} % of a core`;
+  const server =
+    serverCpuMs === null
+      ? "not ours to measure"
+      : `${percent(serverCpuMs)}, ${(serverCpuMs / Math.max(1, renewalMs.count)).toFixed(3)} ms a renewal`;
+  const stretch =
+    report.stretchPercent === 0
+      ? "none"
+      : `up to ${report.stretchPercent} % of the normal interval, in ${report.stretchedReplies} replies`;
+  return [
+    name,
+    `  renewal latency             ${line(renewalMs)}`,
+    `  failed attempts             ${counts(report.failures)}`,
+    `  server CPU                  ${server}`,
+    `  CPU of the load itself      ${percent(loadCpuMs)}`,
+    `  interval stretch            ${stretch}`,
+  ];
+}
+
+function auditLine(name: string, audit: Audit): string {
+  return (
+    `  ${name}: ${audit.listed} listed, ${audit.absent} absent, false lapses now ${audit.falselyLapsed}, ` +
+    `since start ${audit.falselyLapsedMeanwhile}, rightly lapsed ${audit.rightlyLapsed}, ` +
+    `dead shown alive ${audit.stillShownAlive}`
+  );
+}
+
+/** What is held, and how much of it a runner is beyond what the server held with its connections alone. */
+function memory({ memory: points, options }: FleetReport): readonly string[] {
+  const [alone] = points;
+  if (alone === undefined) return [];
+  const each = (bytes: number, before: number) => `${Math.round((bytes - before) / options.runners)} bytes`;
+  return [
+    "",
+    "memory of the server: held after a garbage collection, resident after it, resident before it; and beyond the first, a runner",
+    ...points.map(
+      ({ when, heldBytes, rssBytes, rssAsFoundBytes }) =>
+        `  ${when}: ${mebibytes(heldBytes)}, ${mebibytes(rssBytes)}, ${mebibytes(rssAsFoundBytes)}; ` +
+        `${each(heldBytes, alone.heldBytes)}, ${each(rssBytes, alone.rssBytes)}, ${each(rssAsFoundBytes, alone.rssAsFoundBytes)}`,
+    ),
+  ];
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 
 function line({ count, p50, p99, max }: Summary): string {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Inspector } from "./inspector.ts";
 import { type ProcessUse, processUse } from "./proc.ts";
 
 const main = join(import.meta.dirname, "../../src/main.ts");
@@ -14,6 +15,8 @@ export interface ServerOptions {
   readonly flags?: readonly string[];
   /** An existing folder, kept at the end; else a fresh one, removed at the end. */
   readonly dataDir?: string;
+  /** Has Node.js listen for an inspector. */
+  readonly inspected?: boolean;
 }
 
 /** A server in a process of its own, as an operator runs it. */
@@ -37,11 +40,22 @@ export class ServerProcess {
 
   /** Resolves when it listens; the second start takes the port of the first. */
   async start(): Promise<void> {
-    const { token, flags = [] } = this.#options;
+    const { token, flags = [], inspected = false } = this.#options;
     const startedAt = performance.now();
     const log = openSync(this.#log, "a");
-    const args = ["serve", "--port", String(this.#port), "--data-dir", this.dataDir, ...unlimited, ...flags];
-    const child = spawn(process.execPath, [main, ...args], {
+    const node = inspected ? ["--inspect=127.0.0.1:0"] : [];
+    const args = [
+      ...node,
+      main,
+      "serve",
+      "--port",
+      String(this.#port),
+      "--data-dir",
+      this.dataDir,
+      ...unlimited,
+      ...flags,
+    ];
+    const child = spawn(process.execPath, args, {
       env: { ...process.env, ROLLCALL_ADMIN_TOKEN: token },
       stdio: ["ignore", "pipe", log],
     });
@@ -68,6 +82,13 @@ export class ServerProcess {
   use(): ProcessUse {
     const use = processUse(this.pid) ?? { cpuMs: 0, rssBytes: 0 };
     return { ...use, cpuMs: use.cpuMs + this.#spentMs };
+  }
+
+  /** @throws Error when the server was not started to be inspected */
+  inspect(): Promise<Inspector> {
+    const url = [...this.log().matchAll(/^Debugger listening on (\S+)$/gm)].at(-1)?.[1];
+    if (url === undefined) throw new Error("the server listens for no inspector");
+    return Inspector.connect(url);
   }
 
   log(): string {

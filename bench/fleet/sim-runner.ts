@@ -2,7 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { RunnerCapability, RunnerPhase } from "../../gen/gitpod/v1/runner_pb.js";
 import { RunnerAgentService, type RunnerStatusReportSchema } from "../../gen/rollcall/v1/agent_pb.js";
-import type { Tally } from "./tally.ts";
+import type { Met } from "./tally.ts";
 import { CallFailed, type Wire } from "./wire.ts";
 
 const renew = RunnerAgentService.method.renewRegistration;
@@ -25,7 +25,7 @@ export class SimRunner {
   readonly lane: number;
   readonly #token: string;
   readonly #wire: Wire;
-  readonly #tally: Tally;
+  readonly #met: Met;
   #generation = 0;
   #revision = 0;
   #failures = 0;
@@ -43,12 +43,12 @@ export class SimRunner {
   /** Whether the time between two acknowledged renewals ever was longer than the lease. */
   wasSilentTooLong = false;
 
-  constructor(options: { id: string; token: string; lane: number; wire: Wire; tally: Tally }) {
+  constructor(options: { id: string; token: string; lane: number; wire: Wire; met: Met }) {
     this.id = options.id;
     this.lane = options.lane;
     this.#token = options.token;
     this.#wire = options.wire;
-    this.#tally = options.tally;
+    this.#met = options.met;
   }
 
   /** The first renewal after so many milliseconds. Resolves when it is acknowledged. */
@@ -82,7 +82,7 @@ export class SimRunner {
         },
         { lane: this.lane, timeoutMs: Math.min(20_000, 5_000 * 2 ** this.#failures) },
       );
-      this.#tally.renewed(performance.now() - sent, reply.intervalStretchPercent);
+      this.#met.renewed(performance.now() - sent, reply.intervalStretchPercent);
       if (this.sentWall > 0 && Date.now() - this.sentWall > this.leaseMs) this.wasSilentTooLong = true;
       this.#failures = 0;
       this.#generation = reply.generation;
@@ -100,7 +100,7 @@ export class SimRunner {
 
   #failed(error: unknown): void {
     if (!(error instanceof CallFailed)) throw error;
-    if (!this.#stopped) this.#tally.failed(error.code);
+    if (!this.#stopped) this.#met.failed(error.code);
     switch (error.code) {
       case "GENERATION_UNKNOWN":
       case "GENERATION_ENDED":
@@ -113,6 +113,7 @@ export class SimRunner {
       case "RUNNER_DELETED":
       case "SUPERSEDED":
       case "WRONG_RUNNER":
+        this.#met.endedForGood += 1;
         this.stop();
         return;
       default: {

@@ -1,25 +1,45 @@
-/** What all simulated runners met, in one place. */
+/** What all simulated runners met in one phase of a run. */
 export class Tally {
-  /** From the call to its acknowledgement, in milliseconds, of renewals while `measuring`. */
+  /** From the call to its acknowledgement, in milliseconds. */
   readonly renewalMs: number[] = [];
   /** How often each refusal or failure of a renewal happened, by reason or code. */
   readonly failures = new Map<string, number>();
-  /** Acknowledged renewals since the start. */
-  renewals = 0;
-  measuring = false;
   /** The largest stretch of the interval that any reply told, in percent; 0: never stretched. */
   stretchPercent = 0;
   stretchedReplies = 0;
+}
+
+/** Where simulated runners tell what they meet; it counts for the phase that the run is in. */
+export class Met {
+  /** Runners that a refusal has ended for good. */
+  endedForGood = 0;
+  /** Attempts that failed since the start of the run. */
+  failedAttempts = 0;
+  #phase = new Tally();
+
+  /** Another phase begins. @returns the one that has ended */
+  turn(): Tally {
+    const ended = this.#phase;
+    this.#phase = new Tally();
+    return ended;
+  }
+
+  /** Renewals that were acknowledged in this phase. */
+  get renewals(): number {
+    return this.#phase.renewalMs.length;
+  }
 
   failed(reason: string): void {
-    this.failures.set(reason, (this.failures.get(reason) ?? 0) + 1);
+    const { failures } = this.#phase;
+    this.failedAttempts += 1;
+    failures.set(reason, (failures.get(reason) ?? 0) + 1);
   }
 
   renewed(ms: number, stretchPercent: number): void {
-    this.renewals += 1;
-    if (this.measuring) this.renewalMs.push(ms);
+    const phase = this.#phase;
+    phase.renewalMs.push(ms);
     if (stretchPercent === 0) return;
-    this.stretchedReplies += 1;
-    this.stretchPercent = Math.max(this.stretchPercent, stretchPercent);
+    phase.stretchedReplies += 1;
+    phase.stretchPercent = Math.max(phase.stretchPercent, stretchPercent);
   }
 }

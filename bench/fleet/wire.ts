@@ -9,7 +9,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
-import { eachOf } from "./stats.ts";
+import { eachOf, sleep } from "./stats.ts";
 
 /** A call that did not succeed: refused by the server, or never answered. */
 export class CallFailed extends Error {
@@ -154,8 +154,4 @@ function refusal(status: number, body: Buffer): CallFailed {
   } catch {
     return new CallFailed(`http_${status}`, body.toString());
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
