@@ -118,8 +118,10 @@ export class SimRunner {
         return;
       default: {
         this.#failures += 1;
-        const most = Math.min(1000 * 2 ** (this.#failures - 1), 15_000);
-        this.#again(most * (0.5 + Math.random() / 2));
+        const leftMs = this.sentWall + this.leaseMs - Date.now();
+        const mostMs = leftMs > 0 ? Math.max(1_000, leftMs / 2) : 15_000;
+        const bound = Math.min(1_000 * 2 ** (this.#failures - 1), mostMs, 15_000);
+        this.#again(error.askedMs + bound * (0.5 + Math.random() / 2));
       }
     }
   }

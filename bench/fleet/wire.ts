@@ -2,22 +2,27 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import {
   create,
+  type DescMessage,
   type DescMethodUnary,
   fromBinary,
   type MessageInitShape,
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
 import { eachOf, sleep } from "./stats.ts";
 
 /** A call that did not succeed: refused by the server, or never answered. */
 export class CallFailed extends Error {
   /** Connect's code, or `no_answer`. */
   readonly code: string;
-  constructor(code: string, message: string) {
+  /** How long the server asked to wait, in milliseconds; 0: it did not. */
+  readonly askedMs: number;
+  constructor(code: string, message: string, askedMs = 0) {
     super(`${code}: ${message}`);
     this.code = code;
+    this.askedMs = askedMs;
   }
 }
 
@@ -148,10 +153,18 @@ function refusal(status: number, body: Buffer): CallFailed {
   if (status === 0) return noAnswer("the connection broke");
   try {
     const { code, message, details = [] } = JSON.parse(body.toString());
-    const info = details.find(({ type }: { type: string }) => type === ErrorInfoSchema.typeName);
-    const reason = info && fromBinary(ErrorInfoSchema, Buffer.from(info.value, "base64")).reason;
-    return new CallFailed(reason ?? code, message);
+    const reason = detail(ErrorInfoSchema, details)?.reason;
+    const delay = detail(RetryInfoSchema, details)?.retryDelay;
+    return new CallFailed(reason ?? code, message, delay && durationMs(delay));
   } catch {
     return new CallFailed(`http_${status}`, body.toString());
   }
+}
+
+function detail<D extends DescMessage>(
+  schema: D,
+  details: readonly { readonly type: string; readonly value: string }[],
+): MessageShape<D> | undefined {
+  const found = details.find(({ type }) => type === schema.typeName);
+  return found && fromBinary(schema, Buffer.from(found.value, "base64"));
 }

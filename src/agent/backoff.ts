@@ -29,11 +29,15 @@ export class Backoff {
     return this.#failures;
   }
 
-  /** @param askedMs what the server asked for (`google.rpc.RetryInfo`), 0 for nothing */
-  nextMs(askedMs = 0): number {
+  /**
+   * @param askedMs what the server asked for (`google.rpc.RetryInfo`), 0 for nothing
+   * @param mostMs the caller wants to have tried again by then; the first wait's length is waited all the same
+   */
+  nextMs(askedMs = 0, mostMs = Number.POSITIVE_INFINITY): number {
     const { baseMs, capMs } = this.#bounds;
     // 2^30 is past every cap, and keeps the power finite.
-    const bound = Math.min(capMs, baseMs * 2 ** Math.min(this.#failures, 30));
+    const grown = Math.min(capMs, baseMs * 2 ** Math.min(this.#failures, 30));
+    const bound = Math.min(grown, Math.max(baseMs, mostMs));
     this.#failures += 1;
     // Those who were all told the same time are spread behind it, not before it.
     return Math.min(longestAskedMs, askedMs) + bound * (0.5 + this.#random() / 2);

@@ -76,6 +76,11 @@ export function renewAfterMs({ renewAfter }: RenewRegistrationResponse): number 
   return Math.min(longestMs, Math.max(shortestMs, ms));
 }
 
+/** How long the lease lasts that a renewal got, in milliseconds; 0 when the server did not say. */
+export function leaseMs({ lease }: RenewRegistrationResponse): number {
+  return lease === undefined ? 0 : durationMs(lease);
+}
+
 /** The same renewal without the status fields that the server refused; without a name for them, without all facts. */
 export function reduceRequest(
   request: RenewRegistrationRequest,

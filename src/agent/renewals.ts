@@ -4,7 +4,14 @@ import { type AgentEnd, agentEnd } from "./end.ts";
 import { type Failure, readFailure } from "./failure.ts";
 import { HealthProbe } from "./health.ts";
 import type { Live } from "./live.ts";
-import { acknowledge, reduceRequest, renewAfterMs, renewalRequest, unregistered } from "./registration.ts";
+import {
+  acknowledge,
+  leaseMs,
+  reduceRequest,
+  renewAfterMs,
+  renewalRequest,
+  unregistered,
+} from "./registration.ts";
 import { callTimeout } from "./timing.ts";
 import { pause } from "./waiting.ts";
 import { readWanted } from "./wanted.ts";
@@ -20,6 +27,8 @@ export class Renewals {
   #reopened: number[] = [];
   /** Monotonic time of the last success, null before the first. */
   #renewedAt: number | null = null;
+  /** Monotonic time at which the server may take the runner for gone, as early as it can be; null before the first. */
+  #leaseEndsAt: number | null = null;
   #stretch = 0;
 
   constructor(live: Live) {
@@ -58,6 +67,7 @@ export class Renewals {
     const pushes = specs.pushes;
     const full = renewalRequest(registration, identity, standing, specs.appliedRevision);
     const options = { headers, signal: calls, timeoutMs: callTimeout(timing, this.#backoff.failures) };
+    const sentAt = this.#live.time.monotonic();
     try {
       const response = await client.renewRegistration(full, options).catch((error: unknown) => {
         const failure = readFailure(error);
@@ -69,6 +79,7 @@ export class Renewals {
         return client.renewRegistration(reduceRequest(full, failure.fields), options);
       });
       this.#live.registration = acknowledge(response, standing);
+      this.#leaseEndsAt = sentAt + leaseMs(response);
       this.#heard(response, pushes);
       if (scheduled) this.#health.start();
       return renewAfterMs(response);
@@ -109,9 +120,16 @@ export class Renewals {
     }
     // The connection may be dead without knowing it.
     if (failure.kind === "retry") connection.reset();
-    const delayMs = Math.round(this.#backoff.nextMs(failure.kind === "retry" ? failure.askedMs : 0));
+    const askedMs = failure.kind === "retry" ? failure.askedMs : 0;
+    const delayMs = Math.round(this.#backoff.nextMs(askedMs, this.#mostMs()));
     log.warn({ why: failure.why, delayMs }, "could not renew the registration; trying again");
     return delayMs;
+  }
+
+  /** Half of what is left of the lease, so that a cut which ends before it does is survived. */
+  #mostMs(): number {
+    const leftMs = this.#leaseEndsAt === null ? 0 : this.#leaseEndsAt - this.#live.time.monotonic();
+    return leftMs > 0 ? leftMs / 2 : Number.POSITIVE_INFINITY;
   }
 
   #final(failure: Failure): AgentEnd | null {

@@ -28,6 +28,12 @@ test("every wait lies between half and all of its bound, and behind what the ser
   );
 });
 
+test("a wait that must be over sooner is, but is never shorter than the first", () => {
+  const backoff = new Backoff(defaultTiming.retry, () => 0.999);
+  const waits = [100, 100, 100_000, 5_000].map((most) => Math.round(backoff.nextMs(0, most)));
+  expect(waits).toEqual([1_000, 1_000, 3_998, 4_998]);
+});
+
 test("nothing a server asks for keeps an agent away for ever", () => {
   expect(new Backoff(defaultTiming.retry, () => 0).nextMs(1e12)).toBe(300_500);
 });
