@@ -13,6 +13,8 @@ export interface FleetOptions {
   /** Seconds over which the runners start. */
   readonly ramp: number;
   readonly faults: readonly Fault[];
+  /** Whether the server is killed and started again after the measured windows. */
+  readonly restart: boolean;
   /** A server that runs already; null starts one. */
   readonly url: string | null;
   /** An admin's token of that server. */
@@ -46,6 +48,7 @@ export const usage = `node bench/fleet.ts [options] [-- flags of rollcall serve]
                        slow:MS@T          from here on every call takes so much longer each way
                      Clock steps are not among them: nothing can step the clock of one process. They are
                      tested on a moved clock in test/domain/leases and test/registry.
+  --restart          after the measured windows: SIGKILL and a new start with the whole fleet live, and a window more
   --polled N         silenced runners whose detection is measured by polling GetRunner (500)
   --in-flight N      calls in flight while registering (64)
   --url URL          use this server, with --token of an admin; else one is started
@@ -67,6 +70,7 @@ export function readOptions(args: readonly string[]): FleetOptions | null {
       windows: { type: "string", default: "3" },
       ramp: { type: "string", default: "10" },
       faults: { type: "string", default: "" },
+      restart: { type: "boolean", default: false },
       polled: { type: "string", default: "500" },
       "in-flight": { type: "string", default: "64" },
       url: { type: "string" },
@@ -79,11 +83,9 @@ export function readOptions(args: readonly string[]): FleetOptions | null {
   });
   if (values.help) return null;
   const faults = parseFaults(values.faults);
-  if (values.url !== undefined && (values.memory || values.profile !== undefined)) {
-    throw new Error("--memory and --profile need a server of our own, not --url");
-  }
-  if (values.url !== undefined && faults.some(({ kind }) => kind === "restart" || kind === "stall")) {
-    throw new Error("restart and stall need a server of our own, not --url");
+  const isStopped = faults.some(({ kind }) => kind === "restart" || kind === "stall") || values.restart;
+  if (values.url !== undefined && (values.memory || values.profile !== undefined || isStopped)) {
+    throw new Error("--memory, --profile, restart and stall need a server of our own, not --url");
   }
   return {
     runners: whole("runners", values.runners, 1),
@@ -92,6 +94,7 @@ export function readOptions(args: readonly string[]): FleetOptions | null {
     windows: whole("windows", values.windows, 1),
     ramp: whole("ramp", values.ramp, 0),
     faults,
+    restart: values.restart,
     url: values.url ?? null,
     token: values.token,
     polled: whole("polled", values.polled, 0),

@@ -21,6 +21,8 @@ export interface FleetReport {
   readonly steady: PhaseReport;
   readonly audits: readonly Audit[];
   readonly restarts: readonly Restart[];
+  /** From the kill until all had renewed again, and a window more. */
+  readonly restarted: { readonly phase: PhaseReport; readonly audit: Audit } | null;
   readonly detection: {
     readonly polled: Summary;
     readonly stamped: Summary;
@@ -36,8 +38,8 @@ export interface FleetReport {
 }
 
 /** Lapses of runners that were renewing in time, at any time of the run, the start included. */
-export function falseLapses({ audits, afterStart, detection }: FleetReport): number {
-  const all = [afterStart, ...audits];
+export function falseLapses({ audits, afterStart, restarted, detection }: FleetReport): number {
+  const all = [afterStart, ...audits, ...(restarted ? [restarted.audit] : [])];
   const last = all.at(-1)?.falselyLapsedMeanwhile ?? 0;
   return Math.max(...all.map((audit) => audit.falselyLapsed)) + last + detection.early;
 }
@@ -69,6 +71,7 @@ export function asText(report: FleetReport): string {
     "",
     ...phase(`the measured windows, ${seconds(report.steady.tookMs)}`, report.steady),
     ...report.audits.map((audit, index) => auditLine(`audit ${index + 1}`, audit)),
+    ...afterRestart(report),
     ...memory(report),
     "",
   ].join("\n");
@@ -92,6 +95,16 @@ function phase(name: string, report: PhaseReport): readonly string[] {
     `  server CPU                  ${server}`,
     `  CPU of the load itself      ${percent(loadCpuMs)}`,
     `  interval stretch            ${stretch}`,
+  ];
+}
+
+function afterRestart({ restarted }: FleetReport): readonly string[] {
+  if (restarted === null) return [];
+  const { phase: report, audit } = restarted;
+  return [
+    "",
+    ...phase(`restart and a window more, ${seconds(report.tookMs)}`, report),
+    auditLine("audit after it", audit),
   ];
 }
 

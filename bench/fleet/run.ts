@@ -70,9 +70,14 @@ async function measure(run: Run): Promise<FleetReport> {
   await probe.measureMemory("all live, at the start");
 
   const detection = new Detection(run.readers, options.token);
-  const steady = await measureWindows(run, fleet, byId, detection);
-  for (const runner of fleet) runner.stop();
+  const startedAt = performance.now();
+  const note = (text: string) => progress(`${((performance.now() - startedAt) / 1000).toFixed(1)} s ${text}`);
+  const failedAttempts = () => met.failedAttempts;
+  const targets = new Targets({ options, server, wire, fleet, detection, failedAttempts, note });
+  const steady = await measureWindows(run, byId, targets, detection);
   await probe.measureMemory("all live, at the end");
+  const restarted = options.restart ? await restart(run, byId, targets) : null;
+  for (const runner of fleet) runner.stop();
   return {
     at: new Date().toISOString(),
     machine: machine(),
@@ -84,6 +89,7 @@ async function measure(run: Run): Promise<FleetReport> {
     start,
     afterStart,
     ...steady,
+    restarted,
     detection: {
       polled: summary(detection.polledMs),
       stamped: summary(detection.stampedMs),
@@ -114,24 +120,21 @@ async function startFleet(run: Run, fleet: readonly SimRunner[], byId: ReadonlyM
 
 async function measureWindows(
   run: Run,
-  fleet: readonly SimRunner[],
   byId: ReadonlyMap<string, SimRunner>,
+  targets: Targets,
   detection: Detection,
 ) {
-  const { options, server, wire, readers, met, windowMs, progress, probe } = run;
+  const { options, server, readers, met, windowMs, progress, probe } = run;
   const { windows, token } = options;
   const endPhase = beginPhase(met, server);
   const endProfile = await probe.startProfile("steady");
   const startedAt = performance.now();
-  const note = (text: string) => progress(`${((performance.now() - startedAt) / 1000).toFixed(1)} s ${text}`);
-  const failedAttempts = () => met.failedAttempts;
-  const targets = new Targets({ options, server, wire, fleet, detection, failedAttempts, note });
   const faults = inject(options.faults, targets);
   const auditNow = () => audit(readers, token, byId, targets.graceMs);
   const audits: Audit[] = [];
   for (let window = 1; window <= windows; window++) {
     await sleep(startedAt + window * windowMs - performance.now());
-    note(`window ${window} of ${windows}: ${met.renewals} renewals`);
+    targets.note(`window ${window} of ${windows}: ${met.renewals} renewals`);
     // A server that is down or stands still is asked again once it is back.
     audits.push(await auditNow().catch(() => faults.then(auditNow)));
   }
@@ -142,6 +145,15 @@ async function measureWindows(
   await detection.finish();
   if (options.faults.length > 0) audits.push(await auditNow());
   return { steady, audits, restarts: targets.restarts };
+}
+
+/** The whole fleet meets a server that was killed and comes back; a window later its list is read. */
+async function restart(run: Run, byId: ReadonlyMap<string, SimRunner>, targets: Targets) {
+  const endPhase = beginPhase(run.met, run.server);
+  await targets.restart(1);
+  await sleep(run.windowMs);
+  const phase = endPhase();
+  return { phase, audit: await audit(run.readers, run.options.token, byId, targets.graceMs) };
 }
 
 /** The interval that `rollcall serve` was given, in milliseconds. */

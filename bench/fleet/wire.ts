@@ -40,6 +40,7 @@ export class Wire {
   #cutUntil = 0;
   #delayMs = 0;
   #turn = 0;
+  #closed = false;
 
   /** @param own further connections, each for one runner */
   constructor(url: string, connections: number, own = 0) {
@@ -66,7 +67,7 @@ export class Wire {
   /** Breaks every connection; for so long none can be made. */
   cut(seconds: number): void {
     this.#cutUntil = performance.now() + seconds * 1000;
-    this.close();
+    this.#breakAll();
   }
 
   /** From now on requests and answers each take so much longer. */
@@ -75,8 +76,12 @@ export class Wire {
   }
 
   close(): void {
+    this.#closed = true;
+    this.#breakAll();
+  }
+
+  #breakAll(): void {
     for (const session of this.#sessions) session?.destroy();
-    this.#sessions.fill(undefined);
   }
 
   /**
@@ -138,13 +143,37 @@ export class Wire {
     const open = this.#sessions[lane];
     if (open !== undefined && !open.closed && !open.destroyed) return open;
     const session = http2.connect(this.#url);
+    let stood = false;
+    session.on("connect", () => {
+      stood = true;
+    });
     // Calls on it fail by themselves, with a reason of their own.
     session.on("error", () => undefined);
     session.on("close", () => {
       if (this.#sessions[lane] === session) this.#sessions[lane] = undefined;
+      if (stood && lane >= this.#shared) void this.#comeBack(lane);
     });
     this.#sessions[lane] = session;
     return session;
+  }
+
+  /** A runner whose connection broke makes another, as an agent whose stream broke does, and waits no less between its tries. */
+  async #comeBack(lane: number): Promise<void> {
+    for (let most = 1_000; !this.#closed; most = Math.min(2 * most, 15_000)) {
+      await sleep(most * (0.5 + Math.random() / 2));
+      if (this.#closed) return;
+      if (performance.now() < this.#cutUntil) continue;
+      const session = this.#session(lane);
+      if (!session.connecting) return;
+      const stands = await Promise.race([
+        once(session, "connect").then(
+          () => true,
+          () => false,
+        ),
+        once(session, "close").then(() => false),
+      ]);
+      if (stands) return;
+    }
   }
 }
 
