@@ -1,7 +1,8 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { RunnerPhase, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import type { SimRunner } from "./sim-runner.ts";
-import type { Wire } from "./wire.ts";
+import { sleep } from "./stats.ts";
+import { CallFailed, type Wire } from "./wire.ts";
 
 /** What the whole list of runners said at one moment. */
 export interface Audit {
@@ -14,6 +15,8 @@ export interface Audit {
   readonly falselyLapsedMeanwhile: number;
   /** Renewing runners that the fault itself kept silent longer than their lease. */
   readonly rightlyLapsed: number;
+  /** How often the server refused to read a page because it had too much to do. */
+  readonly refusedReads: number;
   /** Silent runners past their deadline (and a second) that still read ACTIVE. */
   readonly stillShownAlive: number;
 }
@@ -37,12 +40,16 @@ export async function audit(
     falselyLapsedMeanwhile: 0,
     rightlyLapsed: 0,
     stillShownAlive: 0,
+    refusedReads: 0,
   };
   const seen = new Set<string>();
   for (let next = ""; ; ) {
-    const page = await wire.call(RunnerService.method.listRunners, token, {
-      pagination: { pageSize: 100, token: next },
-    });
+    const request = { pagination: { pageSize: 100, token: next } };
+    const page = await wire.call(RunnerService.method.listRunners, token, request).catch(waitIfOverloaded);
+    if (page === null) {
+      counts.refusedReads += 1;
+      continue;
+    }
     for (const { runnerId, status } of page.runners) {
       counts.listed += 1;
       seen.add(runnerId);
@@ -57,6 +64,13 @@ export async function audit(
     if (next === "") break;
   }
   return { ...counts, absent: [...fleet.keys()].filter((id) => !seen.has(id)).length };
+}
+
+/** @returns null when the same call may be made again */
+async function waitIfOverloaded(error: unknown): Promise<null> {
+  if (!(error instanceof CallFailed) || error.code !== "OVERLOADED") throw error;
+  await sleep(error.askedMs);
+  return null;
 }
 
 function compare(runner: SimRunner, phase: RunnerPhase, stampWall: number, graceMs: number) {

@@ -112,7 +112,7 @@ function auditLine(name: string, audit: Audit): string {
   return (
     `  ${name}: ${audit.listed} listed, ${audit.absent} absent, false lapses now ${audit.falselyLapsed}, ` +
     `since start ${audit.falselyLapsedMeanwhile}, rightly lapsed ${audit.rightlyLapsed}, ` +
-    `dead shown alive ${audit.stillShownAlive}`
+    `dead shown alive ${audit.stillShownAlive}, reads refused for load ${audit.refusedReads}`
   );
 }
 

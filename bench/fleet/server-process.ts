@@ -27,6 +27,7 @@ export class ServerProcess {
   readonly dataDir: string;
   readonly #options: ServerOptions;
   readonly #log: string;
+  readonly #inspectors = new Set<Inspector>();
   #child: ChildProcess | undefined;
   #port = 0;
   /** CPU time of processes that were killed. */
@@ -85,10 +86,12 @@ export class ServerProcess {
   }
 
   /** @throws Error when the server was not started to be inspected */
-  inspect(): Promise<Inspector> {
+  async inspect(): Promise<Inspector> {
     const url = [...this.log().matchAll(/^Debugger listening on (\S+)$/gm)].at(-1)?.[1];
     if (url === undefined) throw new Error("the server listens for no inspector");
-    return Inspector.connect(url);
+    const inspector = await Inspector.connect(url);
+    this.#inspectors.add(inspector);
+    return inspector;
   }
 
   log(): string {
@@ -107,6 +110,8 @@ export class ServerProcess {
   }
 
   async stop(): Promise<void> {
+    // Node.js waits for them before it ends.
+    for (const inspector of this.#inspectors) inspector.close();
     await this.signal("SIGTERM");
     if (this.#options.dataDir === undefined) rmSync(this.dataDir, { recursive: true });
   }

@@ -15,7 +15,7 @@ import type { MetricSample } from "../domain/metrics/exposition.ts";
 import { RunnerKind, RunnerPhase } from "../domain/runners/enums.ts";
 import type { RunnerReportChange } from "../domain/runners/report.ts";
 import type { Runner } from "../domain/runners/runner.ts";
-import type { Store } from "../store/store.ts";
+import type { CarriedLease, Store } from "../store/store.ts";
 import { Announcer } from "./announcer.ts";
 import type { RegistryCounts } from "./counts.ts";
 import { FollowUp, type LeaseNews } from "./follow-up.ts";
@@ -35,8 +35,8 @@ export interface RegistryOptions {
   readonly observer?: LeaseListener;
 }
 
-/** Runners whose "last seen" goes to disk in one commit: some milliseconds of the event loop. */
-const seenInCommit = 1_000;
+/** Runners of a whole fleet that are written in one commit: some milliseconds of the event loop. */
+const inCommit = 1_000;
 
 /** What must be known of a runner at every renewal, so that one without news reads nothing from disk. */
 interface Known {
@@ -60,6 +60,8 @@ export class RunnerRegistry {
   readonly #announcer: Announcer;
   readonly #known = new Map<string, Known>();
   readonly #followUp: FollowUp;
+  /** Leases of the last run that this start is still to be counted against. */
+  #uncounted: readonly CarriedLease[] = [];
   #renewals = 0;
   #renewalsTaken = 0;
 
@@ -101,6 +103,7 @@ export class RunnerRegistry {
     const carried = await this.#store.leases.carryOver();
     for (const lease of carried) this.#know(lease.runnerId, lease);
     this.#engine.restore(carried);
+    this.#uncounted = carried;
     for (const { id, organizationId } of await this.#store.leases.unannounced()) {
       this.#announcer.offer(id, organizationId);
     }
@@ -111,6 +114,21 @@ export class RunnerRegistry {
         this.#settings.windDownMs,
       );
       if (!this.#engine.windDown(runner.id, left)) await this.#followUp.remove(deletionAskedFor(runner));
+    }
+  }
+
+  /**
+   * Counts this start against the leases that it carried over, beside the first calls: written before them, it would
+   * keep a large fleet waiting. Whoever is heard meanwhile is not counted.
+   */
+  async countRestart(): Promise<void> {
+    const carried = this.#uncounted;
+    this.#uncounted = [];
+    const isUnheard = ({ runnerId, lastSeenMs }: CarriedLease) =>
+      this.#engine.view(runnerId)?.lastSeenMs === lastSeenMs;
+    for (let from = 0; from < carried.length; from += inCommit) {
+      const unheard = carried.slice(from, from + inCommit).filter(isUnheard);
+      await this.#store.leases.countRestart(unheard.map(({ runnerId }) => runnerId));
     }
   }
 
@@ -237,8 +255,8 @@ export class RunnerRegistry {
   /** Stores when runners were last heard, some at a time: a whole fleet in one commit would hold the event loop. */
   async saveLastSeen(): Promise<void> {
     const seen = this.#engine.takeLastSeen();
-    for (let from = 0; from < seen.length; from += seenInCommit) {
-      await this.#store.leases.saveLastSeen(seen.slice(from, from + seenInCommit));
+    for (let from = 0; from < seen.length; from += inCommit) {
+      await this.#store.leases.saveLastSeen(seen.slice(from, from + inCommit));
     }
   }
 
@@ -321,7 +339,8 @@ export class RunnerRegistry {
     const runner = await this.#store.runners.get(organizationId, id);
     if (runner === null) throw refusalError(RefusalReason.RUNNER_DELETED);
     this.#engine.admit({ runnerId: id, provider: runner.provider, ...runner.lease });
-    return this.#know(id, runner);
+    // The caller's own string: another copy of it for each of 130,000 would be 56 bytes.
+    return this.#know(id, { organizationId, specRevision: runner.specRevision });
   }
 
   /** There may be 130,000 of these: only what is needed is kept. */

@@ -38,6 +38,7 @@ export class Upkeep implements Lifecycle {
   readonly #chores: readonly Chore[];
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> = Promise.resolve();
+  #counting: Promise<void> = Promise.resolve();
   #stopped = false;
   #revocationMark: string;
   #revocationsFrom: number;
@@ -68,7 +69,9 @@ export class Upkeep implements Lifecycle {
   }
 
   async run(): Promise<void> {
-    await this.#options.registry.restore();
+    const { registry } = this.#options;
+    await registry.restore();
+    this.#counting = this.#tryWrite(() => registry.countRestart(), "how many starts leases have missed");
     this.#schedule(0);
   }
 
@@ -83,16 +86,17 @@ export class Upkeep implements Lifecycle {
     this.#load.stop();
     const closing = new DomainError("unavailable", "the server is shutting down", { retryAfterMs: lookMs });
     for (const watcher of this.#options.registry.watchers.all()) watcher.end(closing);
-    await this.#lastWrite(() => this.#options.registry.saveLastSeen(), "what was seen last");
-    await this.#lastWrite(() => this.#options.registry.finishAnnouncing(), "events of lapses");
+    await this.#counting;
+    await this.#tryWrite(() => this.#options.registry.saveLastSeen(), "what was seen last");
+    await this.#tryWrite(() => this.#options.registry.finishAnnouncing(), "events of lapses");
   }
 
-  /** A disk that refuses it must not keep the rest of the server from stopping in order. */
-  async #lastWrite(write: () => Promise<void>, what: string): Promise<void> {
+  /** A disk that refuses it must not keep the rest of the server from starting, or from stopping in order. */
+  async #tryWrite(write: () => Promise<void>, what: string): Promise<void> {
     try {
       await write();
     } catch (error) {
-      this.#options.log.error({ err: error, what }, "the disk took not everything on the way out");
+      this.#options.log.error({ err: error, what }, "the disk did not take everything");
     }
   }
 

@@ -186,8 +186,10 @@ export interface LeaseStore {
   unannounced(): Promise<readonly { readonly id: string; readonly organizationId: string }[]>;
   /** Who was heard, and when: kept roughly, in batches, so that it survives a restart. */
   saveLastSeen(seen: readonly { readonly runnerId: string; readonly atMs: number }[]): Promise<void>;
-  /** The leases that were live when the server stopped; counts this start against each. Call it once a start. */
+  /** The leases that were live when the server stopped. */
   carryOver(): Promise<readonly CarriedLease[]>;
+  /** Counts this start against leases that it carried over unheard. The next record or last seen of one takes its count back. */
+  countRestart(runnerIds: readonly string[]): Promise<void>;
   /** The runners that are being deleted. */
   deleting(): Promise<readonly Runner[]>;
   /**

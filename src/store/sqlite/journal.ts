@@ -1,4 +1,4 @@
-import { and, sql } from "drizzle-orm";
+import { and, inArray } from "drizzle-orm";
 import type { Attribution } from "../../domain/access/attribution.ts";
 import type { AuditKind, ResourceOperation, ResourceType } from "../../domain/access/resources.ts";
 import { showingRoles } from "../../domain/events/audience.ts";
@@ -55,22 +55,24 @@ export function journal(connection: Connection, newId: IdSource): Journal {
   const insertAudit = connection.insert(auditLog).values(columnPlaceholders(auditLog)).prepare();
   const { sequence: _, ...eventColumns } = columnPlaceholders(events);
   const insertEvent = connection.insert(events).values(eventColumns).prepare();
-  const sharedWith = connection
-    .selectDistinct({ groupId: roleAssignments.groupId })
-    .from(roleAssignments)
-    .where(
-      and(
-        onResource,
-        sql`${roleAssignments.role} IN (SELECT value FROM json_each(${sql.placeholder("roles")}))`,
-      ),
-    )
-    .prepare();
-  function audienceOf(entry: EventEntry) {
-    const { organizationId, resourceType: about, resourceId, lastSeenBy = [] } = entry;
+  // The roles are part of the statement: a list that SQLite has to read as JSON costs more than the look-up.
+  const holders = new Map<ResourceType, ReturnType<typeof holdersOf>>();
+  function holdersOf(about: ResourceType) {
     const { resourceType, roles } = showingRoles(about);
-    if (roles.length === 0 || entry.isNew === true) return lastSeenBy;
-    const on = { organizationId, resourceType, resourceId, roles: JSON.stringify(roles) };
-    return [...sharedWith.all(on).map(({ groupId }) => groupId), ...lastSeenBy];
+    const held = connection
+      .selectDistinct({ groupId: roleAssignments.groupId })
+      .from(roleAssignments)
+      .where(and(onResource, inArray(roleAssignments.role, [...roles])))
+      .prepare();
+    return roles.length === 0
+      ? () => []
+      : (on: { organizationId: string; resourceId: string }) => held.all({ ...on, resourceType });
+  }
+  function audienceOf({ resourceType, isNew = false, lastSeenBy = [], ...on }: EventEntry) {
+    if (isNew) return lastSeenBy;
+    const find = holders.get(resourceType) ?? holdersOf(resourceType);
+    holders.set(resourceType, find);
+    return [...find(on).map(({ groupId }) => groupId), ...lastSeenBy];
   }
   let writtenEvents = 0;
   let accessChanges = 0;

@@ -2,7 +2,7 @@ import { and, eq, gt, isNotNull, lt, ne, sql } from "drizzle-orm";
 import { ResourceOperation, ResourceType } from "../../domain/access/resources.ts";
 import { LeaseState, type ReportedPhase } from "../../domain/leases/lease.ts";
 import { RunnerKind, type RunnerProvider } from "../../domain/runners/enums.ts";
-import { applyReportChange } from "../../domain/runners/report.ts";
+import { applyReportChange, type RunnerReportChange } from "../../domain/runners/report.ts";
 import type { LeaseStore, RunnerCodecs } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { Journal } from "./journal.ts";
@@ -15,6 +15,9 @@ import { runners } from "./schema.ts";
  * removed, which does not mean that there were none. They are kept for an hour at least.
  */
 const toldWithinMs = 60 * 60 * 1000;
+
+const lapsedLately = sql`lease_state = ${LeaseState.LAPSED} AND lease_since >=
+  coalesce((SELECT created_at FROM events ORDER BY sequence DESC LIMIT 1), 0) - ${toldWithinMs}`;
 
 export function leaseStore(
   connection: Connection,
@@ -37,6 +40,8 @@ export function leaseStore(
       lastSeenAt: sql`${sql.placeholder("lastSeenMs")}`,
       appliedSpecRevision: sql`${sql.placeholder("appliedSpecRevision")}`,
       signOffReason: sql`${sql.placeholder("signOffReason")}`,
+      report: sql`coalesce(${sql.placeholder("report")}, ${runners.report})`,
+      reportedAt: sql`coalesce(${sql.placeholder("reportedAt")}, ${runners.reportedAt})`,
       unheardRestarts: 0,
     })
     .where(isTheRunner)
@@ -46,14 +51,14 @@ export function leaseStore(
     .from(runners)
     .where(isTheRunner)
     .prepare();
-  const saveReport = connection
-    .update(runners)
-    .set({ report: sql`${sql.placeholder("report")}`, reportedAt: sql`${sql.placeholder("now")}` })
-    .where(isTheRunner)
-    .prepare();
   const seen = connection
     .update(runners)
     .set({ lastSeenAt: sql`${sql.placeholder("atMs")}`, unheardRestarts: 0 })
+    .where(eq(runners.id, sql.placeholder("runnerId")))
+    .prepare();
+  const missed = connection
+    .update(runners)
+    .set({ unheardRestarts: sql`${runners.unheardRestarts} + 1` })
     .where(eq(runners.id, sql.placeholder("runnerId")))
     .prepare();
   const page = connection
@@ -79,6 +84,9 @@ export function leaseStore(
     .from(page)
     .groupBy(page.provider, page.state)
     .prepare();
+  function changedReport(stored: Buffer, change: RunnerReportChange): Buffer {
+    return Buffer.from(codecs.report.encode(applyReportChange(codecs.report.decode(stored), change)));
+  }
   function statusChanged(
     runner: { readonly runnerId: string; readonly organizationId: string },
     creatorId: string,
@@ -106,58 +114,57 @@ export function leaseStore(
       commits.run(() => {
         const row = selectReport.get({ ...change });
         if (row === undefined) return false;
-        if (report !== undefined) {
-          const changed = codecs.report.encode(applyReportChange(codecs.report.decode(row.report), report));
-          saveReport.run({ ...change, report: Buffer.from(changed) });
-        }
-        record.run({ ...change, signOffReason });
+        record.run({
+          ...change,
+          signOffReason,
+          report: report === undefined ? null : changedReport(row.report, report),
+          reportedAt: report === undefined ? null : change.now,
+        });
         if (!quiet) statusChanged(change, row.creatorId, change.now);
         return true;
       }),
     async unannounced() {
+      // Most starts have nobody to look for, and going through all events takes a large fleet's start a second.
+      if (!connection.get(sql`SELECT 1 FROM runners WHERE ${lapsedLately} LIMIT 1`)) return [];
       return connection.all<{ id: string; organizationId: string }>(sql`
         WITH told AS (SELECT resource_id, max(created_at) AS at FROM events
           WHERE resource_type = ${ResourceType.RUNNER} AND operation = ${ResourceOperation.UPDATE_STATUS}
           GROUP BY resource_id)
         SELECT id, organization_id AS organizationId FROM runners LEFT JOIN told ON told.resource_id = runners.id
-        WHERE lease_state = ${LeaseState.LAPSED} AND coalesce(told.at, -1) < lease_since
-          AND lease_since >= coalesce((SELECT created_at FROM events ORDER BY sequence DESC LIMIT 1), 0) - ${toldWithinMs}`);
+        WHERE ${lapsedLately} AND coalesce(told.at, -1) < lease_since`);
     },
     saveLastSeen: (batch) =>
       commits.run(() => {
         for (const { runnerId, atMs } of batch) seen.run({ runnerId, atMs });
       }),
-    carryOver: () =>
+    async carryOver() {
+      const rows = connection
+        .select({
+          runnerId: runners.id,
+          organizationId: runners.organizationId,
+          provider: runners.provider,
+          generation: runners.leaseGeneration,
+          state: runners.leaseState,
+          phase: runners.leasePhase,
+          appliedSpecRevision: runners.appliedSpecRevision,
+          sinceMs: runners.leaseSince,
+          lastSeenMs: runners.lastSeenAt,
+          unheardRestarts: runners.unheardRestarts,
+          specRevision: runners.specRevision,
+        })
+        .from(runners)
+        .where(eq(runners.leaseState, LeaseState.LIVE))
+        .all();
+      return rows.map((row) => ({
+        ...row,
+        provider: row.provider as RunnerProvider,
+        state: row.state as LeaseState,
+        phase: row.phase as ReportedPhase,
+      }));
+    },
+    countRestart: (runnerIds) =>
       commits.run(() => {
-        const live = eq(runners.leaseState, LeaseState.LIVE);
-        const rows = connection
-          .select({
-            runnerId: runners.id,
-            organizationId: runners.organizationId,
-            provider: runners.provider,
-            generation: runners.leaseGeneration,
-            state: runners.leaseState,
-            phase: runners.leasePhase,
-            appliedSpecRevision: runners.appliedSpecRevision,
-            sinceMs: runners.leaseSince,
-            lastSeenMs: runners.lastSeenAt,
-            unheardRestarts: runners.unheardRestarts,
-            specRevision: runners.specRevision,
-          })
-          .from(runners)
-          .where(live)
-          .all();
-        connection
-          .update(runners)
-          .set({ unheardRestarts: sql`${runners.unheardRestarts} + 1` })
-          .where(live)
-          .run();
-        return rows.map((row) => ({
-          ...row,
-          provider: row.provider as RunnerProvider,
-          state: row.state as LeaseState,
-          phase: row.phase as ReportedPhase,
-        }));
+        for (const runnerId of runnerIds) missed.run({ runnerId });
       }),
     async deleting() {
       return connection

@@ -60,6 +60,7 @@ export function leaseContract(open: OpenStore): void {
     await leases.record({ ...gone.live, state: LeaseState.SIGNED_OFF, signOffReason: "bye" });
     const carried = { runnerId: runner.id, organizationId: at.org, generation: 3, state: LeaseState.LIVE };
     expect(await leases.carryOver()).toMatchObject([{ ...carried, unheardRestarts: 0, specRevision: 1 }]);
+    await leases.countRestart([runner.id, newId()]);
     expect(await leases.carryOver()).toMatchObject([{ ...carried, unheardRestarts: 1 }]);
     await leases.saveLastSeen([
       { runnerId: runner.id, atMs: someTime + 50 },
