@@ -19,9 +19,11 @@ import type { CarriedLease, Store } from "../store/store.ts";
 import { Announcer } from "./announcer.ts";
 import type { RegistryCounts } from "./counts.ts";
 import { FollowUp, type LeaseNews } from "./follow-up.ts";
+import { inCommits } from "./in-commits.ts";
+import { KnownRunners, type RunnerIdentity } from "./known-runners.ts";
 import { leaseListener } from "./lease-listener.ts";
 import { MetricsBoard } from "./metrics-board.ts";
-import type { RenewalAnswer, RunnerIdentity } from "./renewal.ts";
+import { type RenewalAnswer, Renewals } from "./renewals.ts";
 import { statusFacts } from "./status-facts.ts";
 import { Watcher, Watchers } from "./watcher.ts";
 
@@ -33,15 +35,6 @@ export interface RegistryOptions {
   readonly log: Logger;
   /** Hears of everything that happens to leases. */
   readonly observer?: LeaseListener;
-}
-
-/** Runners of a whole fleet that are written in one commit: some milliseconds of the event loop. */
-const inCommit = 1_000;
-
-/** What must be known of a runner at every renewal, so that one without news reads nothing from disk. */
-interface Known {
-  readonly organizationId: string;
-  readonly specRevision: number;
 }
 
 /**
@@ -58,12 +51,11 @@ export class RunnerRegistry {
   readonly #log: Logger;
   readonly #engine: LeaseEngine;
   readonly #announcer: Announcer;
-  readonly #known = new Map<string, Known>();
+  readonly #known: KnownRunners;
   readonly #followUp: FollowUp;
+  readonly #renewals: Renewals;
   /** Leases of the last run that this start is still to be counted against. */
   #uncounted: readonly CarriedLease[] = [];
-  #renewals = 0;
-  #renewalsTaken = 0;
 
   constructor(options: RegistryOptions) {
     this.#store = options.store;
@@ -83,6 +75,7 @@ export class RunnerRegistry {
         announceLater: (runnerId) => this.#announceLater(runnerId),
       }),
     });
+    this.#known = new KnownRunners(this.#engine, options.store.runners);
     this.#followUp = new FollowUp({
       store: options.store,
       clock: options.clock,
@@ -96,12 +89,18 @@ export class RunnerRegistry {
         this.metrics.drop(runnerId);
       },
     });
+    this.#renewals = new Renewals({
+      engine: this.#engine,
+      followUp: this.#followUp,
+      known: this.#known,
+      runners: options.store.runners,
+    });
   }
 
   /** Takes over the leases of the last run. Nothing may call before this has resolved. */
   async restore(): Promise<void> {
     const carried = await this.#store.leases.carryOver();
-    for (const lease of carried) this.#know(lease.runnerId, lease);
+    for (const lease of carried) this.#known.set(lease.runnerId, lease);
     this.#engine.restore(carried);
     this.#uncounted = carried;
     for (const { id, organizationId } of await this.#store.leases.unannounced()) {
@@ -126,10 +125,9 @@ export class RunnerRegistry {
     this.#uncounted = [];
     const isUnheard = ({ runnerId, lastSeenMs }: CarriedLease) =>
       this.#engine.view(runnerId)?.lastSeenMs === lastSeenMs;
-    for (let from = 0; from < carried.length; from += inCommit) {
-      const unheard = carried.slice(from, from + inCommit).filter(isUnheard);
-      await this.#store.leases.countRestart(unheard.map(({ runnerId }) => runnerId));
-    }
+    await inCommits(carried, (some) =>
+      this.#store.leases.countRestart(some.filter(isUnheard).map(({ runnerId }) => runnerId)),
+    );
   }
 
   /**
@@ -137,13 +135,12 @@ export class RunnerRegistry {
    * @throws DomainError with the reason that tells an agent what to do
    */
   renew(who: RunnerIdentity, renewal: Renewal, report?: RunnerReportChange): Awaitable<RenewalAnswer> {
-    const known = this.#known.get(who.id) ?? this.#admit(who);
-    return after(known, ({ specRevision }) => this.#renew(who, specRevision, renewal, report));
+    return this.#renewals.renew(who, renewal, report);
   }
 
   /** A clean leave, durable when this resolves. @throws DomainError when the generation may not speak */
   async signOff(who: RunnerIdentity, generation: number, signOffReason: string): Promise<void> {
-    await this.#admit(who);
+    await this.#known.admit(who);
     const earlier = this.#followUp.settle();
     const granted = this.#engine.signOff(who.id, generation);
     if (!granted.ok) throw refusalError(granted.reason);
@@ -161,7 +158,7 @@ export class RunnerRegistry {
     applied: number,
     tokenHash: Uint8Array,
   ): Promise<Watcher> {
-    const known = await this.#admit(who);
+    const known = await this.#known.admit(who);
     this.#check(who, generation);
     refuseOver(this.#quotas, "runnerStreams", this.watchers.count(who.id));
     const watcher = new Watcher(who.id, generation, tokenHash);
@@ -174,7 +171,7 @@ export class RunnerRegistry {
 
   /** Shows what a runner measured. @throws DomainError when it may not report */
   async report(who: RunnerIdentity, generation: number, samples: readonly MetricSample[]): Promise<void> {
-    await this.#admit(who);
+    await this.#known.admit(who);
     this.#check(who, generation);
     const runner = await this.#store.runners.get(who.organizationId, who.id);
     if (runner === null) throw refusalError(RefusalReason.RUNNER_DELETED);
@@ -208,7 +205,7 @@ export class RunnerRegistry {
   specChanged(runner: Runner): void {
     const known = this.#known.get(runner.id);
     if (known === undefined || known.specRevision === runner.specRevision) return;
-    this.#know(runner.id, runner);
+    this.#known.set(runner.id, runner);
     this.watchers.tell(runner.id, "spec");
   }
 
@@ -252,26 +249,21 @@ export class RunnerRegistry {
     await this.#announcer.finish();
   }
 
-  /** Stores when runners were last heard, some at a time: a whole fleet in one commit would hold the event loop. */
-  async saveLastSeen(): Promise<void> {
-    const seen = this.#engine.takeLastSeen();
-    for (let from = 0; from < seen.length; from += inCommit) {
-      await this.#store.leases.saveLastSeen(seen.slice(from, from + inCommit));
-    }
+  /** Stores when runners were last heard. */
+  saveLastSeen(): Promise<void> {
+    return inCommits(this.#engine.takeLastSeen(), (some) => this.#store.leases.saveLastSeen(some));
   }
 
   /** Renewals heard since the last call. */
   takeRenewals(): number {
-    const taken = this.#renewalsTaken;
-    this.#renewalsTaken = this.#renewals;
-    return this.#renewals - taken;
+    return this.#renewals.take();
   }
 
   /** How everything stands that this looks after, in numbers. */
   counts(): RegistryCounts {
     return {
       ...this.#engine.counts(),
-      renewals: this.#renewals,
+      renewals: this.#renewals.heard,
       stretchFactor: this.#engine.stretchFactor(),
       unwritten: this.#followUp.unwritten,
       unannounced: this.#announcer.waiting,
@@ -294,60 +286,9 @@ export class RunnerRegistry {
     await Promise.all([recorded, earlier, this.#followUp.settle()]);
   }
 
-  #renew(
-    who: RunnerIdentity,
-    specRevision: number,
-    renewal: Renewal,
-    report: RunnerReportChange | undefined,
-  ): Awaitable<RenewalAnswer> {
-    // A lapse that a reader found a moment ago is older than this renewal, and must be written before it.
-    const earlier = this.#followUp.settle();
-    const granted = this.#engine.renew(who.id, renewal);
-    this.#renewals += 1;
-    if (!granted.ok) throw refusalError(granted.reason);
-    const { durable, generation, renewAfterMs, leaseMs, stretchPercent, windDownMs } = granted;
-    const recorded = durable === null ? null : this.#record(who, durable, { report });
-    const later = this.#followUp.settle();
-    const answer = { generation, renewAfterMs, leaseMs, stretchPercent, windDownMs, wanted: null };
-    const isCurrent = specRevision === renewal.appliedSpecRevision;
-    // A renewal without news waits for nothing.
-    if (isCurrent && recorded === null && earlier === null && later === null) return answer;
-    return this.#withNews(who, answer, isCurrent, [recorded, earlier, later]);
-  }
-
-  async #withNews(
-    who: RunnerIdentity,
-    answer: RenewalAnswer,
-    isCurrent: boolean,
-    writes: readonly [recorded: Promise<boolean> | null, ...others: (Promise<void> | null)[]],
-  ): Promise<RenewalAnswer> {
-    const [found] = await Promise.all(writes);
-    if (found === false) throw refusalError(RefusalReason.RUNNER_DELETED);
-    if (isCurrent) return answer;
-    return { ...answer, wanted: await this.#store.runners.get(who.organizationId, who.id) };
-  }
-
   #check(who: RunnerIdentity, generation: number): void {
     const reason = this.#engine.check(who.id, generation);
     if (reason !== null) throw refusalError(reason);
-  }
-
-  /** Has the engine know the caller. @throws DomainError when the runner was deleted */
-  async #admit({ id, organizationId }: RunnerIdentity): Promise<Known> {
-    const known = this.#known.get(id);
-    if (known !== undefined) return known;
-    const runner = await this.#store.runners.get(organizationId, id);
-    if (runner === null) throw refusalError(RefusalReason.RUNNER_DELETED);
-    this.#engine.admit({ runnerId: id, provider: runner.provider, ...runner.lease });
-    // The caller's own string: another copy of it for each of 130,000 would be 56 bytes.
-    return this.#know(id, { organizationId, specRevision: runner.specRevision });
-  }
-
-  /** There may be 130,000 of these: only what is needed is kept. */
-  #know(runnerId: string, { organizationId, specRevision }: Known): Known {
-    const known = { organizationId, specRevision };
-    this.#known.set(runnerId, known);
-    return known;
   }
 
   #announceLater(runnerId: string): void {
