@@ -43,6 +43,7 @@ const words = process.argv.slice(2);
 const code = await (words[0] === "health"
   ? (await import("./cli/health.ts")).runHealth(words, terminal)
   : (await import("./cli/command.ts")).runCommand(words, terminal));
-// exit() rather than exitCode: a stopped server must end even if a library left a timer behind. But not before all
+// exit() rather than exitCode: a stopped server must end even if a library left a timer behind, and after a failed disk
+// the database must not be closed, which it would be on a way out that Node takes by itself. But not before all
 // was printed: what a pipe has not taken yet would be cut off.
 process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));

@@ -56,7 +56,10 @@ export interface RunningServer {
   readonly metricsUrl: string | null;
   /** The first admin's token, when this start minted it. It cannot be asked for again. */
   readonly adminToken: string | null;
-  /** Resolves when the disk failed: close, end the process and start it again. Everything is refused meanwhile. */
+  /**
+   * Resolves when the disk failed: close, end the process with `process.exit()` or a signal, and start it again. An end by
+   * itself would close the database, which takes what was not kept for kept. Everything is refused meanwhile.
+   */
   readonly failed: Promise<void>;
   /** Reads the certificate files again, now. What cannot be used is told in the log, and the present one stays. */
   reload(): Promise<void>;

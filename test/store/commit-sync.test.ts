@@ -2,6 +2,7 @@ import { setImmediate, setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import { CommitQueue, type CommitQueueOptions } from "../../src/store/sqlite/commit-queue.ts";
+import { durableAnswers } from "../../src/store/sqlite/durable-answers.ts";
 import { type TestClock, testClock } from "../support/clock.ts";
 import { type HeldDisk, heldDisk, watchSettling } from "../support/held-disk.ts";
 import { domainError } from "./contract/setting.ts";
@@ -53,6 +54,28 @@ describe("a commit queue whose commits are brought to disk apart", () => {
     expect(await good).toBe(1);
     await expect(bad).rejects.toThrow("UNIQUE");
     expect(told).toEqual(["batch of 2", "listener"]);
+  });
+
+  test("a write that waits for a disk that stalls is refused or carried out, never both", async () => {
+    const patienceMs = 50;
+    open({ patienceMs });
+    const put = (value: unknown) => queue.run(insert(value));
+    const things = { put, get: async () => kept() };
+    const parts = durableAnswers({ things, tokens: { findAccessToken: async () => null } } as never, queue);
+    const { things: held } = parts as unknown as { things: typeof things };
+    disk.hold();
+    const first = held.put("under way");
+    await disk.waits();
+    await clock.advance(patienceMs - 10);
+    const second = held.put("waits");
+    // The commit under way has been so for too long now, which readers are told, and the second has waited 20 ms.
+    await clock.advance(20);
+    await expect(held.get()).rejects.toThrow("does not answer");
+    const third = held.put("comes later");
+    await turns();
+    disk.release();
+    expect(await Promise.all([first, second, third])).toEqual([1, 1, 1]);
+    expect(await held.get()).toEqual(["under way", "waits", "comes later"]);
   });
 
   test("what arrives during a sync shares the next commit, in order", async () => {

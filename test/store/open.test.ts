@@ -9,6 +9,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -87,6 +88,18 @@ describe("one server a file", () => {
     await server.close();
     expect(await tool.healthy()).toBe(true);
     await tool.close();
+  });
+
+  test("a file behind a link is served, and what a run left in its log is found", async () => {
+    const target = join(dir, "elsewhere.db");
+    symlinkSync(target, file);
+    writeFileSync(target, "");
+    const first = open();
+    await first.accounts.found(foundingOf());
+    await first.close();
+    const second = open();
+    expect(await second.accounts.first()).not.toBeNull();
+    await second.close();
   });
 
   test("a server waits for a program that writes to the file while it starts", async () => {

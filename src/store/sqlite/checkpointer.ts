@@ -61,6 +61,8 @@ export class Checkpointer {
     worker.once("exit", () => {
       this.#worker = undefined;
     });
+    // Whoever waits for a checkpoint hears of it; while nobody does, it must not end the process.
+    worker.on("error", () => {});
     return worker;
   }
 }

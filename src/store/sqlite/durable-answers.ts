@@ -3,7 +3,7 @@ import type { PresentedToken } from "../../domain/tokens/access-token.ts";
 import type { Store } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 
-type Settled = CommitQueue["settled"];
+type Commits = Pick<CommitQueue, "settled" | "length">;
 /** The parts of a store that are made of methods. */
 type Parts = Omit<Store, "healthy" | "vitals" | "close">;
 
@@ -12,28 +12,33 @@ type Parts = Omit<Store, "healthy" | "vitals" | "close">;
  * they are, and what left the process would not be true any more after a power cut. This is the one place for it, since
  * whatever leaves the process was read from the store first, or is in memory because it was.
  */
-export function durableAnswers(parts: Parts, settled: Settled): Parts {
+export function durableAnswers(parts: Parts, commits: Commits): Parts {
   const durable = Object.fromEntries(
-    Object.entries(parts).map(([name, part]) => [name, methodsOf(part, settled)]),
+    Object.entries(parts).map(([name, part]) => [name, methodsOf(part, commits)]),
   ) as unknown as Parts;
-  return { ...durable, tokens: { ...durable.tokens, findAccessToken: tokenFinder(parts, settled) } };
+  return { ...durable, tokens: { ...durable.tokens, findAccessToken: tokenFinder(parts, commits) } };
 }
 
 /** They tell that something happened, and nothing of it. */
 const neverHeld: ReadonlySet<string> = new Set(["onCommit", "changes", "mark", "revocationMark"]);
 
-function methodsOf(part: object, settled: Settled): object {
+function methodsOf(part: object, commits: Commits): object {
   return Object.fromEntries(
     Object.entries(part).map(([name, method]) => [
       name,
-      neverHeld.has(name) ? method : (...args: unknown[]) => held(method(...args), settled),
+      neverHeld.has(name) ? method : (...args: unknown[]) => held(() => method(...args), commits),
     ]),
   );
 }
 
 /** All reading is done when a method returns, what it returns at once was read by an earlier call: the moment to ask. */
-function held(answer: unknown, settled: Settled): unknown {
-  const pending = settled();
+function held(call: () => unknown, commits: Commits): unknown {
+  const waiting = commits.length;
+  const answer = call();
+  // A write settles with a later commit than all that it has seen. Refused here, as a read is that waits too long, it would
+  // be carried out all the same.
+  if (commits.length !== waiting) return answer;
+  const pending = commits.settled();
   if (pending === null) return answer;
   // It may be rejected while nobody waits for it yet.
   if (isPromise(answer)) answer.catch(() => {});
@@ -45,10 +50,10 @@ function held(answer: unknown, settled: Settled): unknown {
  * betrays nothing that is not on disk: nobody has one that was not, since it is given out afterwards, and none that has
  * ended works again.
  */
-function tokenFinder({ tokens }: Parts, settled: Settled): Parts["tokens"]["findAccessToken"] {
+function tokenFinder({ tokens }: Parts, commits: Commits): Parts["tokens"]["findAccessToken"] {
   return (hash) => {
     const found = tokens.findAccessToken(hash);
-    const pending = settled();
+    const pending = commits.settled();
     if (pending === null) return found;
     pending.catch(() => {});
     return found.then((token) => (worksForRunner(token) ? token : pending.then(() => token)));

@@ -1,7 +1,12 @@
-import { closeSync, existsSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, readSync, realpathSync, writeSync } from "node:fs";
 import type { Database } from "better-sqlite3";
 
 const chunkBytes = 1024 * 1024;
+
+/** The write-ahead log of a database. SQLite keeps it beside the file itself, not beside a link to it. */
+export function logFileOf(database: Database): string {
+  return `${realpathSync(database.name)}-wal`;
+}
 
 /**
  * Writes the log that an earlier run has left behind again, byte for byte, and brings it to disk. If that run ended
@@ -10,8 +15,9 @@ const chunkBytes = 1024 * 1024;
  * @throws what SQLite throws when another program writes, and Node's errors of the disk
  */
 export function writeLogAgain(database: Database): void {
-  const file = `${database.name}-wal`;
-  if (database.memory || !existsSync(file)) return;
+  if (database.memory) return;
+  const file = logFileOf(database);
+  if (!existsSync(file)) return;
   // Nobody else writes to the log then, and who reads it finds the same bytes.
   database.exec("BEGIN IMMEDIATE");
   const descriptor = openSync(file, "r+");

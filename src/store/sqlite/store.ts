@@ -79,7 +79,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
       audit: auditStore(connection, commits),
     };
     return {
-      ...(sync === null ? parts : durableAnswers(parts, () => commits.settled())),
+      ...(sync === null ? parts : durableAnswers(parts, commits)),
       async healthy() {
         try {
           // A real read: "SELECT 1" would not touch the file.

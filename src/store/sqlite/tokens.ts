@@ -225,7 +225,8 @@ export function tokenStore(
     forgetEnded: (before) =>
       commits.run(() => {
         const batch = sql`LIMIT ${forgottenAtOnce}`;
-        // All live equally long, so that the oldest end first, and an index by expiry would find no others.
+        // All live equally long, so that the oldest end first, and an index by expiry would find no others. Those made while
+        // the clock was ahead are in the way until their time has come.
         const exchanged =
           connection.run(sql`DELETE FROM exchange_tokens WHERE expires_at < ${before} AND rowid IN
           (SELECT rowid FROM exchange_tokens ORDER BY rowid ${batch})`);

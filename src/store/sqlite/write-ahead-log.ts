@@ -5,6 +5,7 @@ import { Checkpointer } from "./checkpointer.ts";
 import type { CommitSync } from "./commit-sync.ts";
 import { sqliteCode } from "./failures.ts";
 import { bringToDisk } from "./files-on-disk.ts";
+import { logFileOf } from "./log-again.ts";
 import type { OutsideChanges } from "./outside-changes.ts";
 
 /** Brings a file to disk, by its descriptor: what tests hold back and let fail. */
@@ -44,7 +45,7 @@ export class WriteAheadLog implements CommitSync {
     this.#checkpointFrames = options.checkpointFrames ?? 1000;
     this.#onCheckpointFailed = options.onCheckpointFailed ?? (() => {});
     this.#lengths = database.prepare<[], [number, number, number]>("PRAGMA main.wal_checkpoint(NOOP)").raw();
-    const file = `${database.name}-wal`;
+    const file = logFileOf(database);
     // Its name, too, may be as new as the database.
     bringToDisk(file);
     // Kept open, since a failure to write is told to descriptors that were open when it happened. Closing it is harmless:
