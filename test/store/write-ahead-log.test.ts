@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import { CommitQueue } from "../../src/store/sqlite/commit-queue.ts";
@@ -65,6 +65,22 @@ describe("the write-ahead log of a server", () => {
     const before = outside.now();
     await write(100);
     expect(outside.now()).toBe(before);
+  });
+
+  test("and are none for whoever looks while they are made, as the calls of a busy server do", async () => {
+    const before = outside.now();
+    let writing = true;
+    const looks = (async () => {
+      for (; writing; await setImmediate()) for (let i = 0; i < 50; i += 1) outside.now();
+    })();
+    await write(300);
+    writing = false;
+    await looks;
+    // A look in the very moment in which the log should begin anew keeps it from doing so, which is counted.
+    const counted = outside.now();
+    expect(counted - before).toBeLessThan(10);
+    insert(other).run();
+    expect(outside.now()).toBe(counted + 1);
   });
 
   test("commits of others are changes, also one at the moment of a checkpoint", async () => {

@@ -7,6 +7,7 @@ export class OutsideChanges {
   #seen: number | undefined;
   #changes = 0;
   #looked = false;
+  #looksOurs: (() => boolean) | null = null;
 
   constructor(client: Database) {
     this.#version = client.prepare<[], number>("PRAGMA data_version").pluck();
@@ -27,13 +28,24 @@ export class OutsideChanges {
   /** How many there were until this moment. */
   now(): number {
     const version = this.#version.get();
-    if (version !== this.#seen) this.#changes += 1;
+    if (version === this.#seen || this.#looksOurs?.() === true) return this.#changes;
+    this.#changes += 1;
     this.#seen = version;
     return this.#changes;
   }
 
+  /**
+   * A connection of ours is about to commit. From when it seems to have done so until leaveOut() says whether it was alone,
+   * some turns of the event loop at most, a change is not counted. What is in any way different is counted at once.
+   */
+  expect(looksOurs: () => boolean): void {
+    this.now();
+    this.#looksOurs = looksOurs;
+  }
+
   /** Does not count what there was since the last look, if that was only a commit of ours. @param ours judges after a look */
   leaveOut(ours: () => boolean): void {
+    this.#looksOurs = null;
     const version = this.#version.get();
     if (ours()) this.#seen = version;
   }
