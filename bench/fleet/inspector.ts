@@ -1,3 +1,5 @@
+import { sleep } from "./stats.ts";
+
 /** Memory of a process after a full garbage collection, in bytes. */
 export interface MemoryUse {
   /** What JavaScript holds: the heap in use, and buffers outside of it. */
@@ -48,7 +50,7 @@ export class Inspector {
     // What finalizers let go in the first pass is collected by the second.
     await this.#call("HeapProfiler.collectGarbage");
     await this.#call("HeapProfiler.collectGarbage");
-    await new Promise((resolve) => setTimeout(resolve, settleMs));
+    await sleep(settleMs);
     const { heapUsed, external, rss } = await this.#evaluate("process.memoryUsage()");
     // `external` holds `arrayBuffers` as well.
     return { heldBytes: Number(heapUsed) + Number(external), rssBytes: Number(rss) };

@@ -7,6 +7,7 @@ import { LeaseState } from "../domain/leases/lease.ts";
 import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
 import type { RunnerReportChange } from "../domain/runners/report.ts";
 import type { Store } from "../store/store.ts";
+import type { RunnerIdentity } from "./known-runners.ts";
 import type { MetricsBoard } from "./metrics-board.ts";
 import type { Watchers } from "./watcher.ts";
 
@@ -75,8 +76,7 @@ export class FollowUp {
 
   /** Makes a change of a lease durable. @returns false when the runner is gone */
   async record(
-    runnerId: string,
-    organizationId: string,
+    { id: runnerId, organizationId }: RunnerIdentity,
     change: DurableChange,
     news: LeaseNews,
   ): Promise<boolean> {
@@ -170,8 +170,7 @@ export class FollowUp {
     if (view === null || view.state === LeaseState.LIVE) return;
     const { appliedSpecRevision } = view;
     await this.record(
-      runnerId,
-      organizationId,
+      { id: runnerId, organizationId },
       { ...transition, sinceMs: atMs, appliedSpecRevision },
       { quiet },
     );

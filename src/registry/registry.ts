@@ -2,9 +2,10 @@ import type { Logger } from "pino";
 import { type Authorized, deletionAskedFor, staleRemoval } from "../domain/access/runners.ts";
 import { type Awaitable, after } from "../domain/awaitable.ts";
 import type { Clock } from "../domain/clock.ts";
+import { inBatches } from "../domain/in-batches.ts";
 import { planDeletion, windDownLeftMs } from "../domain/leases/deletion.ts";
 import { LeaseEngine } from "../domain/leases/engine.ts";
-import type { DurableChange, LeaseListener, Renewal } from "../domain/leases/events.ts";
+import type { LeaseListener, Renewal } from "../domain/leases/events.ts";
 import { LeaseState } from "../domain/leases/lease.ts";
 import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
 import type { LeaseSettings } from "../domain/leases/settings.ts";
@@ -18,8 +19,7 @@ import type { Runner } from "../domain/runners/runner.ts";
 import type { CarriedLease, Store } from "../store/store.ts";
 import { Announcer } from "./announcer.ts";
 import type { RegistryCounts } from "./counts.ts";
-import { FollowUp, type LeaseNews } from "./follow-up.ts";
-import { inCommits } from "./in-commits.ts";
+import { FollowUp } from "./follow-up.ts";
 import { KnownRunners, type RunnerIdentity } from "./known-runners.ts";
 import { leaseListener } from "./lease-listener.ts";
 import { MetricsBoard } from "./metrics-board.ts";
@@ -36,6 +36,9 @@ export interface RegistryOptions {
   /** Hears of everything that happens to leases. */
   readonly observer?: LeaseListener;
 }
+
+/** Runners of a whole fleet that are written in one commit: some milliseconds of the event loop. */
+const inCommit = 1_000;
 
 /**
  * The live side of the runners: the lease engine, tied to the store, the clock of the process and the open
@@ -125,7 +128,7 @@ export class RunnerRegistry {
     this.#uncounted = [];
     const isUnheard = ({ runnerId, lastSeenMs }: CarriedLease) =>
       this.#engine.view(runnerId)?.lastSeenMs === lastSeenMs;
-    await inCommits(carried, (some) =>
+    await inBatches(carried, inCommit, (some) =>
       this.#store.leases.countRestart(some.filter(isUnheard).map(({ runnerId }) => runnerId)),
     );
   }
@@ -144,7 +147,7 @@ export class RunnerRegistry {
     const earlier = this.#followUp.settle();
     const granted = this.#engine.signOff(who.id, generation);
     if (!granted.ok) throw refusalError(granted.reason);
-    const recorded = granted.durable && this.#record(who, granted.durable, { signOffReason });
+    const recorded = granted.durable && this.#followUp.record(who, granted.durable, { signOffReason });
     await Promise.all([recorded, earlier, this.#followUp.settle()]);
   }
 
@@ -251,7 +254,7 @@ export class RunnerRegistry {
 
   /** Stores when runners were last heard. */
   saveLastSeen(): Promise<void> {
-    return inCommits(this.#engine.takeLastSeen(), (some) => this.#store.leases.saveLastSeen(some));
+    return inBatches(this.#engine.takeLastSeen(), inCommit, (some) => this.#store.leases.saveLastSeen(some));
   }
 
   /** Renewals heard since the last call. */
@@ -282,7 +285,7 @@ export class RunnerRegistry {
     const earlier = this.#followUp.settle();
     const change = this.#engine.revoke(runnerId);
     const isOver = organizationId !== undefined && change !== null;
-    const recorded = isOver && this.#record({ id: runnerId, organizationId }, change, {});
+    const recorded = isOver && this.#followUp.record({ id: runnerId, organizationId }, change, {});
     await Promise.all([recorded, earlier, this.#followUp.settle()]);
   }
 
@@ -294,9 +297,5 @@ export class RunnerRegistry {
   #announceLater(runnerId: string): void {
     const organizationId = this.#known.get(runnerId)?.organizationId;
     if (organizationId !== undefined) this.#announcer.offer(runnerId, organizationId);
-  }
-
-  #record({ id, organizationId }: RunnerIdentity, change: DurableChange, news: LeaseNews): Promise<boolean> {
-    return this.#followUp.record(id, organizationId, change, news);
   }
 }

@@ -72,8 +72,7 @@ export class Renewals {
     this.#heard += 1;
     if (!granted.ok) throw refusalError(granted.reason);
     const { durable, generation, renewAfterMs, leaseMs, stretchPercent, windDownMs } = granted;
-    const recorded =
-      durable === null ? null : followUp.record(who.id, who.organizationId, durable, { report });
+    const recorded = durable === null ? null : followUp.record(who, durable, { report });
     const later = followUp.settle();
     const answer = { generation, renewAfterMs, leaseMs, stretchPercent, windDownMs, wanted: null };
     const isCurrent = specRevision === renewal.appliedSpecRevision;

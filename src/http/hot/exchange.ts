@@ -7,11 +7,12 @@ import type { Origin } from "../node-http.ts";
 import { type Answer, errorAnswer, messageAnswer } from "./answer.ts";
 import type { BodySource } from "./body.ts";
 import { Call, type CallParts } from "./call.ts";
+import type { Codec } from "./codec.ts";
 import type { Encodings } from "./encoding.ts";
 import type { HotMethod } from "./method.ts";
 import type { HotProtocol } from "./protocol.ts";
 import type { RawHeaders } from "./raw-headers.ts";
-import { type MessageTaker, readMessage } from "./request-message.ts";
+import { type Asked, readMessage } from "./request-message.ts";
 
 /** What is the same for every call. */
 export interface HotOptions {
@@ -30,6 +31,8 @@ export interface HotOptions {
 export interface Admitted {
   readonly method: HotMethod;
   readonly protocol: HotProtocol;
+  /** The method's, as the protocol wants it. */
+  readonly codec: Codec;
   readonly encodings: Encodings;
   readonly headers: IncomingHttpHeaders;
   readonly authority: string;
@@ -42,7 +45,7 @@ export interface Admitted {
  * refused for the same one. Nothing is awaited that is there already: most calls are answered in the turn that ends
  * their request. One object, without a closure for each step: there are as many of these as there are calls.
  */
-export abstract class Exchange implements CallParts, MessageTaker {
+export abstract class Exchange implements CallParts, Asked {
   readonly call: Call;
   readonly options: HotOptions;
   readonly origin: Origin;
@@ -77,11 +80,11 @@ export abstract class Exchange implements CallParts, MessageTaker {
 
   #readOn(): void {
     if (this.#wrongDeadline !== undefined) throw this.#wrongDeadline;
-    readMessage(this, this.body, this.options.readMaxBytes, this);
+    readMessage(this);
   }
 
   received(message: Awaitable<Message>): void {
-    const made = isPromise(message) ? message.then((there) => this.#invoke(there)) : this.#invoke(message);
+    const made = after(message, (there) => this.#invoke(there));
     if (isPromise(made)) {
       made.then(
         (answer) => this.#answer(answer),
@@ -92,8 +95,7 @@ export abstract class Exchange implements CallParts, MessageTaker {
 
   #invoke(message: Message): Awaitable<Answer> {
     this.call.message = message;
-    const { protocol, method } = this.admitted;
-    const codec = protocol.binary ? method.binary : method.json;
+    const { method, codec } = this.admitted;
     return after(method.invoke(this.call), (reply) =>
       messageAnswer(this, codec.response.serialize(reply.message)),
     );

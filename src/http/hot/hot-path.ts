@@ -54,7 +54,8 @@ export function hotPath(options: HotPathOptions): HotPath {
     // Browsers get their CORS headers, and 100-continue its interim answer, the usual way.
     if (headers.origin !== undefined || headers.expect !== undefined) return null;
     const encodings = encodingsOf(protocol, headers);
-    return encodings === null ? null : { method, protocol, encodings, headers, authority, path };
+    const codec = protocol.binary ? method.binary : method.json;
+    return encodings === null ? null : { method, protocol, codec, encodings, headers, authority, path };
   }
 
   return {

@@ -13,23 +13,21 @@ import {
 import { trailerFlag } from "@connectrpc/connect/protocol-grpc-web";
 import type { Awaitable } from "../../domain/awaitable.ts";
 import { type Body, type BodySource, fromStart, joined, readBody } from "./body.ts";
+import type { Codec } from "./codec.ts";
 import type { Encodings } from "./encoding.ts";
 import { onlyFrame } from "./frame.ts";
-import type { HotMethod } from "./method.ts";
 import type { HotProtocol } from "./protocol.ts";
 
-/** Whose request is read. */
+/** Whoever waits for its request. */
 export interface Asked {
   readonly admitted: {
     readonly protocol: HotProtocol;
-    readonly method: Pick<HotMethod, "binary" | "json">;
+    readonly codec: Pick<Codec, "request">;
     readonly headers: IncomingHttpHeaders;
     readonly encodings: Encodings;
   };
-}
-
-/** Whoever waits for a request. */
-export interface MessageTaker {
+  readonly body: BodySource;
+  readonly options: { readonly readMaxBytes: number };
   /** Here it is, or a promise of it. May throw: failed() hears that too. */
   received(message: Awaitable<Message>): void;
   /** It cannot be read. */
@@ -50,24 +48,26 @@ interface Source {
  * unusual, goes through Connect's own reader from its first byte, so that both accept and refuse the same in the same
  * words.
  */
-export function readMessage(asked: Asked, body: BodySource, maxBytes: number, taker: MessageTaker): void {
+export function readMessage(asked: Asked): void {
   const { protocol, headers } = asked.admitted;
+  const maxBytes = asked.options.readMaxBytes;
   const isBare = protocol.name === "connect";
   const isTooLong = isBare && Number(headers["content-length"] ?? 0) > maxBytes;
   const read = (whole: Body) => {
     try {
-      taker.received(messageOf(asked, body, maxBytes, whole));
+      asked.received(messageOf(asked, whole));
     } catch (error) {
-      taker.failed(error);
+      asked.failed(error);
     }
   };
   if (isTooLong) read(unread);
-  else readBody(body, maxBytes, !isBare, read, taker);
+  else readBody(asked.body, maxBytes, !isBare, read, asked);
 }
 
-function messageOf({ admitted }: Asked, body: BodySource, maxBytes: number, read: Body): Awaitable<Message> {
-  const { protocol, method, headers, encodings } = admitted;
-  const codec = (protocol.binary ? method.binary : method.json).request;
+function messageOf({ admitted, body, options }: Asked, read: Body): Awaitable<Message> {
+  const { protocol, headers, encodings } = admitted;
+  const codec = admitted.codec.request;
+  const maxBytes = options.readMaxBytes;
   const compression = encodings.request;
   const isBare = protocol.name === "connect";
   if (read.ended && isBare && compression === null) return codec.parse(joined(read));

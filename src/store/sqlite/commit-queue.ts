@@ -262,7 +262,6 @@ export class CommitQueue {
   #runAgain(jobs: readonly Job[]): unknown {
     this.#database.exec("ROLLBACK");
     this.#waiting.unshift(...jobs);
-    this.#jobs.apart = true;
     return this.#proceed();
   }
 }

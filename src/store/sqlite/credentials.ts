@@ -1,4 +1,5 @@
 import { and, desc, eq, isNull, lt, sql } from "drizzle-orm";
+import { inBatches } from "../../domain/in-batches.ts";
 import type { CredentialStore } from "../credential-store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 import type { Connection } from "./open.ts";
@@ -66,14 +67,12 @@ export function credentialStore(connection: Connection, commits: CommitQueue): C
       if (wanted !== null && wanted.length > 1) found.sort((a, b) => (a.id < b.id ? 1 : -1));
       return { rows: found.slice(0, limit).map(heldToken), more: found.length > limit };
     },
-    async saveLastUsed(uses) {
-      for (let start = 0; start < uses.length; start += usesAtOnce) {
-        const batch = uses.slice(start, start + usesAtOnce);
-        await commits.run(() => {
+    saveLastUsed: (uses) =>
+      inBatches(uses, usesAtOnce, (batch) =>
+        commits.run(() => {
           for (const { tokenId, atMs } of batch) use.run({ tokenId, atMs });
-        });
-      }
-    },
+        }),
+      ),
   };
 }
 

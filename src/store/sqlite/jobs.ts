@@ -22,7 +22,7 @@ export class Jobs {
   readonly #savepoint: Statement;
   readonly #release: Statement;
   /** Whether the next run gives each of its writes a savepoint. */
-  apart = false;
+  #apart = false;
 
   constructor(database: Database, trouble: DiskTrouble) {
     this.#database = database;
@@ -32,16 +32,20 @@ export class Jobs {
   }
 
   /**
-   * @returns what to do once the commit is durable; null when one threw and what it wrote is still there
+   * @returns what to do once the commit is durable; null when one threw and what it wrote is still there: then all are to be
+   *   taken back, and run again
    * @throws what made SQLite take back the whole transaction
    */
   run(jobs: readonly Job[]): readonly (() => void)[] | null {
-    const { apart } = this;
-    this.apart = false;
+    const apart = this.#apart;
+    this.#apart = false;
     const settle: (() => void)[] = [];
     for (const job of jobs) {
       const done = apart ? this.#runApart(job) : this.#runTogether(job);
-      if (done === null) return null;
+      if (done === null) {
+        this.#apart = true;
+        return null;
+      }
       settle.push(done);
     }
     return settle;

@@ -59,14 +59,13 @@ export function journal(connection: Connection, newId: IdSource): Journal {
   const holders = new Map<ResourceType, ReturnType<typeof holdersOf>>();
   function holdersOf(about: ResourceType) {
     const { resourceType, roles } = showingRoles(about);
+    if (roles.length === 0) return () => [];
     const held = connection
       .selectDistinct({ groupId: roleAssignments.groupId })
       .from(roleAssignments)
       .where(and(onResource, inArray(roleAssignments.role, [...roles])))
       .prepare();
-    return roles.length === 0
-      ? () => []
-      : (on: { organizationId: string; resourceId: string }) => held.all({ ...on, resourceType });
+    return (on: { organizationId: string; resourceId: string }) => held.all({ ...on, resourceType });
   }
   function audienceOf({ resourceType, isNew = false, lastSeenBy = [], ...on }: EventEntry) {
     if (isNew) return lastSeenBy;
