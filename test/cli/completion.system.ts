@@ -17,20 +17,25 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The line that zsh, at a terminal of its own, makes of one: the widget tells it to a file, since a terminal redraws. */
+/**
+ * The line that zsh, at a terminal of its own, makes of one: the widget tells it to a file, since a terminal redraws.
+ * The file appears whole, and the terminal is kept until it has: a shell whose terminal closes is killed as it writes.
+ */
 function zshLine(line: string): string {
+  const told = join(folder, "told");
+  rmSync(told, { force: true });
   const ask = `
     zmodload zsh/zpty
     zpty -b shell zsh -f -i
     zpty -w shell 'autoload -U compinit; compinit -D; source ./zsh
-      complete-and-tell() { zle complete-word; print -rn -- "$BUFFER" >told; exit }
+      complete-and-tell() { zle complete-word; print -rn -- "$BUFFER" >telling; mv telling told }
       zle -N complete-and-tell; bindkey "^T" complete-and-tell
       zle-line-init() { print rea""dy }; zle -N zle-line-init'
     zpty -r -m shell said '*ready*'
     zpty -w -n shell "$1"$'\\x14'
-    while zpty -r shell said; do :; done`;
+    until [[ -e told ]]; do zpty -r -t shell said; sleep 0.01; done`;
   execFileSync("zsh", ["-f", "-c", ask, "zsh", line], { cwd: folder, timeout: 20_000 });
-  return readFileSync(join(folder, "told"), "utf8");
+  return readFileSync(told, "utf8");
 }
 
 test.each([
