@@ -2,7 +2,7 @@ import type { Attribution } from "../domain/access/attribution.ts";
 import type { Authorized, RunnerCreation, RunnerScope } from "../domain/access/runners.ts";
 import type { Awaitable } from "../domain/awaitable.ts";
 import type { DurableChange } from "../domain/leases/events.ts";
-import type { LeaseFacts, LeaseState } from "../domain/leases/lease.ts";
+import type { LastSeen, LeaseFacts, LeaseState } from "../domain/leases/lease.ts";
 import type { Page } from "../domain/paging/cursor.ts";
 import type { RunnerKind, RunnerProvider } from "../domain/runners/enums.ts";
 import type { RunnerReport, RunnerReportChange } from "../domain/runners/report.ts";
@@ -185,7 +185,7 @@ export interface LeaseStore {
   /** Runners whose lapse is on record and was never told: the run that was to announce it did not live to. */
   unannounced(): Promise<readonly { readonly id: string; readonly organizationId: string }[]>;
   /** Who was heard, and when: kept roughly, in batches, so that it survives a restart. */
-  saveLastSeen(seen: readonly { readonly runnerId: string; readonly atMs: number }[]): Promise<void>;
+  saveLastSeen(seen: readonly LastSeen[]): Promise<void>;
   /** The leases that were live when the server stopped. */
   carryOver(): Promise<readonly CarriedLease[]>;
   /** Counts this start against leases that it carried over unheard. The next record or last seen of one takes its count back. */

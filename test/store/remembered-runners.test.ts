@@ -60,7 +60,7 @@ const changes: Record<
       report: { message: `m${step}` },
     }),
   saveLastSeen: ({ leases }, runner, step) =>
-    leases.saveLastSeen([{ runnerId: runner.id, atMs: someTime + step }]),
+    leases.saveLastSeen([{ runnerId: runner.id, lastSeenMs: someTime + step }]),
   async byHand(_store, runner, step, file) {
     const client = new Database(file);
     client.prepare("UPDATE runners SET name = ? WHERE id = ?").run(`by hand ${step}`, runner.id);

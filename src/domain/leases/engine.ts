@@ -12,7 +12,7 @@ import type {
   SignOffGranted,
 } from "./events.ts";
 import { renewAfterMs } from "./jitter.ts";
-import { type Lease, type LeaseFacts, LeaseState } from "./lease.ts";
+import { type LastSeen, type Lease, type LeaseFacts, LeaseState } from "./lease.ts";
 import { fence, type RefusalReason } from "./refusal.ts";
 import { type LeaseSettings, timingFor } from "./settings.ts";
 import { StallWatch } from "./stall.ts";
@@ -190,8 +190,8 @@ export class LeaseEngine {
     return { live: live.all(), incidents: brakes.incidents(), windingDown: windDowns.size };
   }
 
-  /** Who was heard since the last call, with wall-clock ms, to be stored in one batch. */
-  takeLastSeen(): readonly { readonly runnerId: string; readonly atMs: number }[] {
+  /** Who was heard since the last call, to be stored. Not copies, a fleet is large: each tells when it was heard last. */
+  takeLastSeen(): readonly LastSeen[] {
     return this.#book.takeLastSeen();
   }
 

@@ -1,5 +1,5 @@
 import type { RunnerPhase, RunnerProvider } from "../runners/enums.ts";
-import type { HeapItem } from "./heap.ts";
+import type { DeadlineItem } from "./deadlines.ts";
 import { offsetBits } from "./jitter.ts";
 
 /** Where a runner stands with its lease. */
@@ -40,8 +40,14 @@ export interface LeaseFacts {
   readonly unheardRestarts?: number;
 }
 
+/** When a runner was heard, in wall-clock milliseconds. */
+export interface LastSeen {
+  readonly runnerId: string;
+  readonly lastSeenMs: number;
+}
+
 /** A runner in memory. Fields of one hidden class: there may be 130,000 of these. Only the engine changes it. */
-export class Lease implements HeapItem {
+export class Lease implements DeadlineItem {
   readonly runnerId: string;
   readonly provider: RunnerProvider;
   /** The runner's place in the window (jitter.ts). */
@@ -49,6 +55,7 @@ export class Lease implements HeapItem {
   /** Monotonic ms. */
   deadline = 0;
   heapIndex = -1;
+  slot = -1;
   state: LeaseState;
   generation: number;
   phase: ReportedPhase;

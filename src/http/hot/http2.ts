@@ -26,6 +26,10 @@ export class Http2Exchange extends Exchange {
     stream.on("close", () => {
       onClose();
       this.call.end(reasonOf(stream.rstCode));
+      // Node's stream outlives its call until the next full garbage collection, and what it reaches does so too: without this
+      // the whole call.
+      stream.removeAllListeners();
+      stream.on("error", ignore);
     });
   }
 

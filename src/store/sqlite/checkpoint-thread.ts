@@ -5,23 +5,38 @@ import { sqliteCode } from "./failures.ts";
 
 // Brings the write-ahead log into the database and begins it anew, once for each message, and answers when that is on disk.
 
-// This thread may wait for a program that writes; the one that serves waits for neither.
-const database = new Database(String(workerData), { fileMustExist: true, timeout: 5000 });
+const database = new Database(String(workerData), { fileMustExist: true });
 database.pragma("synchronous = NORMAL");
 database.pragma("wal_autocheckpoint = 0");
 
 function checkpoint(): CheckpointAnswer {
   try {
     // It waits for nobody: what another program still reads of the log stays in it until the next time.
-    const [result] = database.pragma("wal_checkpoint(PASSIVE)") as { log: number; checkpointed: number }[];
-    const { log: frames = 0, checkpointed = 0 } = result ?? {};
-    // Whoever writes first after all is in the database begins the log anew, and waits for the disk to have its header.
-    // The number means nothing to us, but writing it takes a commit of one page.
-    if (frames === checkpointed) database.pragma("user_version = 0");
-    return { frames };
+    const { log: frames, checkpointed } = walCheckpoint("PASSIVE");
+    return { frames: frames === checkpointed ? beginAnew() : frames };
   } catch (error) {
     return { failure: Error.isError(error) ? error.message : String(error), code: sqliteCode(error) };
   }
+}
+
+/**
+ * Whoever writes first after all is in the database begins the log anew, and waits for the disk to have its header.
+ * @returns frames that were in the log
+ */
+function beginAnew(): number {
+  // Somebody who reads the log at this moment, such as the thread that serves, would keep it from beginning anew. Who comes
+  // later reads the database. Others cannot write meanwhile, so it is a moment only that this waits.
+  database.pragma("busy_timeout = 250");
+  const { busy, log: frames } = walCheckpoint("RESTART");
+  database.pragma("busy_timeout = 5000");
+  // The number means nothing to us, but writing it takes a commit of one page, for which a program that writes is waited for.
+  if (busy === 0) database.pragma("user_version = 0");
+  return frames;
+}
+
+function walCheckpoint(mode: "PASSIVE" | "RESTART"): { busy: number; log: number; checkpointed: number } {
+  const [result] = database.pragma(`wal_checkpoint(${mode})`) as ReturnType<typeof walCheckpoint>[];
+  return result ?? { busy: 1, log: 0, checkpointed: 0 };
 }
 
 parentPort?.on("message", (wanted: "checkpoint" | "close") => {

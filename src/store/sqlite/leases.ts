@@ -53,7 +53,7 @@ export function leaseStore(
     .prepare();
   const seen = connection
     .update(runners)
-    .set({ lastSeenAt: sql`${sql.placeholder("atMs")}`, unheardRestarts: 0 })
+    .set({ lastSeenAt: sql`${sql.placeholder("lastSeenMs")}`, unheardRestarts: 0 })
     .where(eq(runners.id, sql.placeholder("runnerId")))
     .prepare();
   const missed = connection
@@ -135,7 +135,7 @@ export function leaseStore(
     },
     saveLastSeen: (batch) =>
       commits.run(() => {
-        for (const { runnerId, atMs } of batch) seen.run({ runnerId, atMs });
+        for (const { runnerId, lastSeenMs } of batch) seen.run({ runnerId, lastSeenMs });
       }),
     async carryOver() {
       const rows = connection

@@ -182,7 +182,7 @@ describe("what must be durable", () => {
     bench.open(1);
     bench.clock.pass(10);
     bench.renew(1, 1);
-    expect(bench.engine.takeLastSeen()).toEqual([{ runnerId: id(1), atMs: WALL_START + 10 }]);
+    expect(bench.engine.takeLastSeen()).toMatchObject([{ runnerId: id(1), lastSeenMs: WALL_START + 10 }]);
     expect(bench.engine.takeLastSeen()).toEqual([]);
     bench.renew(1, 1);
     expect(bench.engine.takeLastSeen()).toHaveLength(1);

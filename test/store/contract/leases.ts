@@ -63,8 +63,8 @@ export function leaseContract(open: OpenStore): void {
     await leases.countRestart([runner.id, newId()]);
     expect(await leases.carryOver()).toMatchObject([{ ...carried, unheardRestarts: 1 }]);
     await leases.saveLastSeen([
-      { runnerId: runner.id, atMs: someTime + 50 },
-      { runnerId: newId(), atMs: someTime },
+      { runnerId: runner.id, lastSeenMs: someTime + 50 },
+      { runnerId: newId(), lastSeenMs: someTime },
     ]);
     expect(await leases.carryOver()).toMatchObject([{ unheardRestarts: 0, lastSeenMs: someTime + 50 }]);
   });
