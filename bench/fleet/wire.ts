@@ -134,6 +134,8 @@ export class Wire {
         const bytes = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
         if (status === 200) resolve(bytes);
         else reject(refusal(status, bytes));
+        // As in the server: what a stream reaches outlives it until the next full garbage collection, which has all runners wait.
+        stream.removeAllListeners();
       });
       stream.end(body);
     });

@@ -252,9 +252,15 @@ export class RunnerRegistry {
     await this.#announcer.finish();
   }
 
-  /** Stores when runners were last heard. */
-  saveLastSeen(): Promise<void> {
-    return inBatches(this.#engine.takeLastSeen(), inCommit, (some) => this.#store.leases.saveLastSeen(some));
+  /** Stores when runners were last heard. What the disk refuses is tried again the next time. */
+  async saveLastSeen(): Promise<void> {
+    const seen = this.#engine.takeLastSeen();
+    try {
+      await inBatches(seen, inCommit, (some) => this.#store.leases.saveLastSeen(some));
+    } catch (error) {
+      this.#engine.keepUnsaved(seen);
+      throw error;
+    }
   }
 
   /** Renewals heard since the last call. */

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import http2 from "node:http2";
 import { setFlagsFromString } from "node:v8";
@@ -88,6 +89,24 @@ test.each([
   // The connection is used again, by requests that came before the first one was answered.
   while ((await client.until("HTTP/1.1 200 OK")).split("HTTP/1.1 200 OK").length < 4)
     await new Promise(setImmediate);
+});
+
+test.each(types)("%s: a stream that is closed holds nothing of its call", async (type) => {
+  server = await toyServer({ handler: { hotPath: true } });
+  const taken: http2.ServerHttp2Stream[] = [];
+  const take = (message: unknown) => void taken.push((message as { stream: http2.ServerHttp2Stream }).stream);
+  subscribe("http2.server.stream.created", take);
+  const session = http2.connect(server.url);
+  const stream = session.request(post(type)).resume().end(messageOf(type));
+  await once(stream, "close");
+  unsubscribe("http2.server.stream.created", take);
+  const [served] = taken;
+  if (served === undefined) throw new Error("no stream was served");
+  if (!served.closed) await once(served, "close");
+  await new Promise(setImmediate);
+  // A late error must still find somebody, or it ends the process.
+  expect(served.eventNames()).toEqual(["error"]);
+  session.destroy();
 });
 
 test("whenever the gate opens and however the body is cut, each call is answered", async () => {

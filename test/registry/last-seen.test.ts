@@ -7,14 +7,19 @@ import { testClock } from "../support/clock.ts";
 import { capturedLog } from "../support/log.ts";
 import { exchangeTokenOf, foundingOf, newId, register, runnerOf, someTime } from "../support/records.ts";
 
-test("when a large fleet was last heard is written some at a time, and nobody is left out", async () => {
+test("when a large fleet was last heard is written some at a time, and nobody is left out when the disk refuses a part", async () => {
   const clock = testClock(someTime);
   const store = openSqliteStore({ file: ":memory:", codecs: runnerCodecs, newId, role: "server" });
   const commits: number[] = [];
+  let refused = false;
   const leases: typeof store.leases = {
     ...store.leases,
     saveLastSeen(seen) {
       commits.push(seen.length);
+      if (commits.length === 2 && !refused) {
+        refused = true;
+        return Promise.reject(new Error("the disk is full"));
+      }
       return store.leases.saveLastSeen(seen);
     },
   };
@@ -41,6 +46,8 @@ test("when a large fleet was last heard is written some at a time, and nobody is
   await hear(0);
   clock.advance(1_000);
   await hear(1);
+  // The second commit is refused, and nobody is heard again.
+  await expect(registry.saveLastSeen()).rejects.toThrow("the disk is full");
   await registry.saveLastSeen();
   expect(commits.length).toBeGreaterThan(1);
   expect(Math.max(...commits)).toBeLessThanOrEqual(1_000);

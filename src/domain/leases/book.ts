@@ -152,8 +152,8 @@ export class LeaseBook {
   }
 
   /**
-   * In the order in which they were admitted, which by and large is that of their rows: neighbours share pages. Written as
-   * they were heard, each row took a page of its own, and three times the CPU.
+   * In the order in which they were admitted, for most fleets that of their rows: neighbours share pages. Written as they
+   * were heard, each row took a page of its own, and three times the CPU.
    */
   takeLastSeen(): readonly LastSeen[] {
     const seen: Lease[] = [];
@@ -163,6 +163,14 @@ export class LeaseBook {
       seen.push(lease);
     }
     return seen;
+  }
+
+  /** Takes back that it was taken. */
+  keepUnsaved(seen: readonly LastSeen[]): void {
+    for (const { runnerId } of seen) {
+      const lease = this.#leases.get(runnerId);
+      if (lease !== undefined) lease.unsavedSeen = true;
+    }
   }
 
   tellIncident(change: BrakeChange): void {

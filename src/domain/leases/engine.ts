@@ -195,6 +195,11 @@ export class LeaseEngine {
     return this.#book.takeLastSeen();
   }
 
+  /** They could not be stored: the next takeLastSeen() names them again. */
+  keepUnsaved(seen: readonly LastSeen[]): void {
+    this.#book.keepUnsaved(seen);
+  }
+
   /** Takes a sample of the server's load. @returns the interval's new factor when it changed, else null */
   sampleLoad(load: LoadSample): number | null {
     return this.#stretch.sample(load);

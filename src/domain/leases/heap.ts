@@ -6,8 +6,8 @@ export interface HeapItem {
 }
 
 /**
- * The one timer structure of all leases: a binary heap with the earliest deadline on top, whose items know
- * their place, so that moving one (a renewal) costs O(log n) and no search. One array slot an item.
+ * A binary heap with the earliest deadline on top, whose items know their place, so that moving one costs O(log n) and no
+ * search. One array slot an item.
  */
 export class DeadlineHeap<T extends HeapItem> {
   readonly #items: T[] = [];

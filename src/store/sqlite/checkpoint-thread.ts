@@ -27,16 +27,17 @@ function beginAnew(): number {
   // Somebody who reads the log at this moment, such as the thread that serves, would keep it from beginning anew. Who comes
   // later reads the database. Others cannot write meanwhile, so it is a moment only that this waits.
   database.pragma("busy_timeout = 250");
-  const { busy, log: frames } = walCheckpoint("RESTART");
-  database.pragma("busy_timeout = 5000");
+  const { log: frames } = walCheckpoint("RESTART");
   // The number means nothing to us, but writing it takes a commit of one page, for which a program that writes is waited for.
-  if (busy === 0) database.pragma("user_version = 0");
+  // It is made whatever came of the wait: a log with one frame that began anew must be known to hold ours (write-ahead-log.ts).
+  database.pragma("busy_timeout = 5000");
+  database.pragma("user_version = 0");
   return frames;
 }
 
-function walCheckpoint(mode: "PASSIVE" | "RESTART"): { busy: number; log: number; checkpointed: number } {
+function walCheckpoint(mode: "PASSIVE" | "RESTART"): { log: number; checkpointed: number } {
   const [result] = database.pragma(`wal_checkpoint(${mode})`) as ReturnType<typeof walCheckpoint>[];
-  return result ?? { busy: 1, log: 0, checkpointed: 0 };
+  return result ?? { log: 0, checkpointed: 0 };
 }
 
 parentPort?.on("message", (wanted: "checkpoint" | "close") => {
