@@ -30,20 +30,12 @@ export class Deadlines<T extends DeadlineItem> {
 
   /** Puts an item in, or moves it when it is in already. */
   set(item: T, deadline: number): void {
-    const slot = slotOf(deadline);
-    if (item.slot >= 0 && slot >= item.slot) {
+    if (item.slot >= 0 && slotOf(deadline) >= item.slot) {
       item.deadline = deadline;
       return;
     }
     if (item.slot < 0 && item.heapIndex < 0) this.#size += 1;
-    item.slot = -1;
-    if (slot < this.#next) {
-      this.#near.set(item, deadline);
-    } else {
-      this.#near.remove(item);
-      item.deadline = deadline;
-      this.#lay(item, slot);
-    }
+    this.#put(item, deadline);
   }
 
   /** Takes an item out; nothing happens when it is not in. */
@@ -78,18 +70,20 @@ export class Deadlines<T extends DeadlineItem> {
     for (const [slot, items] of this.#slots) {
       if (slot > current) continue;
       this.#slots.delete(slot);
-      for (const item of items) if (item.slot === slot) this.#dealOut(item);
+      for (const item of items) if (item.slot === slot) this.#put(item, item.deadline);
     }
   }
 
-  #dealOut(item: T): void {
-    item.slot = -1;
-    const slot = slotOf(item.deadline);
-    if (slot < this.#next) this.#near.set(item, item.deadline);
-    else this.#lay(item, slot);
-  }
-
-  #lay(item: T, slot: number): void {
+  /** Among those of this second, or into its slot. */
+  #put(item: T, deadline: number): void {
+    const slot = slotOf(deadline);
+    if (slot < this.#next) {
+      item.slot = -1;
+      this.#near.set(item, deadline);
+      return;
+    }
+    this.#near.remove(item);
+    item.deadline = deadline;
     item.slot = slot;
     const items = this.#slots.get(slot);
     if (items === undefined) this.#slots.set(slot, [item]);

@@ -36,7 +36,8 @@ export class OutsideChanges {
 
   /**
    * A connection of ours is about to commit. From when it seems to have done so until leaveOut() says whether it was alone,
-   * a change is not counted: some turns of the event loop, or what a checkpoint of one frame takes the disk. What is in any way different is counted at once.
+   * a change is not counted: some turns of the event loop, or what a checkpoint of one frame takes the disk. What is in any
+   * way different is counted at once.
    */
   expect(looksOurs: () => boolean): void {
     this.now();
