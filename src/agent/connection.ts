@@ -38,12 +38,32 @@ export function openConnection(options: ConnectionOptions): AgentConnection {
   const baseUrl = options.server.href.replace(/\/+$/, "");
   const tls = tlsFiles(options);
   tryFiles(tls);
-  const sessionManager = new Http2SessionManager(baseUrl, { pingIntervalMs, pingTimeoutMs }, tls);
-  const transport =
-    options.protocol === "grpc"
-      ? createGrpcTransport({ baseUrl, sessionManager, readMaxBytes })
-      : createConnectTransport({ baseUrl, sessionManager, readMaxBytes, httpVersion: "2" });
-  return { transport, reset: () => sessionManager.abort() };
+  const connect = (): OneConnection => {
+    const sessionManager = new Http2SessionManager(baseUrl, { pingIntervalMs, pingTimeoutMs }, tls);
+    const to = { baseUrl, sessionManager, readMaxBytes };
+    const transport =
+      options.protocol === "grpc"
+        ? createGrpcTransport(to)
+        : createConnectTransport({ ...to, httpVersion: "2" });
+    return { transport, end: () => sessionManager.abort() };
+  };
+  let current = connect();
+  return {
+    transport: {
+      unary: (...call) => current.transport.unary(...call),
+      stream: (...call) => current.transport.stream(...call),
+    },
+    // A manager that is aborted while it connects can take the failure of that connection for one of the next.
+    reset: () => {
+      current.end();
+      current = connect();
+    },
+  };
+}
+
+interface OneConnection {
+  readonly transport: Transport;
+  end(): void;
 }
 
 /**

@@ -30,6 +30,8 @@ export class Renewals {
   /** Monotonic time at which the server may take the runner for gone, as early as it can be; null before the first. */
   #leaseEndsAt: number | null = null;
   #stretch = 0;
+  /** Whether the log was last told that renewing fails. */
+  #toldFailing = false;
 
   constructor(live: Live) {
     this.#live = live;
@@ -92,9 +94,10 @@ export class Renewals {
     const { log, time, identity, specs } = this.#live;
     const { generation, intervalStretchPercent: stretch } = response;
     if (this.#renewedAt === null) log.info({ generation, runnerId: identity.runnerId }, "registered");
-    else if (this.#backoff.failures > 0) log.info({ generation }, "registered again");
+    else if (this.#toldFailing) log.info({ generation }, "registered again");
     if (stretch !== this.#stretch) log.info({ percent: stretch }, "the server changed its renewal interval");
     for (const notice of response.notices) log.warn({ notice }, "the server changed what was reported");
+    this.#toldFailing = false;
     this.#stretch = stretch;
     this.#renewedAt = time.monotonic();
     this.#backoff.reset();
@@ -123,6 +126,7 @@ export class Renewals {
     const askedMs = failure.kind === "retry" ? failure.askedMs : 0;
     const delayMs = Math.round(this.#backoff.nextMs(askedMs, this.#mostMs()));
     log.warn({ why: failure.why, delayMs }, "could not renew the registration; trying again");
+    this.#toldFailing = true;
     return delayMs;
   }
 

@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { until } from "../support/eventually.ts";
 import { Bench } from "./support/bench.ts";
 import { refusal, runnerId, unavailable } from "./support/fake-server.ts";
-import { until } from "./support/moved-time.ts";
 
 let bench: Bench;
 beforeEach(async () => {

@@ -5,8 +5,8 @@ import { afterAll, expect, test } from "@jest/globals";
 import { agentCommand } from "../../src/cli/agent.ts";
 import { CommandEnded } from "../../src/cli/ended.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
+import { until } from "../support/eventually.ts";
 import { FakeServer } from "./support/fake-server.ts";
-import { until } from "./support/moved-time.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "rollcall-agent-"));
 afterAll(() => rmSync(dir, { recursive: true }));

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
-import { RunnerPhase, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import {
+  type AgentEnd,
   type AgentProtocol,
   agentProtocols,
   type ConnectionOptions,
@@ -16,6 +17,7 @@ import { parseConfig } from "../../src/config.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
 import { authority, type KeyPair, selfSigned } from "../support/certificate.ts";
 import { type Clients, clientsOf } from "../support/clients.ts";
+import { until } from "../support/eventually.ts";
 import { capturedLog } from "../support/log.ts";
 
 // The agent against a real server that takes runners with a certificate alone, in real time.
@@ -27,7 +29,10 @@ const runners = authority("runners");
 let server: RunningServer;
 let people: Clients;
 let dir: string;
+/** Of this test, to be stopped even when it fails: nothing else ends them. */
+let agents: { readonly end: Promise<AgentEnd>; stop(): void }[];
 beforeEach(async () => {
+  agents = [];
   dir = mkdtempSync(join(tmpdir(), "rollcall-agent-mtls-"));
   const files = { "tls-cert": own.cert, "tls-key": own.key, "tls-client-ca": runners.cert };
   for (const [name, pem] of Object.entries(files)) writeFileSync(join(dir, name), pem);
@@ -38,6 +43,8 @@ beforeEach(async () => {
   people = clientsOf(server.url, { ca: own.cert });
 });
 afterEach(async () => {
+  for (const agent of agents) agent.stop();
+  await Promise.all(agents.map(({ end }) => end));
   people.close();
   await server.close();
   rmSync(dir, { recursive: true });
@@ -53,13 +60,12 @@ function put({ cert, key }: KeyPair): void {
 
 const operator = () => people.client(RunnerService, { token: admin });
 
-async function register(): Promise<string> {
-  const { runner, exchangeToken } = await operator().createRunner({
+async function register(): Promise<void> {
+  const { exchangeToken } = await operator().createRunner({
     name: "runner",
     provider: RunnerProvider.GCP,
   });
   writeFileSync(join(dir, "token"), exchangeToken);
-  return runner?.runnerId ?? "";
 }
 
 function start(options: Partial<ConnectionOptions> = {}) {
@@ -86,38 +92,30 @@ function start(options: Partial<ConnectionOptions> = {}) {
     },
     timing: { ...defaultTiming, retry: { baseMs: 50, capMs: 100 } },
   });
-  return { end, warnings, told, connection, stop: () => stop.abort() };
+  const agent = { end, warnings, told, connection, stop: () => stop.abort() };
+  agents.push(agent);
+  return agent;
 }
-
-async function until(what: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 15_000;
-  while (!(await what())) {
-    if (performance.now() > deadline) throw new Error("it did not happen");
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-const isActive = async (runnerId: string) =>
-  (await operator().getRunner({ runnerId })).runner?.status?.phase === RunnerPhase.ACTIVE;
 
 test.each(agentProtocols)(
   "lives with its certificate over %s, and with a renewed one",
   async (protocol: AgentProtocol) => {
-    const runnerId = await register();
+    await register();
     put(runners.issue("runner-1"));
     const agent = start({ protocol, clientCertificate: { certFile: certFile(), keyFile: keyFile() } });
-    await until(() => isActive(runnerId));
+    // The agent's own word: the server knows of it before the agent does.
+    await until("registered", () => agent.told.includes("registered"));
     // Whoever renews certificates was late: the agent waits for it.
     put(runners.issue("runner-1", { days: 0 }));
     agent.connection.reset();
-    await until(() => agent.warnings.some((why) => why.includes("CERT_HAS_EXPIRED")));
+    await until("refused", () => agent.warnings.some((why) => why.includes("CERT_HAS_EXPIRED")));
     // And is caught in the middle of it.
     writeFileSync(keyFile(), "");
     agent.connection.reset();
     const before = agent.warnings.length;
-    await until(() => agent.warnings.length > before + 2);
+    await until("tried three times", () => agent.warnings.length > before + 2);
     put(runners.issue("runner-1"));
-    await until(() => agent.told.includes("registered again"));
+    await until("back", () => agent.told.includes("registered again"));
     const later = agent.warnings.length;
     agent.stop();
     expect((await agent.end).message).toBe("signed off");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
 import { runShellCommand } from "../../src/agent/command.ts";
 import { commandHooks } from "../../src/agent/index.ts";
-import { until } from "./support/moved-time.ts";
+import { until } from "../support/eventually.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "rollcall-command-"));
 afterAll(() => rmSync(dir, { recursive: true }));

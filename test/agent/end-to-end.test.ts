@@ -13,6 +13,7 @@ import {
   openConnection,
   runAgent,
 } from "../../src/agent/index.ts";
+import { eventually } from "../support/eventually.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 // The agent against the real server, in real time: what an operator sees of a runner's life.
@@ -20,12 +21,17 @@ import { startTestServer, type TestServer } from "../support/server.ts";
 let server: TestServer;
 let runners: Client<typeof RunnerService>;
 let dir: string;
+/** Of this test, to be stopped even when it fails: nothing else ends them. */
+let agents: { readonly end: Promise<AgentEnd>; stop(): void }[];
 beforeEach(async () => {
+  agents = [];
   server = await startTestServer();
   runners = server.client(RunnerService);
   dir = mkdtempSync(join(tmpdir(), "rollcall-agent-"));
 });
 afterEach(async () => {
+  for (const agent of agents) agent.stop();
+  await Promise.all(agents.map(({ end }) => end));
   await server.close();
   rmSync(dir, { recursive: true });
 });
@@ -37,10 +43,7 @@ async function register(): Promise<string> {
   return created.runner?.runnerId ?? "";
 }
 
-function start(
-  protocol: AgentProtocol = "grpc",
-  stateDir = "state",
-): { end: Promise<AgentEnd>; stop(): void } {
+function start(protocol: AgentProtocol = "grpc", stateDir = "state") {
   const stop = new AbortController();
   const end = runAgent({
     tokenFile: join(dir, "token"),
@@ -60,18 +63,18 @@ function start(
     stop: stop.signal,
     log: { debug: () => {}, info: () => {}, warn: () => {} },
   });
-  return { end, stop: () => stop.abort() };
+  const agent = { end, stop: () => stop.abort() };
+  agents.push(agent);
+  return agent;
 }
 
 /** The status once it has that phase. */
 async function reaches(runnerId: string, phase: RunnerPhase) {
-  const deadline = performance.now() + 5_000;
-  for (;;) {
+  return eventually(async () => {
     const status = (await runners.getRunner({ runnerId })).runner?.status;
-    if (status?.phase === phase) return status;
-    if (performance.now() > deadline) throw new Error(`phase is ${status?.phase}: ${status?.message}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+    if (status?.phase !== phase) throw new Error(`phase is ${status?.phase}: ${status?.message}`);
+    return status;
+  });
 }
 
 test.each(agentProtocols)("lives its life over %s: live, paused, resumed, deleted", async (protocol) => {

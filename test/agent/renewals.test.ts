@@ -3,9 +3,9 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { RunnerPhase } from "../../gen/gitpod/v1/runner_pb.js";
 import { RenewRegistrationRequestSchema } from "../../gen/rollcall/v1/agent_pb.js";
+import { until } from "../support/eventually.ts";
 import { Bench } from "./support/bench.ts";
 import { refusal, unavailable } from "./support/fake-server.ts";
-import { until } from "./support/moved-time.ts";
 
 let bench: Bench;
 beforeEach(async () => {

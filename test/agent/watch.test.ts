@@ -2,9 +2,9 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { RunnerPhase } from "../../gen/gitpod/v1/runner_pb.js";
 import type { WantedState } from "../../src/agent/index.ts";
+import { until } from "../support/eventually.ts";
 import { Bench, type RunningAgent } from "./support/bench.ts";
 import { refusal } from "./support/fake-server.ts";
-import { until } from "./support/moved-time.ts";
 
 let bench: Bench;
 beforeEach(async () => {

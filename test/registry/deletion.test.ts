@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { RunnerPhase, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { eventually } from "../support/eventually.ts";
 import { refusal } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
-import { type Agent, eventually, live, pass, statusOf } from "./fixture.ts";
+import { type Agent, live, pass, statusOf } from "./fixture.ts";
 
 let server: TestServer;
 beforeEach(async () => {

@@ -161,19 +161,6 @@ export async function pass(server: TestServer, ms: number, id: string): Promise<
   }
 }
 
-/** Resolves once `check` does not throw: for what the server does on its own timer, at most a second later. */
-export async function eventually(check: () => Promise<void>, withinMs = 3_000): Promise<void> {
-  const deadline = performance.now() + withinMs;
-  for (;;) {
-    try {
-      return await check();
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-}
-
 /** The clock of the machine, where another process has to agree on the time. */
 export function realClock(): TestClock {
   const still = () => {

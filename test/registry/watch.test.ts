@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
 import { RunnerPhase, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { besideServer } from "../support/database.ts";
+import { eventually } from "../support/eventually.ts";
 import { byUser, newId } from "../support/records.ts";
 import { refusal } from "../support/refusal.ts";
 import { startTestServer, type TestServer, type TestServerOptions } from "../support/server.ts";
-import { change, eventually, live, realClock, setPhase, statusOf } from "./fixture.ts";
+import { change, live, realClock, setPhase, statusOf } from "./fixture.ts";
 
 let server: TestServer;
 const start = async (options: TestServerOptions = {}) => {

@@ -61,9 +61,10 @@ describe("a traceparent", () => {
   });
 
   test("of any length is read in a moment", () => {
-    const started = performance.now();
+    const before = process.cpuUsage();
     parseTraceparent(`00-${"a".repeat(100_000)}`);
     parseTraceparent(`00-${traceId}-${spanId}-01${"-".repeat(100_000)}`);
-    expect(performance.now() - started).toBeLessThan(100);
+    // Trying every split of it would take many seconds.
+    expect(process.cpuUsage(before).user).toBeLessThan(1_000_000);
   });
 });

@@ -1,4 +1,5 @@
 import net from "node:net";
+import { eventually } from "./eventually.ts";
 
 /** Resolves when the port refuses connections; rejects when somebody still accepts. */
 export function portRefuses(url: string): Promise<void> {
@@ -16,15 +17,12 @@ export function portRefuses(url: string): Promise<void> {
   });
 }
 
-/** Resolves once no TCP server and no TCP socket of this process is open; rejects after a second. */
-export async function noSocketLeft(): Promise<void> {
-  const deadline = performance.now() + 1000;
-  for (;;) {
+/** Resolves once no TCP server and no TCP socket of this process is open. */
+export function noSocketLeft(): Promise<void> {
+  return eventually(() => {
     const open = process.getActiveResourcesInfo().filter((name) => name.startsWith("TCP"));
-    if (open.length === 0) return;
-    if (performance.now() > deadline) throw new Error(`still open: ${open.join(", ")}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+    if (open.length > 0) throw new Error(`still open: ${open.join(", ")}`);
+  });
 }
 
 /** Anything of the shape that this server mints. */
