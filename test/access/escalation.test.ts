@@ -3,7 +3,7 @@ import { ResourceType } from "../../gen/gitpod/v1/event_pb.js";
 import { GroupService, ResourceRole } from "../../gen/gitpod/v1/group_pb.js";
 import { Principal } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerRole, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
-import { refusal } from "../support/refusal.ts";
+import { refusal, refusals } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { type Actor, actor, type Kind, makeWorld, type World } from "./world.ts";
 
@@ -31,7 +31,7 @@ describe("somebody who wants more than it has", () => {
     const assignmentId = assignments[0]?.id ?? "";
     const principal = { principal: Principal.USER, principalId: eve.id };
     const role = RunnerRole.ADMIN;
-    for (const call of [
+    for (const refused of await refusals([
       runnersAs(eve).updateRunnerPolicy({ runnerId, groupId: runnerUsers, role }),
       runnersAs(eve).createRunnerPolicy({ runnerId, groupId, role }),
       runnersAs(eve).deleteRunnerPolicy({ runnerId, groupId: world.runnerAdmins }),
@@ -40,8 +40,8 @@ describe("somebody who wants more than it has", () => {
       groupsAs(eve).unshareResourceWithPrincipal({ ...onRunner, ...principal }),
       groupsAs(eve).deleteRoleAssignment({ assignmentId }),
       groupsAs(eve).createMembership({ groupId: world.runnerAdmins, subject: user(eve) }),
-    ]) {
-      expect(await refusal(call)).toMatchObject(denied);
+    ])) {
+      expect(refused).toMatchObject(denied);
     }
   });
 
@@ -105,7 +105,7 @@ describe("somebody who wants more than it has", () => {
     const { runnerId, groupId } = world;
     const hidden = { code: "not_found" };
     const theirs = world.otherOrganizationGroup;
-    for (const call of [
+    for (const refused of await refusals([
       runnersAs(eve).createRunnerPolicy({ runnerId, groupId: theirs, role: RunnerRole.ADMIN }),
       runnersAs(eve).listRunnerPolicies({ runnerId }),
       groupsAs(eve).createMembership({ groupId, subject: user(eve) }),
@@ -122,8 +122,8 @@ describe("somebody who wants more than it has", () => {
         resourceId: world.organizationId,
         resourceRole: ORG_ADMIN,
       }),
-    ]) {
-      expect(await refusal(call)).toMatchObject(hidden);
+    ])) {
+      expect(refused).toMatchObject(hidden);
     }
   });
 

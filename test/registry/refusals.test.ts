@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { RunnerPhase } from "../../gen/gitpod/v1/runner_pb.js";
-import { refusal } from "../support/refusal.ts";
+import { refusal, refusals } from "../support/refusal.ts";
 import { adminToken, startTestServer, type TestServer } from "../support/server.ts";
 import { type Agent, agentOf, bootstrapped, live, statusOf } from "./fixture.ts";
 
@@ -24,8 +24,8 @@ function everyCall(agent: Agent, generation: number, runnerId = agent.id): Promi
 
 test("another runner's id is refused by every method, and changes neither", async () => {
   const [agent, other] = [await live(server), await live(server)];
-  for (const call of everyCall(agent, 1, other.id)) {
-    expect(await refusal(call)).toMatchObject({
+  for (const refused of await refusals(everyCall(agent, 1, other.id))) {
+    expect(refused).toMatchObject({
       code: "permission_denied",
       reason: "WRONG_RUNNER",
       domain: "rollcall",
@@ -39,16 +39,16 @@ test("another runner's id is refused by every method, and changes neither", asyn
 
 test("a user's token cannot speak for a runner", async () => {
   const agent = await live(server);
-  for (const call of everyCall(agentOf(server, agent.id, adminToken), 1)) {
-    expect(await refusal(call)).toMatchObject({ code: "permission_denied", reason: "NOT_A_RUNNER" });
+  for (const refused of await refusals(everyCall(agentOf(server, agent.id, adminToken), 1))) {
+    expect(refused).toMatchObject({ code: "permission_denied", reason: "NOT_A_RUNNER" });
   }
 });
 
 test("an older generation is fenced off from every method, and told not to retry", async () => {
   const agent = await live(server);
   await agent.renew({ generation: 0 });
-  for (const call of everyCall(agent, 1)) {
-    expect(await refusal(call)).toMatchObject({ code: "aborted", reason: "SUPERSEDED" });
+  for (const refused of await refusals(everyCall(agent, 1))) {
+    expect(refused).toMatchObject({ code: "aborted", reason: "SUPERSEDED" });
   }
   const answer = await server.post(
     "rollcall.v1.RunnerAgentService/RenewRegistration",
@@ -69,8 +69,8 @@ test("of two agents with one identity the newest start wins and stays", async ()
 
 test("a generation that was never given out is to be opened anew", async () => {
   const agent = await live(server);
-  for (const call of everyCall(agent, 7)) {
-    expect(await refusal(call)).toMatchObject({
+  for (const refused of await refusals(everyCall(agent, 7))) {
+    expect(refused).toMatchObject({
       code: "failed_precondition",
       reason: "GENERATION_UNKNOWN",
     });

@@ -9,7 +9,7 @@ import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
 import { besideServer } from "../support/database.ts";
 import { newOrganization, newServiceAccount, newUser, operator, type Someone } from "../support/people.ts";
 import { newId } from "../support/records.ts";
-import { refusal } from "../support/refusal.ts";
+import { refusal, refusals } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 let server: TestServer;
@@ -61,7 +61,8 @@ describe("only operators", () => {
     for (const who of [theirAdmin, member, program, { token: accessToken }]) {
       const calls = everyCall(who);
       expect(calls).toHaveLength(AdminService.methods.length);
-      for (const call of calls) expect(await refusal(call)).toMatchObject({ code: "permission_denied" });
+      for (const refused of await refusals(calls))
+        expect(refused).toMatchObject({ code: "permission_denied" });
     }
     expect((await admin().listUsers({})).users).toHaveLength(3);
   });
@@ -90,12 +91,12 @@ describe("organisations", () => {
 
   test("that do not exist get nothing", async () => {
     const organizationId = newId();
-    for (const call of [
+    for (const refused of await refusals([
       admin().createUser({ organizationId, name: "x", email: "x@example.com" }),
       admin().createRunnerManager({ organizationId, name: "x" }),
       admin().createGateway({ organizationId, name: "x", url: "https://x.example" }),
-    ]) {
-      expect(await refusal(call)).toMatchObject({ code: "not_found", reason: "ORGANIZATION_NOT_FOUND" });
+    ])) {
+      expect(refused).toMatchObject({ code: "not_found", reason: "ORGANIZATION_NOT_FOUND" });
     }
   });
 });

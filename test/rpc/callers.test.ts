@@ -5,7 +5,7 @@ import { RunnerConfigurationService, RunnerProvider } from "../../gen/gitpod/v1/
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { addOrganization, addToken, besideServer } from "../support/database.ts";
 import { byUser, newId } from "../support/records.ts";
-import { refusal } from "../support/refusal.ts";
+import { refusal, refusals } from "../support/refusal.ts";
 import { adminToken, startTestServer, type TestServer } from "../support/server.ts";
 
 let server: TestServer;
@@ -100,13 +100,13 @@ test("a read-only token reads, and changes nothing", async () => {
   const { runnerId } = await bootstrapped("read only");
   await client.listRunners({});
   await client.getRunner({ runnerId });
-  for (const call of [
+  for (const refused of await refusals([
     client.createRunner({ name: "not made", provider }),
     client.updateRunner({ runnerId, name: "not renamed" }),
     client.deleteRunner({ runnerId }),
     client.createRunnerToken({ runnerId }),
-  ]) {
-    expect(await refusal(call)).toMatchObject({ code: "permission_denied", reason: "TOKEN_READ_ONLY" });
+  ])) {
+    expect(refused).toMatchObject({ code: "permission_denied", reason: "TOKEN_READ_ONLY" });
   }
   expect((await client.getRunner({ runnerId })).runner?.name).toBe("read only");
 });
@@ -116,13 +116,13 @@ test("another organisation's runner does not exist", async () => {
   const other = await addOrganization(server.config.dataDir);
   server.keepSecret(other.token);
   const theirs = server.client(RunnerService, { token: other.token });
-  for (const call of [
+  for (const refused of await refusals([
     theirs.getRunner({ runnerId }),
     theirs.updateRunner({ runnerId, name: "stolen" }),
     theirs.deleteRunner({ runnerId, force: true }),
     theirs.createRunnerToken({ runnerId }),
-  ]) {
-    expect(await refusal(call)).toMatchObject({ code: "not_found", message: "runner not found" });
+  ])) {
+    expect(refused).toMatchObject({ code: "not_found", message: "runner not found" });
   }
   expect((await theirs.listRunners({})).runners).toEqual([]);
 });
@@ -137,21 +137,21 @@ test("a runner's token can do nothing but be itself", async () => {
   expect((await client.getRunner({ runnerId: self.runnerId })).runner?.name).toBe("itself");
   expect((await client.listRunners({})).runners.map(({ runnerId }) => runnerId)).toEqual([self.runnerId]);
   const { runnerId } = self;
-  for (const call of [
+  for (const refused of await refusals([
     client.createRunner({ name: "offspring", provider }),
     client.updateRunner({ runnerId, name: "renamed" }),
     client.deleteRunner({ runnerId }),
     client.createRunnerToken({ runnerId }),
-  ]) {
-    expect((await refusal(call)).code).toBe("permission_denied");
+  ])) {
+    expect(refused.code).toBe("permission_denied");
   }
   const foreign = { runnerId: neighbour.runnerId };
-  for (const call of [
+  for (const refused of await refusals([
     client.getRunner(foreign),
     client.updateRunner(foreign),
     client.deleteRunner(foreign),
-  ]) {
-    expect((await refusal(call)).code).toBe("not_found");
+  ])) {
+    expect(refused.code).toBe("not_found");
   }
 });
 

@@ -5,7 +5,7 @@ import { Principal } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { type Actor, actor, type Kind, makeWorld, type World } from "../access/world.ts";
 import { newId } from "../support/records.ts";
-import { refusal } from "../support/refusal.ts";
+import { refusal, refusals } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 let server: TestServer;
@@ -203,7 +203,7 @@ describe("the system's groups", () => {
       const assignmentId = assignments[0]?.id ?? "";
       const onOrganization = { resourceType: ResourceType.ORGANIZATION, resourceId: world.organizationId };
       const resourceRole = ResourceRole.ORG_RUNNERS_ADMIN;
-      for (const call of [
+      for (const answer of await refusals([
         groups.updateGroup({ groupId, name: "renamed" }),
         groups.deleteGroup({ groupId }),
         groups.createRoleAssignment({ groupId, ...onOrganization, resourceRole }),
@@ -215,8 +215,8 @@ describe("the system's groups", () => {
           principalId: kind("member").id,
           role: ResourceRole.GROUP_ADMIN,
         }),
-      ]) {
-        expect(await refusal(call)).toMatchObject(refused);
+      ])) {
+        expect(answer).toMatchObject(refused);
       }
     }
   });

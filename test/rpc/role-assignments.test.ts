@@ -6,7 +6,7 @@ import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
 import { type Actor, actor, type Kind, makeWorld, type World } from "../access/world.ts";
 import { newId } from "../support/records.ts";
-import { refusal } from "../support/refusal.ts";
+import { refusal, refusals } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 let server: TestServer;
@@ -187,14 +187,14 @@ describe("sharing with one principal", () => {
     const groupId = (await groups.listRoleAssignments({ filter })).assignments[0]?.groupId ?? "";
     const subject = user(kind("member"));
     const { member } = await groups.getMembership({ groupId, subject: user(somebody) });
-    for (const call of [
+    for (const refused of await refusals([
       groups.createMembership({ groupId, subject }),
       groups.deleteMembership({ membershipId: member?.id ?? "" }),
       groups.updateGroup({ groupId, name: "renamed" }),
       groups.deleteGroup({ groupId }),
       groups.createRoleAssignment({ groupId, ...onOrganization(), resourceRole: ResourceRole.ORG_ADMIN }),
-    ]) {
-      expect(await refusal(call)).toMatchObject({
+    ])) {
+      expect(refused).toMatchObject({
         code: "failed_precondition",
         reason: "GROUP_IS_DIRECT_SHARE",
       });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { RunnerKind, RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerPhase, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { addRunnerManager } from "../support/database.ts";
-import { refusal } from "../support/refusal.ts";
+import { refusal, refusals } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 let server: TestServer;
@@ -128,11 +128,10 @@ describe("update windows", () => {
   ] as const;
   test.each(rules)("%j is refused", async (updateWindow, rule) => {
     const configuration = { updateWindow };
-    for (const call of [
+    for (const refused of await refusals([
       runners().createRunner({ name: "windowed", provider, spec: { configuration } }),
       runners().updateRunner({ runnerId, spec: { configuration } }),
-    ]) {
-      const refused = await refusal(call);
+    ])) {
       expect(refused.code).toBe("invalid_argument");
       expect(refused.rules).toContain(rule);
     }
@@ -185,14 +184,14 @@ describe("lists", () => {
 test.each(["", "no-uuid", "01a20a9d-23a1-7000-92ac-9b0795ef3a2", "01a20a9d23a1700092ac9b0795ef3a2a"])(
   "the id %j is no UUID",
   async (bad) => {
-    for (const call of [
+    for (const refused of await refusals([
       runners().getRunner({ runnerId: bad }),
       runners().updateRunner({ runnerId: bad }),
       runners().deleteRunner({ runnerId: bad }),
       runners().createRunnerToken({ runnerId: bad }),
       runners().listRunners({ filter: { creatorIds: [bad] } }),
-    ]) {
-      expect((await refusal(call)).code).toBe("invalid_argument");
+    ])) {
+      expect(refused.code).toBe("invalid_argument");
     }
   },
 );

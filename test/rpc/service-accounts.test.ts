@@ -5,7 +5,7 @@ import { IdentityService, Principal } from "../../gen/gitpod/v1/identity_pb.js";
 import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
 import { newOrganization, newServiceAccount, newUser, type Someone } from "../support/people.ts";
-import { refusal } from "../support/refusal.ts";
+import { refusal, refusals } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -37,12 +37,12 @@ describe("service accounts", () => {
     const cleared = await accounts().updateServiceAccount({ serviceAccountId: id, description: "" });
     expect(cleared.serviceAccount).toMatchObject({ name: "cd", description: "" });
     await accounts().deleteServiceAccount({ serviceAccountId: id });
-    for (const call of [
+    for (const refused of await refusals([
       accounts().getServiceAccount({ serviceAccountId: id }),
       accounts().deleteServiceAccount({ serviceAccountId: id }),
       accounts().createServiceAccountAccessToken({ serviceAccountId: id }),
-    ]) {
-      expect(await refusal(call)).toMatchObject({ code: "not_found", reason: "SERVICE_ACCOUNT_NOT_FOUND" });
+    ])) {
+      expect(refused).toMatchObject({ code: "not_found", reason: "SERVICE_ACCOUNT_NOT_FOUND" });
     }
   });
 
@@ -58,11 +58,11 @@ describe("service accounts", () => {
       [stranger, "not_found"],
       [other, "not_found"],
     ] as const) {
-      for (const call of [
+      for (const refused of await refusals([
         accounts(who).updateServiceAccount({ ...asked, name: "mine" }),
         accounts(who).deleteServiceAccount(asked),
-      ]) {
-        expect(await refusal(call)).toMatchObject({ code });
+      ])) {
+        expect(refused).toMatchObject({ code });
       }
     }
     for (const who of [member, other]) {
@@ -91,11 +91,11 @@ describe("service accounts", () => {
     });
     await newServiceAccount(server, "ci");
     const { id } = await newServiceAccount(server, "cd");
-    for (const call of [
+    for (const refused of await refusals([
       accounts().createServiceAccount({ name: "ci", validUntil: inADay() }),
       accounts().updateServiceAccount({ serviceAccountId: id, name: "ci" }),
-    ]) {
-      expect(await refusal(call)).toMatchObject({
+    ])) {
+      expect(refused).toMatchObject({
         code: "already_exists",
         reason: "SERVICE_ACCOUNT_NAME_TAKEN",
       });
@@ -180,11 +180,11 @@ describe("tokens of a service account", () => {
       id: asked.serviceAccountTokenId,
       creator: { id: account.id },
     });
-    for (const call of [
+    for (const refused of await refusals([
       accounts(other).getServiceAccountToken(asked),
       accounts(other).deleteServiceAccountToken(asked),
-    ]) {
-      expect(await refusal(call)).toMatchObject({ code: "not_found", reason: "TOKEN_NOT_FOUND" });
+    ])) {
+      expect(refused).toMatchObject({ code: "not_found", reason: "TOKEN_NOT_FOUND" });
     }
     await accounts().deleteServiceAccountToken(asked);
     expect(await refusal(whoIs(token))).toMatchObject({ reason: "TOKEN_REVOKED" });

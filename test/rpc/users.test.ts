@@ -6,7 +6,7 @@ import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { UserService, UserStatus } from "../../gen/gitpod/v1/user_pb.js";
 import { newOrganization, newServiceAccount, newUser, operator, type Someone } from "../support/people.ts";
 import { newId } from "../support/records.ts";
-import { refusal } from "../support/refusal.ts";
+import { refusal, refusals } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -133,11 +133,11 @@ describe("personal access tokens", () => {
     });
     expect((await users().getPersonalAccessToken(asked)).pat?.userId).toBe(member.id);
     for (const nosy of [other, stranger, await newServiceAccount(server, "ci")]) {
-      for (const call of [
+      for (const refused of await refusals([
         users(nosy).getPersonalAccessToken(asked),
         users(nosy).deletePersonalAccessToken(asked),
-      ]) {
-        expect(await refusal(call)).toMatchObject({ code: "not_found", reason: "TOKEN_NOT_FOUND" });
+      ])) {
+        expect(refused).toMatchObject({ code: "not_found", reason: "TOKEN_NOT_FOUND" });
       }
       const filter = { userIds: [member.id] };
       expect((await users(nosy).listPersonalAccessTokens({ filter })).personalAccessTokens).toEqual([]);

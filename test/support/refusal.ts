@@ -30,6 +30,11 @@ export async function refusal(call: Promise<unknown>): Promise<Refusal> {
   throw new Error(`expected a refusal, the call was answered: ${String(answer)}`);
 }
 
+/** The refusals of calls that are under way together, none of which may succeed: a later one may be refused first. */
+export function refusals(calls: Iterable<Promise<unknown>>): Promise<Refusal[]> {
+  return Promise.all(Array.from(calls, refusal));
+}
+
 function describe(error: ConnectError): Refusal {
   const info = error.findDetails(ErrorInfoSchema)[0];
   const violations = error.findDetails(ViolationsSchema).flatMap((detail) => detail.violations);

@@ -13,7 +13,7 @@ import { type Clients, clientsOf, type Wire, wires } from "../support/clients.ts
 import { hotPathOn } from "../support/hot-path.ts";
 import { portRefuses } from "../support/leftovers.ts";
 import { capturedLog } from "../support/log.ts";
-import { refusal } from "../support/refusal.ts";
+import { refusal, refusals } from "../support/refusal.ts";
 import { peerOf } from "./support/peer.ts";
 
 const admin = "client-certificates-admin";
@@ -105,8 +105,8 @@ describe("a server that requires runners' certificates", () => {
     const token = await register();
     const { accessToken } = await exchange(mine, token);
     const bad = issue();
-    for (const call of [exchange(bad, token), renew(bad, accessToken)]) {
-      expect(await refusal(call)).toMatchObject({
+    for (const refused of await refusals([exchange(bad, token), renew(bad, accessToken)])) {
+      expect(refused).toMatchObject({
         code: "unauthenticated",
         reason: "CLIENT_CERTIFICATE_INVALID",
         message: expect.stringContaining(why),
