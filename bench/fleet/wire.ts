@@ -1,5 +1,3 @@
-import { once } from "node:events";
-import http2 from "node:http2";
 import {
   create,
   type DescMessage,
@@ -11,6 +9,8 @@ import {
 } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
+import { H2Connection } from "../load/h2-connection.ts";
+import { type Fields, type HeaderBlocks, requestBlocks, withField } from "../load/hpack.ts";
 import { eachOf, sleep } from "./stats.ts";
 
 /** A call that did not succeed: refused by the server, or never answered. */
@@ -30,12 +30,14 @@ const noAnswer = (why: string): CallFailed => new CallFailed("no_answer", why);
 
 /**
  * The network between the fleet and the server: HTTP/2 connections, shared or of one runner each; calls in Connect's
- * unary binary form (connectrpc.com/docs/protocol). Bare on purpose: the fleet must cost less than the server.
+ * unary binary form (connectrpc.com/docs/protocol). Bare on purpose: the fleet must cost less than the server, and its
+ * own pauses must not be taken for the server's.
  */
 export class Wire {
-  readonly #url: string;
+  readonly #to: { readonly host: string; readonly port: number };
   /** The shared ones first. */
-  readonly #sessions: (http2.ClientHttp2Session | undefined)[];
+  readonly #connections: (H2Connection | undefined)[];
+  readonly #blocks = new Map<string, HeaderBlocks>();
   readonly #shared: number;
   #cutUntil = 0;
   #delayMs = 0;
@@ -44,23 +46,23 @@ export class Wire {
 
   /** @param own further connections, each for one runner */
   constructor(url: string, connections: number, own = 0) {
-    this.#url = url;
+    const { hostname, port } = new URL(url);
+    this.#to = { host: hostname, port: Number(port || 80) };
     this.#shared = connections;
-    this.#sessions = Array.from({ length: connections + own }, () => undefined);
+    this.#connections = Array.from({ length: connections + own }, () => undefined);
   }
 
   /** The connection of a runner, by its number. */
   laneOf(runner: number): number {
     const own = this.#shared + runner;
-    return own < this.#sessions.length ? own : runner % this.#shared;
+    return own < this.#connections.length ? own : runner % this.#shared;
   }
 
   /** Makes every connection, some at a time, and resolves when all stand. */
   async open(): Promise<void> {
-    const lanes = Array.from(this.#sessions, (_, lane) => lane);
+    const lanes = Array.from(this.#connections, (_, lane) => lane);
     await eachOf(lanes, 64, async (lane) => {
-      const session = this.#session(lane);
-      if (session.connecting) await once(session, "connect");
+      if (!(await this.#connection(lane).stands)) throw noAnswer("no connection");
     });
   }
 
@@ -81,7 +83,7 @@ export class Wire {
   }
 
   #breakAll(): void {
-    for (const session of this.#sessions) session?.destroy();
+    for (const connection of this.#connections) connection?.break("the network is cut");
   }
 
   /**
@@ -111,52 +113,46 @@ export class Wire {
   ): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       if (performance.now() < this.#cutUntil) return reject(noAnswer("the network is cut"));
-      const stream = this.#session(lane).request({
-        ":method": "POST",
-        ":path": `/${method.parent.typeName}/${method.name}`,
-        "content-type": "application/proto",
-        "connect-protocol-version": "1",
-        ...(token !== null && { authorization: `Bearer ${token}` }),
-      });
-      const chunks: Buffer[] = [];
-      let status = 0;
-      const timer = setTimeout(() => {
-        reject(noAnswer("timed out"));
-        stream.close(http2.constants.NGHTTP2_CANCEL);
-      }, timeoutMs);
-      stream.on("response", (headers) => {
-        status = headers[":status"] ?? 0;
-      });
-      stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-      stream.on("error", (error) => reject(noAnswer(error.message)));
-      stream.on("close", () => {
+      const plain = this.#blocksOf(method);
+      const blocks = token === null ? plain : withField(plain, "authorization", `Bearer ${token}`);
+      const giveUp = this.#connection(lane).call(blocks, body, ({ ok, answered, data }) => {
         clearTimeout(timer);
-        const bytes = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
-        if (status === 200) resolve(bytes);
-        else reject(refusal(status, bytes));
-        // As in the server: what a stream reaches outlives it until the next full garbage collection, which has all runners wait.
-        stream.removeAllListeners();
+        if (ok) resolve(data);
+        else reject(answered ? refusal(data) : noAnswer("the connection broke"));
       });
-      stream.end(body);
+      const timer = setTimeout(() => {
+        giveUp();
+        reject(noAnswer("timed out"));
+      }, timeoutMs);
     });
   }
 
-  #session(lane: number): http2.ClientHttp2Session {
-    const open = this.#sessions[lane];
-    if (open !== undefined && !open.closed && !open.destroyed) return open;
-    const session = http2.connect(this.#url);
-    let stood = false;
-    session.on("connect", () => {
-      stood = true;
-    });
-    // Calls on it fail by themselves, with a reason of their own.
-    session.on("error", () => undefined);
-    session.on("close", () => {
-      if (this.#sessions[lane] === session) this.#sessions[lane] = undefined;
+  #blocksOf(method: DescMethodUnary): HeaderBlocks {
+    const path = `/${method.parent.typeName}/${method.name}`;
+    const known = this.#blocks.get(path);
+    if (known !== undefined) return known;
+    const fields: Fields = [
+      ["content-type", "application/proto"],
+      ["connect-protocol-version", "1"],
+    ];
+    const blocks = requestBlocks(this.#to, path, fields, [":path"]);
+    this.#blocks.set(path, blocks);
+    return blocks;
+  }
+
+  #connection(lane: number): H2Connection {
+    const open = this.#connections[lane];
+    if (open?.usable) return open;
+    const connection = new H2Connection(this.#to, () => {
+      if (this.#connections[lane] === connection) this.#connections[lane] = undefined;
       if (stood && lane >= this.#shared) void this.#comeBack(lane);
     });
-    this.#sessions[lane] = session;
-    return session;
+    let stood = false;
+    void connection.stands.then((stands) => {
+      stood = stands;
+    });
+    this.#connections[lane] = connection;
+    return connection;
   }
 
   /** A runner whose connection broke makes another, as an agent whose stream broke does, and waits no less between its tries. */
@@ -165,30 +161,20 @@ export class Wire {
       await sleep(most * (0.5 + Math.random() / 2));
       if (this.#closed) return;
       if (performance.now() < this.#cutUntil) continue;
-      const session = this.#session(lane);
-      if (!session.connecting) return;
-      const stands = await Promise.race([
-        once(session, "connect").then(
-          () => true,
-          () => false,
-        ),
-        once(session, "close").then(() => false),
-      ]);
-      if (stands) return;
+      if (await this.#connection(lane).stands) return;
     }
   }
 }
 
 /** Connect's errors are JSON; the reason of an ErrorInfo tells more than the code where there is one. */
-function refusal(status: number, body: Buffer): CallFailed {
-  if (status === 0) return noAnswer("the connection broke");
+function refusal(body: Buffer): CallFailed {
   try {
     const { code, message, details = [] } = JSON.parse(body.toString());
     const reason = detail(ErrorInfoSchema, details)?.reason;
     const delay = detail(RetryInfoSchema, details)?.retryDelay;
     return new CallFailed(reason ?? code, message, delay && durationMs(delay));
   } catch {
-    return new CallFailed(`http_${status}`, body.toString());
+    return new CallFailed("unreadable", body.toString());
   }
 }
 

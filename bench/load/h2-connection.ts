@@ -1,99 +1,153 @@
 import net from "node:net";
+import {
+  cancelStream,
+  defaultWindow,
+  frame,
+  frameFlag,
+  frameHead,
+  frameType,
+  isStatus200,
+  largestWindow,
+  preface,
+  requestFrames,
+  setting,
+  settingIn,
+  settings,
+  windowUpdate,
+} from "./h2-frames.ts";
 import type { HeaderBlocks } from "./hpack.ts";
 
-/** How a call ended: `data` holds the last DATA frame's payload, empty when there was none. */
+/** How a call ended. */
 export interface Reply {
   /** False for another status than 200, a reset stream, and a connection that broke. */
   readonly ok: boolean;
+  /** The response's body, of an error too; empty when there was none. */
   readonly data: Buffer;
 }
 
-/** Frame types and flags (RFC 9113, section 6). */
-const type = {
-  DATA: 0,
-  HEADERS: 1,
-  RST_STREAM: 3,
-  SETTINGS: 4,
-  PING: 6,
-  GOAWAY: 7,
-  WINDOW_UPDATE: 8,
-} as const;
-const flag = { END_STREAM: 1, ACK: 1, END_HEADERS: 4 } as const;
-const frameHead = 9;
-
-const preface = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
-const largestWindow = 2 ** 31 - 1;
-const defaultWindow = 65_535;
-/** After so many bytes the peer is given as many again. */
-const refillBytes = 2 ** 29;
-/** Status 200 in HPACK: the first byte of a block, unless a change of the table's size comes before it. */
-const status200 = 0x88;
+/** The same, and whether the server answered to the end at all, with success or without. */
+export interface H2Reply extends Reply {
+  readonly answered: boolean;
+}
 
 const empty = Buffer.alloc(0);
+const unanswered: H2Reply = { ok: false, data: empty, answered: false };
+/** After so many bytes the peer is given as many again. */
+const refillBytes = 2 ** 29;
 
-interface Pending {
-  readonly done: (reply: Reply) => void;
+interface Call {
+  readonly blocks: HeaderBlocks;
+  readonly body: Uint8Array;
+  readonly done: (reply: H2Reply) => void;
+  /** 0 while the server has no room for it. */
+  stream: number;
   ok: boolean;
   data: Buffer;
 }
 
 /**
  * One HTTP/2 connection of a load generator: frames by hand, a twentieth of the cost of a general client. It knows just
- * enough for unary calls with small messages to an honest server: requests of one connection have the same headers, a
- * request's body must not exceed what the peer's window takes at once (the calls in flight, together under 32 KiB).
+ * enough for unary calls to an honest server, whose bodies fit a stream's first window (64 KiB). The headers of all
+ * requests of one connection must put the same fields into the peer's table (`requestBlocks`).
  */
 export class H2Connection {
+  /** Resolves to whether the connection was made. */
+  readonly stands: Promise<boolean>;
   readonly #socket: net.Socket;
-  readonly #blocks: HeaderBlocks;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<number, Call>();
+  /** What the server has no room for yet, oldest first. */
+  #waiting: Call[] = [];
   readonly #onBroken: (reason: string) => void;
   #out: Buffer[] = [];
   #rest: Buffer = empty;
   #nextStream = 1;
+  #mostStreams = Number.POSITIVE_INFINITY;
+  #sendWindow = defaultWindow;
   #received = 0;
+  /** Why the server wants no further calls; those that it has it still answers. */
+  #leaving: string | null = null;
   #broken = false;
 
   /** @param onBroken told once, when the connection is over without having been closed here */
   constructor(
     to: { readonly host: string; readonly port: number },
-    blocks: HeaderBlocks,
     onBroken: (reason: string) => void = () => {},
   ) {
-    this.#blocks = blocks;
     this.#onBroken = onBroken;
     this.#socket = net.connect({ ...to, noDelay: true });
+    this.stands = new Promise((resolve) => {
+      this.#socket.once("connect", () => resolve(true));
+      this.#socket.once("close", () => resolve(false));
+    });
     this.#socket.on("data", (chunk: Buffer) => this.#read(chunk));
-    this.#socket.on("error", (error) => this.#break(error.message));
-    this.#socket.on("close", () => this.#break("closed"));
-    const settings = Buffer.alloc(12);
-    settings.writeUInt16BE(2, 0); // SETTINGS_ENABLE_PUSH: 0
-    settings.writeUInt16BE(4, 6); // SETTINGS_INITIAL_WINDOW_SIZE
-    settings.writeUInt32BE(largestWindow, 8);
-    this.#send(preface, frame(type.SETTINGS, 0, 0, settings), windowUpdate(largestWindow - defaultWindow));
+    this.#socket.on("error", (error) => this.break(error.message));
+    this.#socket.on("close", () => this.break("closed"));
+    const ours = { [setting.ENABLE_PUSH]: 0, [setting.INITIAL_WINDOW_SIZE]: largestWindow };
+    this.#send(preface, settings(ours), windowUpdate(largestWindow - defaultWindow));
   }
 
-  /** @param body the DATA frame's payload; `done` is called once, later */
-  call(body: Buffer, done: (reply: Reply) => void): void {
-    if (this.#broken) {
-      setImmediate(done, { ok: false, data: empty });
-      return;
-    }
-    const stream = this.#nextStream;
-    this.#nextStream += 2;
-    this.#pending.set(stream, { done, ok: false, data: empty });
-    const block = stream === 1 ? this.#blocks.first : this.#blocks.later;
-    const bytes = Buffer.allocUnsafe(2 * frameHead + block.length + body.length);
-    writeHead(bytes, 0, block.length, type.HEADERS, flag.END_HEADERS, stream);
-    block.copy(bytes, frameHead);
-    writeHead(bytes, frameHead + block.length, body.length, type.DATA, flag.END_STREAM, stream);
-    body.copy(bytes, 2 * frameHead + block.length);
-    this.#send(bytes);
+  /** Whether it takes further calls, also while it is being made. */
+  get usable(): boolean {
+    return !this.#broken && this.#leaving === null;
+  }
+
+  /**
+   * @param body the DATA frame's payload; `done` is called once, later
+   * @returns gives the call up: the server is told, and `done` is not called
+   */
+  call(blocks: HeaderBlocks, body: Uint8Array, done: (reply: H2Reply) => void): () => void {
+    const call: Call = { blocks, body, done, stream: 0, ok: false, data: empty };
+    if (!this.usable) setImmediate(done, unanswered);
+    else if (this.#waiting.length === 0 && this.#hasRoom(call)) this.#start(call);
+    else this.#waiting.push(call);
+    return () => this.#giveUp(call);
   }
 
   close(): void {
     this.#broken = true;
     this.#socket.destroy();
-    this.#failPending();
+    const unfinished = [...this.#pending.values(), ...this.#waiting];
+    this.#pending.clear();
+    this.#waiting = [];
+    for (const { done } of unfinished) done(unanswered);
+  }
+
+  /** As when the network fails. */
+  break(reason: string): void {
+    if (this.#broken) return;
+    this.close();
+    this.#onBroken(reason);
+  }
+
+  #startWaiting(): void {
+    if (this.#waiting.length === 0) return;
+    let started = 0;
+    for (const call of this.#waiting) {
+      if (!this.#hasRoom(call)) break;
+      this.#start(call);
+      started += 1;
+    }
+    this.#waiting.splice(0, started);
+  }
+
+  #hasRoom({ body }: Call): boolean {
+    return this.#pending.size < this.#mostStreams && body.length <= this.#sendWindow;
+  }
+
+  #start(call: Call): void {
+    call.stream = this.#nextStream;
+    this.#nextStream += 2;
+    this.#sendWindow -= call.body.length;
+    this.#pending.set(call.stream, call);
+    const block = call.stream === 1 ? call.blocks.first : call.blocks.later;
+    this.#send(requestFrames(call.stream, block, call.body));
+  }
+
+  #giveUp(call: Call): void {
+    if (this.#pending.delete(call.stream)) {
+      this.#send(cancelStream(call.stream));
+      this.#madeRoom();
+    } else this.#waiting = this.#waiting.filter((other) => other !== call);
   }
 
   /** What is said in one turn of the event loop goes out in one write. */
@@ -123,45 +177,63 @@ export class H2Connection {
   }
 
   #frame(kind: number, flags: number, stream: number, payload: Buffer): void {
+    const call = this.#pending.get(stream);
     switch (kind) {
-      case type.DATA: {
+      case frameType.DATA:
         this.#refill(payload.length);
-        const call = this.#pending.get(stream);
         if (call !== undefined && payload.length > 0) {
           call.data = call.data.length === 0 ? payload : Buffer.concat([call.data, payload]);
         }
-        if (flags & flag.END_STREAM) this.#end(stream);
+        if (flags & frameFlag.END_STREAM) this.#end(call, true);
         return;
-      }
-      case type.HEADERS: {
-        const call = this.#pending.get(stream);
-        if (call !== undefined && !call.ok) call.ok = statusOf(payload) === status200;
-        if (flags & flag.END_STREAM) this.#end(stream);
+      case frameType.HEADERS:
+        if (call !== undefined && !call.ok) call.ok = isStatus200(payload);
+        if (flags & frameFlag.END_STREAM) this.#end(call, true);
         return;
-      }
-      case type.RST_STREAM: {
-        const call = this.#pending.get(stream);
-        if (call !== undefined) call.ok = false;
-        this.#end(stream);
+      case frameType.RST_STREAM:
+        this.#end(call, false);
         return;
-      }
-      case type.SETTINGS:
-        if (!(flags & flag.ACK)) this.#send(frame(type.SETTINGS, flag.ACK, 0, empty));
+      case frameType.SETTINGS:
+        if (flags & frameFlag.ACK) return;
+        this.#mostStreams = settingIn(payload, setting.MAX_CONCURRENT_STREAMS) ?? this.#mostStreams;
+        this.#send(frame(frameType.SETTINGS, frameFlag.ACK, 0, empty));
+        this.#startWaiting();
         return;
-      case type.PING:
-        if (!(flags & flag.ACK)) this.#send(frame(type.PING, flag.ACK, 0, payload));
+      case frameType.PING:
+        if (!(flags & frameFlag.ACK)) this.#send(frame(frameType.PING, frameFlag.ACK, 0, payload));
         return;
-      case type.GOAWAY:
-        this.#break(`GOAWAY with code ${payload.readUInt32BE(4)}`);
+      case frameType.WINDOW_UPDATE:
+        if (stream === 0) this.#sendWindow += payload.readUInt32BE(0);
+        this.#startWaiting();
+        return;
+      case frameType.GOAWAY:
+        this.#leave(payload.readUInt32BE(0), `GOAWAY with code ${payload.readUInt32BE(4)}`);
         return;
       default:
     }
   }
 
-  #end(stream: number): void {
-    const call = this.#pending.get(stream);
-    this.#pending.delete(stream);
-    call?.done(call);
+  #end(call: Call | undefined, answered: boolean): void {
+    if (call === undefined) return;
+    this.#pending.delete(call.stream);
+    call.done({ ok: answered && call.ok, data: call.data, answered });
+    this.#madeRoom();
+  }
+
+  #madeRoom(): void {
+    if (this.#leaving !== null && this.#pending.size === 0) this.break(this.#leaving);
+    else this.#startWaiting();
+  }
+
+  /** @param last the last stream that the server looks at */
+  #leave(last: number, reason: string): void {
+    this.#leaving = reason;
+    const unseen = [...this.#pending.values()].filter(({ stream }) => stream > last);
+    for (const { stream } of unseen) this.#pending.delete(stream);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { done } of [...unseen, ...waiting]) done(unanswered);
+    this.#madeRoom();
   }
 
   #refill(bytes: number): void {
@@ -170,53 +242,4 @@ export class H2Connection {
     this.#send(windowUpdate(this.#received));
     this.#received = 0;
   }
-
-  #break(reason: string): void {
-    if (this.#broken) return;
-    this.close();
-    this.#onBroken(reason);
-  }
-
-  #failPending(): void {
-    for (const { done } of this.#pending.values()) done({ ok: false, data: empty });
-    this.#pending.clear();
-  }
-}
-
-/** The first field's byte, behind changes of the dynamic table's size (RFC 7541, section 6.3). */
-function statusOf(block: Buffer): number | undefined {
-  let at = 0;
-  while (((block[at] ?? 0) & 0xe0) === 0x20) {
-    const long = ((block[at] ?? 0) & 0x1f) === 0x1f;
-    at += 1;
-    if (long) while ((block[at++] ?? 0) & 0x80);
-  }
-  return block[at];
-}
-
-function windowUpdate(bytes: number): Buffer {
-  const payload = Buffer.alloc(4);
-  payload.writeUInt32BE(bytes, 0);
-  return frame(type.WINDOW_UPDATE, 0, 0, payload);
-}
-
-function frame(kind: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const bytes = Buffer.allocUnsafe(frameHead + payload.length);
-  writeHead(bytes, 0, payload.length, kind, flags, stream);
-  payload.copy(bytes, frameHead);
-  return bytes;
-}
-
-function writeHead(
-  to: Buffer,
-  at: number,
-  length: number,
-  kind: number,
-  flags: number,
-  stream: number,
-): void {
-  to.writeUIntBE(length, at, 3);
-  to[at + 3] = kind;
-  to[at + 4] = flags;
-  to.writeUInt32BE(stream, at + 5);
 }

@@ -1,11 +1,11 @@
 /** Header fields of a request, names in lower case, pseudo-headers first. */
 export type Fields = readonly (readonly [name: string, value: string])[];
 
-/** What a client sends on one connection whose requests all have the same header fields. */
+/** A request's header fields as the client sends them on a connection whose requests have the same ones but for the varying. */
 export interface HeaderBlocks {
-  /** Of the first request: puts every field into the peer's dynamic table. */
+  /** Of the connection's first request: puts every field that does not vary into the peer's dynamic table. */
   readonly first: Buffer;
-  /** Of every later one: a byte a field. */
+  /** Of every later one: a byte for a field that does not vary. */
   readonly later: Buffer;
 }
 
@@ -26,19 +26,25 @@ const staticNames: Readonly<Record<string, number>> = {
 const staticTableSize = 61;
 
 /**
- * Encodes header fields as every good client does (RFC 7541): in full once, then by their place in the dynamic table.
- * Without Huffman codes. The fields must fit into a dynamic table of 4,096 bytes.
+ * Encodes header fields as every good client does (RFC 7541): in full once, then by their place in the dynamic table;
+ * in full always what varies. Without Huffman codes. The fields must fit into a dynamic table of 4,096 bytes.
  */
-function headerBlocks(fields: Fields): HeaderBlocks {
+function headerBlocks(fields: Fields, varying: readonly string[]): HeaderBlocks {
   const first: Buffer[] = [];
   const later: Buffer[] = [];
-  const added = fields.filter(([name, value]) => staticPairs[`${name} ${value}`] === undefined).length;
+  const isStatic = ([name, value]: Fields[number]) => staticPairs[`${name} ${value}`] !== undefined;
+  const added = fields.filter((field) => !isStatic(field) && !varying.includes(field[0])).length;
   let place = 0;
   for (const [name, value] of fields) {
     const pair = staticPairs[`${name} ${value}`];
     if (pair !== undefined) {
       first.push(integer(0x80, 7, pair));
       later.push(integer(0x80, 7, pair));
+      continue;
+    }
+    if (varying.includes(name)) {
+      first.push(inFull(name, value));
+      later.push(inFull(name, value));
       continue;
     }
     const known = staticNames[name];
@@ -50,19 +56,36 @@ function headerBlocks(fields: Fields): HeaderBlocks {
   return { first: Buffer.concat(first), later: Buffer.concat(later) };
 }
 
-/** Blocks for POST requests to a path, over clear text. */
+/** The same request with a further field, which varies. */
+export function withField({ first, later }: HeaderBlocks, name: string, value: string): HeaderBlocks {
+  const field = inFull(name, value);
+  return { first: Buffer.concat([first, field]), later: Buffer.concat([later, field]) };
+}
+
+/** A field that leaves no trace in the peer's table (RFC 7541, section 6.2.2). */
+function inFull(name: string, value: string): Buffer {
+  const known = staticNames[name];
+  return Buffer.concat([
+    integer(0, 4, known ?? 0),
+    ...(known === undefined ? [text(name)] : []),
+    text(value),
+  ]);
+}
+
+/** Blocks for POST requests to a path, over clear text. @param varying the names of the fields that differ between requests */
 export function requestBlocks(
   to: { readonly host: string; readonly port: number },
   path: string,
   fields: Fields,
+  varying: readonly string[] = [],
 ): HeaderBlocks {
-  return headerBlocks([
+  const pseudo: Fields = [
     [":method", "POST"],
     [":scheme", "http"],
     [":path", path],
     [":authority", `${to.host}:${to.port}`],
-    ...fields,
-  ]);
+  ];
+  return headerBlocks([...pseudo, ...fields], varying);
 }
 
 /** RFC 7541, section 5.1. */

@@ -7,10 +7,7 @@ import type { LoadJob, LoadMessage } from "./job.ts";
 
 // A process that calls a server as fast as it answers, with so many calls in flight. Told by its parent, once.
 
-interface Caller {
-  call(body: Buffer, done: (reply: Reply) => void): void;
-  close(): void;
-}
+type Lane = (done: (reply: Reply) => void) => void;
 
 /** How long the count goes on without an answer, in milliseconds. */
 const patienceMs = 10_000;
@@ -25,12 +22,11 @@ process.once("message", async (job: LoadJob) => {
 });
 
 async function run(job: LoadJob): Promise<void> {
-  const body = Buffer.from(job.body, "base64");
   const [lanes, closeAll] = open(job);
   let phase: "warming" | "counting" | "over" = "warming";
   let failed = 0;
   const latencies: number[] = [];
-  const loop = (lane: Caller): Promise<void> =>
+  const loop = (lane: Lane): Promise<void> =>
     new Promise((resolve) => {
       let sent = 0;
       const again = (reply?: Reply): void => {
@@ -45,7 +41,7 @@ async function run(job: LoadJob): Promise<void> {
           return;
         }
         sent = now;
-        lane.call(body, again);
+        lane(again);
       };
       again();
     });
@@ -70,25 +66,34 @@ async function run(job: LoadJob): Promise<void> {
 }
 
 /** A lane for every call in flight; HTTP/2 puts several on one connection. */
-function open(job: LoadJob): readonly [lanes: readonly Caller[], closeAll: () => void] {
+function open(job: LoadJob): readonly [lanes: readonly Lane[], closeAll: () => void] {
   const { host, port, path, inFlight } = job;
+  const body = Buffer.from(job.body, "base64");
   if (job.http === "1.1") {
-    const lanes = Array.from({ length: inFlight }, () => new H1Connection({ host, port }, path, job.fields));
-    return [lanes, () => closeEach(lanes)];
+    const connections = Array.from(
+      { length: inFlight },
+      () => new H1Connection({ host, port }, path, job.fields),
+    );
+    const lanes = connections.map(
+      (connection): Lane =>
+        (done) =>
+          connection.call(body, done),
+    );
+    return [lanes, () => closeEach(connections)];
   }
   const blocks = requestBlocks({ host, port }, path, job.fields);
   const connections = Array.from(
     { length: Math.ceil(inFlight / perConnection) },
-    () => new H2Connection({ host, port }, blocks),
+    () => new H2Connection({ host, port }),
   );
-  const lanes = Array.from(
-    { length: inFlight },
-    (_, index) => connections[index % connections.length] as Caller,
-  );
+  const lanes = Array.from({ length: inFlight }, (_, index): Lane => {
+    const connection = connections[index % connections.length] as H2Connection;
+    return (done) => void connection.call(blocks, body, done);
+  });
   return [lanes, () => closeEach(connections)];
 }
 
-function closeEach(connections: readonly Caller[]): void {
+function closeEach(connections: readonly { close(): void }[]): void {
   for (const connection of connections) connection.close();
 }
 

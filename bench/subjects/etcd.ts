@@ -119,8 +119,11 @@ export class Etcd {
     const [way] = ways;
     if (way === undefined) throw new Error("there are no ways");
     const to = { host: "127.0.0.1", port: this.ports.h2 };
-    const connection = new H2Connection(to, requestBlocks(to, grantLease.path, fieldsOf(grantLease, way)));
-    const { ok, data } = await new Promise<Reply>((done) => connection.call(grantLease.body(way), done));
+    const connection = new H2Connection(to);
+    const blocks = requestBlocks(to, grantLease.path, fieldsOf(grantLease, way));
+    const { ok, data } = await new Promise<Reply>(
+      (done) => void connection.call(blocks, grantLease.body(way), done),
+    );
     connection.close();
     if (!ok || data.length === 0) throw new Error("etcd granted no lease");
   }
