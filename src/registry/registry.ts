@@ -2,7 +2,6 @@ import type { Logger } from "pino";
 import { type Authorized, deletionAskedFor, staleRemoval } from "../domain/access/runners.ts";
 import { type Awaitable, after } from "../domain/awaitable.ts";
 import type { Clock } from "../domain/clock.ts";
-import { inBatches } from "../domain/in-batches.ts";
 import { planDeletion, windDownLeftMs } from "../domain/leases/deletion.ts";
 import { LeaseEngine } from "../domain/leases/engine.ts";
 import type { LeaseListener, Renewal } from "../domain/leases/events.ts";
@@ -16,8 +15,9 @@ import type { MetricSample } from "../domain/metrics/exposition.ts";
 import { RunnerKind, RunnerPhase } from "../domain/runners/enums.ts";
 import type { RunnerReportChange } from "../domain/runners/report.ts";
 import type { Runner } from "../domain/runners/runner.ts";
-import type { CarriedLease, Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
 import { Announcer } from "./announcer.ts";
+import { CarryOver } from "./carry-over.ts";
 import type { RegistryCounts } from "./counts.ts";
 import { FollowUp } from "./follow-up.ts";
 import { KnownRunners, type RunnerIdentity } from "./known-runners.ts";
@@ -37,9 +37,6 @@ export interface RegistryOptions {
   readonly observer?: LeaseListener;
 }
 
-/** Runners of a whole fleet that are written in one commit: some milliseconds of the event loop. */
-const inCommit = 1_000;
-
 /**
  * The live side of the runners: the lease engine, tied to the store, the clock of the process and the open
  * streams. The engine decides; this makes its decisions durable and tells those who wait for them.
@@ -47,6 +44,7 @@ const inCommit = 1_000;
 export class RunnerRegistry {
   readonly watchers = new Watchers();
   readonly metrics = new MetricsBoard();
+  readonly carryOver: CarryOver;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #settings: LeaseSettings;
@@ -57,8 +55,6 @@ export class RunnerRegistry {
   readonly #known: KnownRunners;
   readonly #followUp: FollowUp;
   readonly #renewals: Renewals;
-  /** Leases of the last run that this start is still to be counted against. */
-  #uncounted: readonly CarriedLease[] = [];
 
   constructor(options: RegistryOptions) {
     this.#store = options.store;
@@ -78,6 +74,7 @@ export class RunnerRegistry {
         announceLater: (runnerId) => this.#announceLater(runnerId),
       }),
     });
+    this.carryOver = new CarryOver(options.store.leases, this.#engine, options.clock);
     this.#known = new KnownRunners(this.#engine, options.store.runners);
     this.#followUp = new FollowUp({
       store: options.store,
@@ -102,10 +99,7 @@ export class RunnerRegistry {
 
   /** Takes over the leases of the last run. Nothing may call before this has resolved. */
   async restore(): Promise<void> {
-    const carried = await this.#store.leases.carryOver();
-    for (const lease of carried) this.#known.set(lease.runnerId, lease);
-    this.#engine.restore(carried);
-    this.#uncounted = carried;
+    for (const lease of await this.carryOver.takeOver()) this.#known.set(lease.runnerId, lease);
     for (const { id, organizationId } of await this.#store.leases.unannounced()) {
       this.#announcer.offer(id, organizationId);
     }
@@ -117,20 +111,6 @@ export class RunnerRegistry {
       );
       if (!this.#engine.windDown(runner.id, left)) await this.#followUp.remove(deletionAskedFor(runner));
     }
-  }
-
-  /**
-   * Counts this start against the leases that it carried over, beside the first calls: written before them, it would
-   * keep a large fleet waiting. Whoever is heard meanwhile is not counted.
-   */
-  async countRestart(): Promise<void> {
-    const carried = this.#uncounted;
-    this.#uncounted = [];
-    const isUnheard = ({ runnerId, lastSeenMs }: CarriedLease) =>
-      this.#engine.view(runnerId)?.lastSeenMs === lastSeenMs;
-    await inBatches(carried, inCommit, (some) =>
-      this.#store.leases.countRestart(some.filter(isUnheard).map(({ runnerId }) => runnerId)),
-    );
   }
 
   /**
@@ -250,17 +230,6 @@ export class RunnerRegistry {
   /** Writes what watchers are still to be told, at the end of a run. */
   async finishAnnouncing(): Promise<void> {
     await this.#announcer.finish();
-  }
-
-  /** Stores when runners were last heard. What the disk refuses is tried again the next time. */
-  async saveLastSeen(): Promise<void> {
-    const seen = this.#engine.takeLastSeen();
-    try {
-      await inBatches(seen, inCommit, (some) => this.#store.leases.saveLastSeen(some));
-    } catch (error) {
-      this.#engine.keepUnsaved(seen);
-      throw error;
-    }
   }
 
   /** Renewals heard since the last call. */

@@ -55,13 +55,14 @@ export class Upkeep implements Lifecycle {
     this.#chores = [
       chore(lookMs, async () => {
         registry.sampleLoad(this.#load.sample(clock.monotonic(), registry.takeRenewals()));
+        await registry.carryOver.saveLongest();
       }),
       chore(noticeMs, () => this.#noticeRevocations()),
       chore(cleanupEveryMs, () => cleanup.sweep()),
       chore(forgetEveryMs, async () => {
         while (!this.#stopped && (await tokens.forgetEnded(clock.now() - endedTokensKeptMs)) > 0);
       }),
-      chore(saveSeenMs, () => registry.saveLastSeen()),
+      chore(saveSeenMs, () => registry.carryOver.saveLastSeen()),
       chore(keepAliveMs, async () => {
         for (const watcher of registry.watchers.all()) watcher.tell("keep_alive");
       }),
@@ -71,7 +72,7 @@ export class Upkeep implements Lifecycle {
   async run(): Promise<void> {
     const { registry } = this.#options;
     await registry.restore();
-    this.#counting = this.#tryWrite(() => registry.countRestart(), "how many starts leases have missed");
+    this.#counting = this.#noteStart();
     this.#schedule(0);
   }
 
@@ -87,8 +88,14 @@ export class Upkeep implements Lifecycle {
     const closing = new DomainError("unavailable", "the server is shutting down", { retryAfterMs: lookMs });
     for (const watcher of this.#options.registry.watchers.all()) watcher.end(closing);
     await this.#counting;
-    await this.#tryWrite(() => this.#options.registry.saveLastSeen(), "what was seen last");
+    await this.#tryWrite(() => this.#options.registry.carryOver.saveLastSeen(), "what was seen last");
     await this.#tryWrite(() => this.#options.registry.finishAnnouncing(), "events of lapses");
+  }
+
+  async #noteStart(): Promise<void> {
+    const { carryOver } = this.#options.registry;
+    await this.#tryWrite(() => carryOver.saveLongest(), "how long leases may be");
+    await this.#tryWrite(() => carryOver.countStart(), "how many starts leases have missed");
   }
 
   /** A disk that refuses it must not keep the rest of the server from starting, or from stopping in order. */

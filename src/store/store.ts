@@ -3,6 +3,7 @@ import type { Authorized, RunnerCreation, RunnerScope } from "../domain/access/r
 import type { Awaitable } from "../domain/awaitable.ts";
 import type { DurableChange } from "../domain/leases/events.ts";
 import type { LastSeen, LeaseFacts, LeaseState } from "../domain/leases/lease.ts";
+import type { LongestLease } from "../domain/leases/longest-leases.ts";
 import type { Page } from "../domain/paging/cursor.ts";
 import type { RunnerKind, RunnerProvider } from "../domain/runners/enums.ts";
 import type { RunnerReport, RunnerReportChange } from "../domain/runners/report.ts";
@@ -188,6 +189,9 @@ export interface LeaseStore {
   saveLastSeen(seen: readonly LastSeen[]): Promise<void>;
   /** The leases that were live when the server stopped. */
   carryOver(): Promise<readonly CarriedLease[]>;
+  /** How long leases of the last run may be, as saveLongestLeases() has it; what it never named is left out. */
+  longestLeases(): Promise<readonly LongestLease[]>;
+  saveLongestLeases(longest: readonly LongestLease[]): Promise<void>;
   /** Counts this start against leases that it carried over unheard. The next record or last seen of one takes its count back. */
   countRestart(runnerIds: readonly string[]): Promise<void>;
   /** The runners that are being deleted. */

@@ -26,8 +26,8 @@ export interface TestServer {
   post(procedure: string, body: unknown, headers?: Record<string, string>): Promise<PlainResponse>;
   /** Text that must be neither in the log nor in the database: the admin's token and every minted one are known. */
   keepSecret(...texts: readonly string[]): void;
-  /** Stops the server and starts it again on the same data. */
-  restart(): Promise<void>;
+  /** Stops the server and starts it again on the same data. @param otherwise settings that differ from before */
+  restart(otherwise?: Partial<Config>): Promise<void>;
   /** Stops the server, and rejects when it leaves something open or has written a secret somewhere. */
   close(): Promise<void>;
 }
@@ -47,7 +47,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const config = { ...base, adminToken, dataDir, ...changes };
   const log = capturedLog();
   const secrets = new Set<string>([adminToken]);
-  const start = () => startServer(config, { clock, log: log.log, ...overrides });
+  const start = (otherwise: Partial<Config> = {}) =>
+    startServer({ ...config, ...otherwise }, { clock, log: log.log, ...overrides });
   running += 1;
   let server = await start();
   let clients = clientsOf(server.url);
@@ -71,9 +72,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     keepSecret(...texts) {
       for (const text of texts) secrets.add(text);
     },
-    async restart() {
+    async restart(otherwise) {
       await stop(server);
-      server = await start();
+      server = await start(otherwise);
       clients = clientsOf(server.url);
     },
     async close() {

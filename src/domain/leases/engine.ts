@@ -13,6 +13,7 @@ import type {
 } from "./events.ts";
 import { renewAfterMs } from "./jitter.ts";
 import { type LastSeen, type Lease, type LeaseFacts, LeaseState } from "./lease.ts";
+import type { LongestLease } from "./longest-leases.ts";
 import { fence, type RefusalReason } from "./refusal.ts";
 import { type LeaseSettings, timingFor } from "./settings.ts";
 import { StallWatch } from "./stall.ts";
@@ -62,15 +63,17 @@ export class LeaseEngine {
 
   /**
    * Takes the runners in that were live when the server stopped, before it accepts the first call: each lease
-   * gets one full length plus a margin. One that `restart.maxUnheard` restarts in a row have carried over
+   * gets one full length, as long as it may have been granted then or would be now, plus a margin. One that `restart.maxUnheard` restarts in a row have carried over
    * unheard lapses at the first tick, so that a server in a crash loop keeps no dead runner alive.
    */
-  restore(live: Iterable<LeaseFacts>): void {
+  restore(live: Iterable<LeaseFacts>, longest: readonly LongestLease[] = []): void {
     const now = this.#clock.monotonic();
     const { marginMs, maxUnheard } = this.#settings.restart;
+    const granted = new Map(longest.map(({ provider, leaseMs }) => [provider, leaseMs]));
     for (const facts of live) {
       const carried = (facts.unheardRestarts ?? 0) < maxUnheard;
-      this.#book.restore(facts, carried ? now + this.#leaseMs(facts.provider) + marginMs : now);
+      const leaseMs = Math.max(this.leaseMs(facts.provider), granted.get(facts.provider) ?? 0);
+      this.#book.restore(facts, carried ? now + leaseMs + marginMs : now);
     }
   }
 
@@ -85,7 +88,7 @@ export class LeaseEngine {
       const reason = fence(renewal.generation, lease.generation, isOver(lease.state));
       if (reason !== null) return { ok: false, reason };
     }
-    const leaseMs = this.#leaseMs(lease.provider);
+    const leaseMs = this.leaseMs(lease.provider);
     this.#book.hear(lease, renewal, now + leaseMs);
     const factor = this.#stretch.factor();
     return {
@@ -210,6 +213,11 @@ export class LeaseEngine {
     return this.#stretch.factor();
   }
 
+  /** How long a lease is that is granted now, in milliseconds. */
+  leaseMs(provider: RunnerProvider): number {
+    return this.#windowMs(provider) + timingFor(this.#settings, provider).graceMs;
+  }
+
   /** Ends a provider's incident because an operator says so. @returns false when there is none */
   acknowledgeIncident(provider: RunnerProvider): boolean {
     const change = this.#book.brakes.acknowledge(provider);
@@ -219,10 +227,6 @@ export class LeaseEngine {
 
   #windowMs(provider: RunnerProvider): number {
     return timingFor(this.#settings, provider).intervalMs * this.#stretch.factor();
-  }
-
-  #leaseMs(provider: RunnerProvider): number {
-    return this.#windowMs(provider) + timingFor(this.#settings, provider).graceMs;
   }
 
   /** Looks at the clock, which is how stalls are noticed. @returns monotonic ms */

@@ -8,7 +8,7 @@ import type { CommitQueue } from "./commit-queue.ts";
 import type { Journal } from "./journal.ts";
 import type { Connection } from "./open.ts";
 import { runnerRows } from "./runner-rows.ts";
-import { runners } from "./schema.ts";
+import { longestLeases, runners } from "./schema.ts";
 
 /**
  * The longest that telling of a mass lapse takes, in milliseconds: an hour. Events of lapses before that may have been
@@ -60,6 +60,11 @@ export function leaseStore(
     .update(runners)
     .set({ unheardRestarts: sql`${runners.unheardRestarts} + 1` })
     .where(eq(runners.id, sql.placeholder("runnerId")))
+    .prepare();
+  const saveLongest = connection
+    .insert(longestLeases)
+    .values({ provider: sql.placeholder("provider"), leaseMs: sql.placeholder("leaseMs") })
+    .onConflictDoUpdate({ target: longestLeases.provider, set: { leaseMs: sql`excluded.lease_ms` } })
     .prepare();
   const page = connection
     .select({
@@ -162,6 +167,14 @@ export function leaseStore(
         phase: row.phase as ReportedPhase,
       }));
     },
+    async longestLeases() {
+      const rows = connection.select().from(longestLeases).all();
+      return rows.map((row) => ({ ...row, provider: row.provider as RunnerProvider }));
+    },
+    saveLongestLeases: (longest) =>
+      commits.run(() => {
+        for (const { provider, leaseMs } of longest) saveLongest.run({ provider, leaseMs });
+      }),
     countRestart: (runnerIds) =>
       commits.run(() => {
         for (const runnerId of runnerIds) missed.run({ runnerId });

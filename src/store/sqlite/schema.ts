@@ -9,7 +9,7 @@ export {
   serverKey,
   signingKeys,
 } from "./schema/credentials.ts";
-export { gateways, runnerManagers, runners } from "./schema/fleet.ts";
+export { gateways, longestLeases, runnerManagers, runners } from "./schema/fleet.ts";
 export { groupMemberships, groups, roleAssignments } from "./schema/groups.ts";
 export { auditLog, events } from "./schema/journal.ts";
 export { organizations } from "./schema/organizations.ts";

@@ -100,6 +100,16 @@ describe("a restart of the server", () => {
     expect(bench.transitions.map((t) => [t.runnerId, t.kind])).toEqual([[id(1), "lapsed"]]);
   });
 
+  test("keeps the promise of the run before: a lease that was longer then is carried over at that length", () => {
+    const bench = new Bench();
+    const { provider } = liveFacts(1);
+    bench.engine.restore([liveFacts(1)], [{ provider, leaseMs: 4 * LEASE }]);
+    bench.run(4 * LEASE + restart.marginMs - 1);
+    expect(bench.live(1)).toBe(true);
+    bench.run(1);
+    expect(bench.live(1)).toBe(false);
+  });
+
   test("needs no write for a runner that goes on as before", () => {
     const bench = new Bench();
     bench.engine.restore([liveFacts(1, { appliedSpecRevision: 0 })]);

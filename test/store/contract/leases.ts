@@ -69,6 +69,19 @@ export function leaseContract(open: OpenStore): void {
     expect(await leases.carryOver()).toMatchObject([{ unheardRestarts: 0, lastSeenMs: someTime + 50 }]);
   });
 
+  test("how long leases may be is kept by provider", async () => {
+    await using at = await setting(open);
+    const { leases } = at.store;
+    expect(await leases.longestLeases()).toEqual([]);
+    const [first, second] = [
+      { provider: RunnerProvider.AWS_EC2, leaseMs: 45_000 },
+      { provider: RunnerProvider.GCP, leaseMs: 165_000 },
+    ];
+    await leases.saveLongestLeases([first, { ...second, leaseMs: 1 }]);
+    await leases.saveLongestLeases([second]);
+    expect(await leases.longestLeases()).toEqual([first, second]);
+  });
+
   test("offline runners are counted by provider and by how they went, page by page", async () => {
     await using at = await setting(open);
     const { leases } = at.store;

@@ -57,6 +57,12 @@ export const runners = sqliteTable(
   ],
 );
 
+// How long a lease of a provider's runners may be that the server has granted: its next run carries it over for as long.
+export const longestLeases = sqliteTable("longest_leases", {
+  provider: integer("provider").primaryKey(),
+  leaseMs: integer("lease_ms").notNull(),
+});
+
 export const gateways = sqliteTable(
   "gateways",
   {
