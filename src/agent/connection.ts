@@ -48,6 +48,7 @@ export function openConnection(options: ConnectionOptions): AgentConnection {
     return { transport, end: () => sessionManager.abort() };
   };
   let current = connect();
+  let last = current;
   return {
     transport: {
       unary: (...call) => current.transport.unary(...call),
@@ -55,7 +56,10 @@ export function openConnection(options: ConnectionOptions): AgentConnection {
     },
     // A manager that is aborted while it connects can take the failure of that connection for one of the next.
     reset: () => {
+      // One that was being verified may have connected once more.
+      last.end();
       current.end();
+      last = current;
       current = connect();
     },
   };

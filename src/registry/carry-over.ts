@@ -16,7 +16,8 @@ export class CarryOver {
   readonly #leases: LeaseStore;
   readonly #engine: LeaseEngine;
   readonly #clock: Clock;
-  #longest: LongestLeases;
+  /** Null until the last run's is known: it must not be overwritten by what holds now. */
+  #longest: LongestLeases | null = null;
   /** Leases of the last run that this start is still to be counted against. */
   #uncounted: readonly CarriedLease[] = [];
 
@@ -24,7 +25,6 @@ export class CarryOver {
     this.#leases = leases;
     this.#engine = engine;
     this.#clock = clock;
-    this.#longest = new LongestLeases([], clock.monotonic());
   }
 
   /** Gives the leases of the last run to the engine. */
@@ -41,7 +41,7 @@ export class CarryOver {
    * Counts this start against the leases that it carried over, beside the first calls: written before them, it would
    * keep a large fleet waiting. Whoever is heard meanwhile is not counted.
    */
-  async countStart(): Promise<void> {
+  async countRestart(): Promise<void> {
     const carried = this.#uncounted;
     this.#uncounted = [];
     const isUnheard = ({ runnerId, lastSeenMs }: CarriedLease) =>
@@ -64,13 +64,15 @@ export class CarryOver {
 
   /** Stores how long leases may be, if that has changed. What the disk refuses is tried again the next time. */
   async saveLongest(): Promise<void> {
+    const longest = this.#longest;
+    if (longest === null) return;
     const now = this.#clock.monotonic();
     for (const provider of Object.values(RunnerProvider)) {
-      this.#longest.grant(provider, this.#engine.leaseMs(provider), now);
+      longest.grant(provider, this.#engine.leaseMs(provider), now);
     }
-    const unsaved = this.#longest.unsaved();
+    const unsaved = longest.unsaved();
     if (unsaved.length === 0) return;
     await this.#leases.saveLongestLeases(unsaved);
-    this.#longest.saved(unsaved);
+    longest.saved(unsaved);
   }
 }

@@ -23,6 +23,8 @@ const lookMs = 1_000;
 /** How often revocations are looked for, in milliseconds: streams must end within a second, a missed turn included. */
 const noticeMs = 400;
 
+const longestLeases = "how long leases may be";
+
 export interface UpkeepOptions {
   readonly registry: RunnerRegistry;
   readonly cleanup: Cleanup;
@@ -55,8 +57,8 @@ export class Upkeep implements Lifecycle {
     this.#chores = [
       chore(lookMs, async () => {
         registry.sampleLoad(this.#load.sample(clock.monotonic(), registry.takeRenewals()));
-        await registry.carryOver.saveLongest();
       }),
+      chore(lookMs, () => registry.carryOver.saveLongest()),
       chore(noticeMs, () => this.#noticeRevocations()),
       chore(cleanupEveryMs, () => cleanup.sweep()),
       chore(forgetEveryMs, async () => {
@@ -88,14 +90,15 @@ export class Upkeep implements Lifecycle {
     const closing = new DomainError("unavailable", "the server is shutting down", { retryAfterMs: lookMs });
     for (const watcher of this.#options.registry.watchers.all()) watcher.end(closing);
     await this.#counting;
+    await this.#tryWrite(() => this.#options.registry.carryOver.saveLongest(), longestLeases);
     await this.#tryWrite(() => this.#options.registry.carryOver.saveLastSeen(), "what was seen last");
     await this.#tryWrite(() => this.#options.registry.finishAnnouncing(), "events of lapses");
   }
 
   async #noteStart(): Promise<void> {
     const { carryOver } = this.#options.registry;
-    await this.#tryWrite(() => carryOver.saveLongest(), "how long leases may be");
-    await this.#tryWrite(() => carryOver.countStart(), "how many starts leases have missed");
+    await this.#tryWrite(() => carryOver.saveLongest(), longestLeases);
+    await this.#tryWrite(() => carryOver.countRestart(), "how many starts leases have missed");
   }
 
   /** A disk that refuses it must not keep the rest of the server from starting, or from stopping in order. */

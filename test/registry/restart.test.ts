@@ -54,14 +54,16 @@ test("starts are counted against a lease until it is heard; who missed too many 
     for (const { id } of [silent, heard])
       await registry.renew({ id, organizationId }, { ...renewal, generation: 0 });
   }, true);
-  const restart = (count: boolean) =>
-    run(async (registry) => {
+  const restart = (count: boolean) => {
+    clock.advance(20_000);
+    return run(async (registry) => {
       clock.advance(1);
       // Heard before its turn to be counted came.
       await registry.renew({ id: heard.id, organizationId }, { ...renewal, generation: 1 });
-      if (count) await registry.carryOver.countStart();
+      if (count) await registry.carryOver.countRestart();
       await registry.tick();
     });
+  };
   for (let starts = 0; starts < maxUnheard; starts += 1) {
     expect(await restart(true)).toEqual([RunnerPhase.ACTIVE, RunnerPhase.ACTIVE]);
   }

@@ -62,18 +62,24 @@ export class LeaseEngine {
   }
 
   /**
-   * Takes the runners in that were live when the server stopped, before it accepts the first call: each lease
-   * gets one full length, as long as it may have been granted then or would be now, plus a margin. One that `restart.maxUnheard` restarts in a row have carried over
-   * unheard lapses at the first tick, so that a server in a crash loop keeps no dead runner alive.
+   * Takes the runners in that were live when the server stopped, before it accepts the first call: each lease gets one
+   * full length, as long as it may have been granted then or would be now, plus a margin. One that `restart.maxUnheard`
+   * restarts in a row have carried over unheard ends when that length has passed since its runner was heard, so that a
+   * server in a crash loop keeps no dead runner alive.
    */
   restore(live: Iterable<LeaseFacts>, longest: readonly LongestLease[] = []): void {
     const now = this.#clock.monotonic();
-    const { marginMs, maxUnheard } = this.#settings.restart;
+    const wallNow = this.#clock.now();
+    const { marginMs, maxUnheard, seenLateMs } = this.#settings.restart;
     const granted = new Map(longest.map(({ provider, leaseMs }) => [provider, leaseMs]));
     for (const facts of live) {
-      const carried = (facts.unheardRestarts ?? 0) < maxUnheard;
       const leaseMs = Math.max(this.leaseMs(facts.provider), granted.get(facts.provider) ?? 0);
-      this.#book.restore(facts, carried ? now + leaseMs + marginMs : now);
+      const carried = (facts.unheardRestarts ?? 0) < maxUnheard;
+      const leftMs = facts.lastSeenMs + seenLateMs + leaseMs - wallNow;
+      this.#book.restore(
+        facts,
+        now + (carried ? leaseMs + marginMs : Math.min(leaseMs, Math.max(0, leftMs))),
+      );
     }
   }
 

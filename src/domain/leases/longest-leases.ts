@@ -8,7 +8,7 @@ export interface LongestLease {
 
 interface Granted {
   readonly leaseMs: number;
-  /** Monotonic ms: the last lease of this length ends by then. */
+  /** Monotonic ms: the last lease of this length ends by then. The last entry is still being granted. */
   readonly until: number;
 }
 
@@ -30,12 +30,13 @@ export class LongestLeases {
     }
   }
 
-  /** Leases of a provider are of this length now. */
+  /** Leases of a provider are of this length from now on; up to now they were of the one before. */
   grant(provider: RunnerProvider, leaseMs: number, now: number): void {
-    const until = now + leaseMs;
-    const running = this.#granted.get(provider) ?? [];
+    const granted = this.#granted.get(provider) ?? [];
+    const ended = granted.slice(-1).map((last) => ({ ...last, until: now + last.leaseMs }));
+    const running = [...granted.slice(0, -1), ...ended];
     const longer = running.filter((before) => before.until > now && before.leaseMs > leaseMs);
-    this.#granted.set(provider, [...longer, { leaseMs, until }]);
+    this.#granted.set(provider, [...longer, { leaseMs, until: now + leaseMs }]);
   }
 
   /** What the next run does not know yet. */

@@ -38,10 +38,12 @@ export interface StallSettings {
 }
 
 export interface RestartSettings {
-  /** After a restart every live lease gets one full length plus this. */
+  /** After a restart every live lease gets one full length, as long as it may have been granted, plus this. */
   readonly marginMs: number;
   /** A lease that this many restarts in a row have carried over without hearing of its runner is not carried further. */
   readonly maxUnheard: number;
+  /** When a runner was heard last is stored this late at the most. */
+  readonly seenLateMs: number;
 }
 
 /** When many lapses at once are held to be the network's fault. */
@@ -87,7 +89,7 @@ export const defaultLeaseSettings: LeaseSettings = {
   perProvider: {},
   stretch: { cap: 4, loopDelayMs: 250, renewalsPerSecond: 0, raiseAfter: 2, lowerAfter: 12 },
   stall: { tickMs: 1 * SECOND, thresholdMs: 3 * SECOND, marginMs: 10 * SECOND, maxPostponements: 3 },
-  restart: { marginMs: 15 * SECOND, maxUnheard: 5 },
+  restart: { marginMs: 15 * SECOND, maxUnheard: 5, seenLateMs: 30 * SECOND },
   brake: { percent: 30, minLive: 20, maxIncidentMs: 24 * HOUR, eventsPerSecond: 50 },
   cleanup: {
     staleAfterMs: 14 * DAY_MS,

@@ -122,10 +122,19 @@ describe("a restart of the server", () => {
     bench.engine.restore([
       liveFacts(1, { unheardRestarts: restart.maxUnheard - 1 }),
       liveFacts(2, { unheardRestarts: restart.maxUnheard }),
+      liveFacts(3, { unheardRestarts: restart.maxUnheard, lastSeenMs: bench.clock.now() - LEASE }),
+      liveFacts(4, { unheardRestarts: restart.maxUnheard, lastSeenMs: 0 }),
     ]);
     bench.engine.tick();
-    expect(bench.live(1)).toBe(true);
+    expect(bench.kinds(4)).toEqual(["lapsed"]);
+    // What was granted is kept, counted from when the runner was heard, which is on disk a while later.
+    bench.run(restart.seenLateMs - 1);
+    expect([bench.kinds(2), bench.kinds(3)]).toEqual([[], []]);
+    bench.run(1);
+    expect([bench.kinds(2), bench.kinds(3)]).toEqual([[], ["lapsed"]]);
+    bench.run(LEASE - restart.seenLateMs);
     expect(bench.kinds(2)).toEqual(["lapsed"]);
+    expect(bench.live(1)).toBe(true);
   });
 
   test("a runner that the store calls live but that was not restored counts as lapsed", () => {

@@ -20,6 +20,7 @@ test("what the next run finds is as long as any lease that runs, and the usual l
       let disk: readonly LongestLease[] = [];
       let leases = new LongestLeases(disk, now);
       let running: { readonly leaseMs: number; readonly until: number }[] = [];
+      let before = 0;
       const found = () => disk[0]?.leaseMs ?? 0;
       const save = () => {
         const unsaved = leases.unsaved();
@@ -29,6 +30,9 @@ test("what the next run finds is as long as any lease that runs, and the usual l
       };
       for (const { after, leaseMs, does } of steps) {
         now += after;
+        // The last one of the length before was granted just now.
+        if (before > 0) running.push({ leaseMs: before, until: now + before });
+        before = leaseMs;
         leases.grant(provider, leaseMs, now);
         running.push({ leaseMs, until: now + leaseMs });
         running = running.filter(({ until }) => until > now);
@@ -39,7 +43,9 @@ test("what the next run finds is as long as any lease that runs, and the usual l
         if (does === "grants") continue;
         leases = new LongestLeases(disk, now);
         running = [{ leaseMs: found(), until: now + found() }];
+        before = 0;
       }
+      leases.grant(provider, usual, now);
       leases.grant(provider, usual, now + longest);
       save();
       expect(found()).toBe(usual);
