@@ -82,6 +82,27 @@ describe("the write-ahead log of a server", () => {
     expect(outside.now()).toBe(before + 1);
   });
 
+  test("nor are those that a reader of the newest state keeps from beginning the log anew", async () => {
+    await write(5);
+    const before = outside.now();
+    other.exec("BEGIN");
+    other.prepare("SELECT count(*) FROM t").get();
+    const grown = logBytes();
+    let checkpoint = log.prepare();
+    for (; checkpoint === null; checkpoint = log.prepare()) {
+      other.exec("COMMIT");
+      insert(database).run();
+      other.exec("BEGIN");
+      other.prepare("SELECT count(*) FROM t").get();
+    }
+    await checkpoint;
+    expect(logBytes()).toBeGreaterThan(grown);
+    expect(outside.now()).toBe(before);
+    other.exec("COMMIT");
+    insert(other).run();
+    expect(outside.now()).toBe(before + 1);
+  });
+
   test("commits of others are changes, also one at the moment of a checkpoint", async () => {
     const before = outside.now();
     insert(other).run();

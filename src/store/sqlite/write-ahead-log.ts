@@ -89,14 +89,19 @@ export class WriteAheadLog implements CommitSync {
     const generation = this.#generation();
     // Calls look all the time: counted by one of them, the thread's commit would have all callers forgotten with every
     // checkpoint.
-    const isBegunAnew = () => this.#length()[0] === 1 && this.#generation() === generation + 1;
+    // One frame is the thread's commit: the first of a log begun anew, or one more where a reader has kept it from that.
+    const hasOneMore = () => {
+      const [now] = this.#length();
+      const begun = this.#generation() - generation;
+      return begun === 0 ? now === frames + 1 : begun === 1 && now === 1;
+    };
     // For a moment the log that is begun anew has no frame yet, and no header on disk.
-    this.#outside.expect(() => this.#length()[0] === 0 || isBegunAnew());
+    this.#outside.expect(() => this.#length()[0] === 0 || hasOneMore());
     let found: number | null = null;
     try {
       found = await this.#checkpointer.checkpoint();
     } finally {
-      this.#outside.leaveOut(() => found === frames && isBegunAnew());
+      this.#outside.leaveOut(() => found === frames && hasOneMore());
     }
   }
 
