@@ -60,7 +60,7 @@ export abstract class Exchange implements CallParts, Asked {
     this.call = new Call(this, options.contextValues?.(origin, admitted.headers));
   }
 
-  /** Writes an answer, as far as the client is still there. */
+  /** Writes an answer, now or at the end of this turn of the event loop, as far as the client is still there. */
   protected abstract write(answer: Answer): void;
   /** Ends the call without an answer, where none can be written: a client must not wait for ever. */
   protected abstract cut(): void;
@@ -105,7 +105,7 @@ export abstract class Exchange implements CallParts, Asked {
     try {
       this.write(answer);
     } catch (error) {
-      this.#broken(error);
+      this.broken(error);
       return;
     }
     this.#end();
@@ -119,11 +119,12 @@ export abstract class Exchange implements CallParts, Asked {
     this.#end(wire);
     errorAnswer(this, wire, this.options.jsonOptions).then(
       (answer) => this.#answer(answer),
-      (trouble) => this.#broken(trouble),
+      (trouble) => this.broken(trouble),
     );
   }
 
-  #broken(error: unknown): void {
+  /** The answer could not be written. */
+  protected broken(error: unknown): void {
     this.options.onError(error, this.admitted.path);
     this.cut();
     this.#end();
