@@ -13,6 +13,7 @@ import type { HotMethod } from "./method.ts";
 import type { HotProtocol } from "./protocol.ts";
 import type { RawHeaders } from "./raw-headers.ts";
 import { type Asked, readMessage } from "./request-message.ts";
+import { type Answering, atTurnEnd } from "./turn-end.ts";
 
 /** What is the same for every call. */
 export interface HotOptions {
@@ -45,13 +46,14 @@ export interface Admitted {
  * refused for the same one. Nothing is awaited that is there already: most calls are answered in the turn that ends
  * their request. One object, without a closure for each step: there are as many of these as there are calls.
  */
-export abstract class Exchange implements CallParts, Asked {
+export abstract class Exchange implements CallParts, Asked, Answering {
   readonly call: Call;
   readonly options: HotOptions;
   readonly origin: Origin;
   readonly admitted: Admitted;
   abstract readonly body: BodySource;
   #wrongDeadline: ConnectError | undefined;
+  #due: Answer | null = null;
 
   constructor(options: HotOptions, admitted: Admitted, origin: Origin) {
     this.options = options;
@@ -60,7 +62,7 @@ export abstract class Exchange implements CallParts, Asked {
     this.call = new Call(this, options.contextValues?.(origin, admitted.headers));
   }
 
-  /** Writes an answer, now or at the end of this turn of the event loop, as far as the client is still there. */
+  /** Writes an answer, as far as the client is still there. */
   protected abstract write(answer: Answer): void;
   /** Ends the call without an answer, where none can be written: a client must not wait for ever. */
   protected abstract cut(): void;
@@ -102,10 +104,15 @@ export abstract class Exchange implements CallParts, Asked {
   }
 
   #answer(answer: Answer): void {
+    this.#due = answer;
+    atTurnEnd(this);
+  }
+
+  writeDue(): void {
     try {
-      this.write(answer);
+      if (this.#due !== null) this.write(this.#due);
     } catch (error) {
-      this.broken(error);
+      this.#broken(error);
       return;
     }
     this.#end();
@@ -119,12 +126,11 @@ export abstract class Exchange implements CallParts, Asked {
     this.#end(wire);
     errorAnswer(this, wire, this.options.jsonOptions).then(
       (answer) => this.#answer(answer),
-      (trouble) => this.broken(trouble),
+      (trouble) => this.#broken(trouble),
     );
   }
 
-  /** The answer could not be written. */
-  protected broken(error: unknown): void {
+  #broken(error: unknown): void {
     this.options.onError(error, this.admitted.path);
     this.cut();
     this.#end();

@@ -11,7 +11,6 @@ const joinedBytes = 16_384;
 export class Http1Exchange extends Exchange {
   readonly body: IncomingMessage;
   readonly #res: ServerResponse;
-  #answer: Answer | null = null;
 
   /** @param onClose called once when the request is over */
   constructor(
@@ -31,34 +30,11 @@ export class Http1Exchange extends Exchange {
   }
 
   protected write(answer: Answer): void {
-    this.#answer = answer;
-    if (answered.length === 0) setImmediate(writeAnswered);
-    answered.push(this);
-  }
-  /** Writes the answer that there is. Never throws. */
-  writeNow(): void {
-    if (this.#answer === null) return;
-    try {
-      writeHttp1(this.body, this.#res, this.#answer, this.options.rawHeaders);
-    } catch (error) {
-      this.broken(error);
-    }
+    writeHttp1(this.body, this.#res, answer, this.options.rawHeaders);
   }
   protected cut(): void {
     this.#res.destroy();
   }
-}
-
-/**
- * What was answered in this turn of the event loop, to be written at its end. A write wakes a client that sleeps; of those
- * that follow at once, each finds it awake. Written one by one between the requests, most of them had to wake it again.
- */
-let answered: Http1Exchange[] = [];
-
-function writeAnswered(): void {
-  const now = answered;
-  answered = [];
-  for (const exchange of now) exchange.writeNow();
 }
 
 function writeHttp1(req: IncomingMessage, res: ServerResponse, answer: Answer, raw: RawHeaders): void {
