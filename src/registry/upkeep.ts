@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
-import { DAY_MS } from "../domain/leases/settings.ts";
+import { DAY_MS, saveSeenMs } from "../domain/leases/settings.ts";
 import { usableToken } from "../domain/tokens/access-token.ts";
 import type { TokenStore } from "../store/store.ts";
 import { Chore } from "./chore.ts";
@@ -12,8 +12,6 @@ import type { RunnerRegistry } from "./registry.ts";
 
 /** How often open streams say that they are alive, in milliseconds. */
 const keepAliveMs = 20_000;
-/** How often "last seen" goes to disk, in milliseconds. */
-const saveSeenMs = 30_000;
 /** How often tokens that ended long ago are forgotten, in milliseconds. */
 const forgetEveryMs = 60 * 60 * 1000;
 /** How long a token that ended is remembered, so that its bearer is told why it is refused, in milliseconds. */

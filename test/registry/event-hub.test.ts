@@ -8,6 +8,7 @@ import type { Watch } from "../../src/registry/watch.ts";
 import type { EventStore } from "../../src/store/event-store.ts";
 import type { TokenStore } from "../../src/store/store.ts";
 import { type TestClock, testClock } from "../support/clock.ts";
+import { until } from "../support/eventually.ts";
 import { capturedLog } from "../support/log.ts";
 
 const viewer: Viewer = {
@@ -111,28 +112,24 @@ async function open(watches: number, tokens: number) {
   return { heard, all };
 }
 
-async function until(done: () => boolean): Promise<void> {
-  while (!done()) await new Promise((resolve) => setImmediate(resolve));
-}
-
 test.each([100, 1000])("an event is read once, however many watch: %d", async (watches) => {
   const { heard } = await open(watches, 10);
   store.commit(1);
-  await until(() => heard.every((count) => count === 1));
+  await until("all are told", () => heard.every((count) => count === 1));
   expect(store.asked).toEqual({ read: 1, removedThrough: 0, viewer: 0, token: 0 });
 });
 
 test("a burst is read once in portions, and told whole to everybody", async () => {
   const { heard } = await open(100, 10);
   store.commit(1000);
-  await until(() => heard.every((count) => count === 1000));
+  await until("all are told", () => heard.every((count) => count === 1000));
   expect(store.asked.read).toBe(1);
 });
 
 test("a change of rights is looked up once for each token, and a burst of such changes is one", async () => {
   const { heard } = await open(500, 10);
   for (let i = 0; i < 50; i += 1) store.commit(1, { access: true });
-  await until(() => heard.every((count) => count === 50));
+  await until("all are told", () => heard.every((count) => count === 50));
   expect(store.asked).toMatchObject({ viewer: 10, token: 10 });
 });
 

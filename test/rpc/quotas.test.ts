@@ -8,6 +8,7 @@ import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import { defaultQuotas, type Quotas } from "../../src/domain/limits/quotas.ts";
 import { RunnerProvider } from "../../src/domain/runners/enums.ts";
 import { besideServer } from "../support/database.ts";
+import { eventually } from "../support/eventually.ts";
 import { newOrganization, operator } from "../support/people.ts";
 import { byUser } from "../support/records.ts";
 import { refusal } from "../support/refusal.ts";
@@ -123,7 +124,8 @@ test("a runner has so many streams open, and one that ends makes room", async ()
   expect(told).toMatchObject({ code: "resource_exhausted", reason: "TOO_MANY_WATCHES", retrySeconds: 30 });
   expect(message).toContain("--max-runner-streams");
   await first?.end();
-  const third = await until(open);
+  // The server hears a moment later that a stream has ended.
+  const third = await eventually(() => open());
   await Promise.all([second?.end(), third.end()]);
 });
 
@@ -144,17 +146,7 @@ test("an organisation has so many event streams open, another one its own, and o
   expect(message).toContain("--max-event-streams");
   const theirs = await open(neighbour.token);
   await first?.end();
-  const third = await until(open);
+  // The server hears a moment later that a stream has ended.
+  const third = await eventually(() => open());
   await Promise.all([second?.end(), third.end(), theirs.end(), ...made]);
 });
-
-/** The server hears a moment later that a stream has ended. */
-async function until<T>(open: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await open();
-    } catch {
-      await new Promise(setImmediate);
-    }
-  }
-}

@@ -15,7 +15,7 @@ import { renewAfterMs } from "./jitter.ts";
 import { type LastSeen, type Lease, type LeaseFacts, LeaseState } from "./lease.ts";
 import type { LongestLease } from "./longest-leases.ts";
 import { fence, type RefusalReason } from "./refusal.ts";
-import { type LeaseSettings, timingFor } from "./settings.ts";
+import { type LeaseSettings, saveSeenMs, timingFor } from "./settings.ts";
 import { StallWatch } from "./stall.ts";
 import { createStretch, type LoadSample, type Stretch } from "./stretch.ts";
 
@@ -70,12 +70,12 @@ export class LeaseEngine {
   restore(live: Iterable<LeaseFacts>, longest: readonly LongestLease[] = []): void {
     const now = this.#clock.monotonic();
     const wallNow = this.#clock.now();
-    const { marginMs, maxUnheard, seenLateMs } = this.#settings.restart;
+    const { marginMs, maxUnheard } = this.#settings.restart;
     const granted = new Map(longest.map(({ provider, leaseMs }) => [provider, leaseMs]));
     for (const facts of live) {
       const leaseMs = Math.max(this.leaseMs(facts.provider), granted.get(facts.provider) ?? 0);
       const carried = (facts.unheardRestarts ?? 0) < maxUnheard;
-      const leftMs = facts.lastSeenMs + seenLateMs + leaseMs - wallNow;
+      const leftMs = facts.lastSeenMs + saveSeenMs + leaseMs - wallNow;
       this.#book.restore(
         facts,
         now + (carried ? leaseMs + marginMs : Math.min(leaseMs, Math.max(0, leftMs))),

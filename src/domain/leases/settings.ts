@@ -40,10 +40,8 @@ export interface StallSettings {
 export interface RestartSettings {
   /** After a restart every live lease gets one full length, as long as it may have been granted, plus this. */
   readonly marginMs: number;
-  /** A lease that this many restarts in a row have carried over without hearing of its runner is not carried further. */
+  /** A lease that this many restarts in a row have carried over unheard ends a length after its runner was heard. */
   readonly maxUnheard: number;
-  /** When a runner was heard last is stored this late at the most. */
-  readonly seenLateMs: number;
 }
 
 /** When many lapses at once are held to be the network's fault. */
@@ -84,12 +82,15 @@ export interface LeaseSettings {
   readonly unusedTokenHintMs: number;
 }
 
+/** How often it is stored when runners were heard last: what a start finds is older than that by so much at the most. */
+export const saveSeenMs = 30 * SECOND;
+
 export const defaultLeaseSettings: LeaseSettings = {
   timing: { intervalMs: 30 * SECOND, graceMs: 15 * SECOND },
   perProvider: {},
   stretch: { cap: 4, loopDelayMs: 250, renewalsPerSecond: 0, raiseAfter: 2, lowerAfter: 12 },
   stall: { tickMs: 1 * SECOND, thresholdMs: 3 * SECOND, marginMs: 10 * SECOND, maxPostponements: 3 },
-  restart: { marginMs: 15 * SECOND, maxUnheard: 5, seenLateMs: 30 * SECOND },
+  restart: { marginMs: 15 * SECOND, maxUnheard: 5 },
   brake: { percent: 30, minLive: 20, maxIncidentMs: 24 * HOUR, eventsPerSecond: 50 },
   cleanup: {
     staleAfterMs: 14 * DAY_MS,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { LeaseState } from "../../../src/domain/leases/lease.ts";
-import { defaultLeaseSettings } from "../../../src/domain/leases/settings.ts";
+import { defaultLeaseSettings, saveSeenMs } from "../../../src/domain/leases/settings.ts";
 import { Bench, facts, id, liveFacts, SECOND } from "./fixture.ts";
 
 const LEASE = 45 * SECOND;
@@ -128,11 +128,11 @@ describe("a restart of the server", () => {
     bench.engine.tick();
     expect(bench.kinds(4)).toEqual(["lapsed"]);
     // What was granted is kept, counted from when the runner was heard, which is on disk a while later.
-    bench.run(restart.seenLateMs - 1);
+    bench.run(saveSeenMs - 1);
     expect([bench.kinds(2), bench.kinds(3)]).toEqual([[], []]);
     bench.run(1);
     expect([bench.kinds(2), bench.kinds(3)]).toEqual([[], ["lapsed"]]);
-    bench.run(LEASE - restart.seenLateMs);
+    bench.run(LEASE - saveSeenMs);
     expect(bench.kinds(2)).toEqual(["lapsed"]);
     expect(bench.live(1)).toBe(true);
   });

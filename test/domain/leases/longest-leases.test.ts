@@ -13,7 +13,7 @@ const step = fc.record({
   does: fc.constantFrom("grants", "grants", "grants", "is refused by the disk", "dies and starts again"),
 });
 
-test("what the next run finds is as long as any lease that runs, and the usual length again once all is calm", () => {
+test("what the next run finds is as long as every lease that runs, and the usual length again once all is calm", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       let now = 0;
