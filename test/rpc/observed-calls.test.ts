@@ -150,7 +150,8 @@ describe.each([true, false])("with the hot path %s", (hotPath) => {
       ":path": `/${create}`,
       "content-type": "application/grpc",
     });
-    stream.write(Buffer.from("\0\0"));
+    // Sent before the next request: with its answer the server has read it.
+    await new Promise((resolve) => stream.write(Buffer.from("\0\0"), resolve));
     await once(session.request({ ":path": "/healthz" }).resume(), "close");
     stream.close(http2.constants.NGHTTP2_CANCEL);
     await eventually(async () => {
