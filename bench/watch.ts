@@ -7,9 +7,9 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { RunnerProvider } from "../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerService } from "../gen/gitpod/v1/runner_pb.js";
-import { parseConfig } from "../src/config.ts";
-import { createLog } from "../src/log.ts";
+import { parseConfig } from "../src/config/config.ts";
 import { startServer } from "../src/server.ts";
+import { createLog } from "../src/telemetry/logger.ts";
 
 const watchers = Number(process.argv[2] ?? 10_000);
 const streamsPerSession = 100;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import { ConfigError, parseConfig } from "../src/config.ts";
+import { ConfigError, parseConfig } from "../src/config/config.ts";
+import type { Settings } from "../src/config/settings-table.ts";
 import { checkLeaseSettings } from "../src/domain/leases/settings-check.ts";
-import type { Settings } from "../src/settings-table.ts";
 
 function problemsOf(set: Settings): string[] {
   try {

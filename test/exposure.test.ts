@@ -2,10 +2,10 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, write
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { parseConfig } from "../src/config.ts";
-import { closeToOthers } from "../src/file-modes.ts";
+import { parseConfig } from "../src/config/config.ts";
+import type { Settings } from "../src/config/settings-table.ts";
 import { startServer } from "../src/server.ts";
-import type { Settings } from "../src/settings-table.ts";
+import { closeToOthers } from "../src/start/file-modes.ts";
 import { selfSigned } from "./support/certificate.ts";
 import { capturedLog } from "./support/log.ts";
 

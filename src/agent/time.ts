@@ -1,5 +1,5 @@
 import { setTimeout as timer } from "node:timers/promises";
-import { type Clock, systemClock } from "../domain/clock.ts";
+import { type Clock, systemClock } from "../lib/clock.ts";
 
 /** A clock that can be slept on. Tests pass one that they move by hand. */
 export interface Time extends Clock {

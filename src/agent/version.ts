@@ -1,4 +1,4 @@
-import { packageVersion } from "../version.ts";
+import { packageVersion } from "../lib/version.ts";
 
 /** The version of the reference agent, which is that of its package. */
 export function agentVersion(): string {

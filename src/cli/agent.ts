@@ -13,7 +13,7 @@ import {
   runAgent,
   sendsTokensInClear,
 } from "../agent/index.ts";
-import { createLog } from "../log.ts";
+import { createLog } from "../telemetry/logger.ts";
 import { capability, type InfoPair, info, region, seconds, serverUrl } from "./agent-flags.ts";
 import { CommandEnded } from "./ended.ts";
 import type { Terminal } from "./terminal.ts";

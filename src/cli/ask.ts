@@ -1,7 +1,7 @@
 import http from "node:http";
 import https from "node:https";
 import { TLSSocket } from "node:tls";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 
 /** A server that does not answer within this is stuck, in milliseconds. */
 const answerMs = 5_000;

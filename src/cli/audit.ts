@@ -1,8 +1,8 @@
 import { Command } from "commander";
-import { databaseFile } from "../data-dir.ts";
 import type { AuditRecord } from "../domain/audit/entry.ts";
 import { DomainError } from "../domain/errors.ts";
-import { openStore } from "../open-store.ts";
+import { databaseFile } from "../start/data-dir.ts";
+import { openStore } from "../start/open-store.ts";
 import { addSettings, readConfig } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 

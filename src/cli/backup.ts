@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import { databaseFile, serverKeyFile } from "../data-dir.ts";
-import { storeFiles } from "../open-store.ts";
+import { databaseFile, serverKeyFile } from "../start/data-dir.ts";
+import { storeFiles } from "../start/open-store.ts";
 import { addSettings, readConfig } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { packageVersion } from "../version.ts";
+import { packageVersion } from "../lib/version.ts";
 import { adminCommand } from "./admin.ts";
 import { agentCommand } from "./agent.ts";
 import { auditCommand } from "./audit.ts";

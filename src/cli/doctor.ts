@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
-import { databaseFile, inMemory } from "../data-dir.ts";
-import { type Clock, systemClock } from "../domain/clock.ts";
-import { storeFiles } from "../open-store.ts";
+import { type Clock, systemClock } from "../lib/clock.ts";
+import { databaseFile, inMemory } from "../start/data-dir.ts";
+import { storeFiles } from "../start/open-store.ts";
 import { clock } from "./doctor/clock.ts";
 import { backups, database } from "./doctor/database.ts";
 import { disk } from "./doctor/disk.ts";

@@ -1,7 +1,7 @@
 import { Command } from "commander";
-import { databaseFile, existingServerKeys, serverKeyFile } from "../data-dir.ts";
-import { storeFiles } from "../open-store.ts";
-import { areKeysOf } from "../server-key.ts";
+import { databaseFile, existingServerKeys, serverKeyFile } from "../start/data-dir.ts";
+import { storeFiles } from "../start/open-store.ts";
+import { areKeysOf } from "../start/server-key.ts";
 import { StoreRefusedError } from "../store/store.ts";
 import { addSettings, readConfig } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";

@@ -1,5 +1,5 @@
 import { type Command, CommanderError } from "commander";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../config/config.ts";
 import { DomainError } from "../domain/errors.ts";
 import { StoreRefusedError } from "../store/store.ts";
 import { CommandEnded } from "./ended.ts";

@@ -1,6 +1,6 @@
 import { Command } from "commander";
-import { createLog } from "../log.ts";
 import { type RunningServer, startServer } from "../server.ts";
+import { createLog } from "../telemetry/logger.ts";
 import { processMetrics } from "../telemetry/process-metrics.ts";
 import { CommandEnded } from "./ended.ts";
 import { addSettings, readConfig } from "./settings.ts";

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { Command } from "commander";
-import { databaseFile, serverKeyFile } from "../data-dir.ts";
-import { openStore } from "../open-store.ts";
-import { resetServerKey, rotateServerKey, secretsLost } from "../server-key.ts";
+import { databaseFile, serverKeyFile } from "../start/data-dir.ts";
+import { openStore } from "../start/open-store.ts";
+import { resetServerKey, rotateServerKey, secretsLost } from "../start/server-key.ts";
 import { type Store, StoreRefusedError } from "../store/store.ts";
 import { addSettings, readConfig } from "./settings.ts";
 import { asTable } from "./table.ts";

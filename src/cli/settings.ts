@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
-import { type Config, parseConfig, readEnv } from "../config.ts";
-import { type Flag, type Settings, settings, variableOf } from "../settings-table.ts";
+import { type Config, parseConfig, readEnv } from "../config/config.ts";
+import { type Flag, type Settings, settings, variableOf } from "../config/settings-table.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Gives a command the flags of some settings. Defaults are shown, not set: the environment comes between. */

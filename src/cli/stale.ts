@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import { databaseFile } from "../data-dir.ts";
-import { systemClock } from "../domain/clock.ts";
 import type { StaleRunner } from "../domain/leases/cleanup.ts";
-import { openStore } from "../open-store.ts";
-import { allOffline, type OfflineRecord, planStale } from "../registry/cleanup.ts";
+import { allOffline, type OfflineRecord, planStale } from "../fleet/cleanup.ts";
+import { systemClock } from "../lib/clock.ts";
+import { databaseFile } from "../start/data-dir.ts";
+import { openStore } from "../start/open-store.ts";
 import { addSettings, outputOption, readConfig } from "./settings.ts";
 import { asTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";

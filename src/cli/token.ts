@@ -1,13 +1,13 @@
 import { Command, InvalidArgumentError } from "commander";
-import { databaseFile } from "../data-dir.ts";
 import type { Attribution } from "../domain/access/attribution.ts";
 import { Principal } from "../domain/access/principal.ts";
-import { systemClock } from "../domain/clock.ts";
 import { DomainError } from "../domain/errors.ts";
-import { uuidv7Source } from "../domain/ids.ts";
 import type { AccessToken } from "../domain/tokens/access-token.ts";
 import { mintToken } from "../domain/tokens/token.ts";
-import { openStore } from "../open-store.ts";
+import { systemClock } from "../lib/clock.ts";
+import { uuidv7Source } from "../lib/ids.ts";
+import { databaseFile } from "../start/data-dir.ts";
+import { openStore } from "../start/open-store.ts";
 import type { Store, User } from "../store/store.ts";
 import { addSettings, outputOption, readConfig } from "./settings.ts";
 import { asTable } from "./table.ts";

@@ -1,12 +1,11 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { validateReadWriteMaxBytes } from "@connectrpc/connect/protocol";
-import { type CorsOptions, corsAnswerHeaders, corsPolicy } from "./cors.ts";
 import { type HotPath, hotPath } from "./hot/hot-path.ts";
 import type { RequestHandler } from "./node-http.ts";
-import { type PlainEndpoint, pathOf, refusePath, servePlainAt } from "./plain.ts";
+import { type CorsOptions, corsAnswerHeaders, corsPolicy } from "./plain/cors.ts";
+import { type PlainEndpoint, pathOf, refusePath, servePlainAt } from "./plain/plain.ts";
 import { type ProceduresOptions, procedures } from "./procedures.ts";
-import { refuseCall, speaksGrpc } from "./refuse.ts";
-import { setSecurityHeaders } from "./security-headers.ts";
+import { refuseCall, setSecurityHeaders, speaksGrpc } from "./refuse.ts";
 
 export interface HandlerOptions extends ProceduresOptions {
   /** What clients may put before `/package.Service/Method`. Default: nothing and `/api`. */

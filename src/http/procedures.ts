@@ -17,14 +17,14 @@ import {
 import { type UniversalHandler, validateReadWriteMaxBytes } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
-import { sendHeadersKey } from "../rpc/early-headers.ts";
-import { checkedRouter, type OnMethod } from "./checked-router.ts";
+import { sendHeadersKey } from "../rpc/call/context.ts";
 import { brotli, gzip } from "./compression.ts";
 import { withPlainGrpcMessage } from "./grpc-message.ts";
 import { type HotMethod, hotMethod } from "./hot/method.ts";
-import { linesType, withJsonLines } from "./json-lines.ts";
+import { checkedRouter, type OnMethod } from "./json/checked-router.ts";
+import { linesType, withJsonLines } from "./json/json-lines.ts";
+import { queryPagination } from "./json/query-pagination.ts";
 import type { NodeServerRequest, NodeServerResponse, Origin, RequestHandler } from "./node-http.ts";
-import { queryPagination } from "./query-pagination.ts";
 import { answerText, notAgain, refuseCall } from "./refuse.ts";
 import { bodyOf } from "./unread-body.ts";
 

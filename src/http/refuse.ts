@@ -9,7 +9,6 @@ import {
 } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
-import { pageHeaders } from "./security-headers.ts";
 
 const jsonType = "application/json";
 /** For what will be missing the next time too: official SDKs send a call again after every 5xx that does not say so. */
@@ -83,4 +82,21 @@ function answer(
   res.writeHead(status, { ...pageHeaders, "content-type": type, "content-length": bytes.byteLength });
   if (req.method === "HEAD") res.end();
   else res.end(bytes);
+}
+
+/**
+ * Of every answer but those of gRPC and gRPC-Web, which no browser shows or keeps: answers hold tokens and the state of
+ * the moment, so nobody may keep them, nor take their bytes for another type than they say. Two that Node gives before it
+ * asks us, to HTTP/1.1 without a Host and to an Expect that it does not know, go without: they are empty.
+ */
+export const securityHeaders = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const;
+
+/** Beside those, for what a browser can open by its address: it runs nothing, loads nothing and fits into no frame. */
+export const pageHeaders = {
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+} as const;
+
+/** Has an answer that is still to be made carry {@link securityHeaders}, unless it says otherwise itself. */
+export function setSecurityHeaders(res: NodeServerResponse): void {
+  for (const [name, value] of Object.entries(securityHeaders)) res.setHeader(name, value);
 }

@@ -1,7 +1,7 @@
 import http2, { type ServerHttp2Stream } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { lingerMs } from "./connections/raw-answer.ts";
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
-import { lingerMs } from "./raw-answer.ts";
 
 /**
  * Deals with the rest of a request that was answered before it was read, as when it is too large. It is read and

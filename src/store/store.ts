@@ -1,6 +1,5 @@
 import type { Attribution } from "../domain/access/attribution.ts";
 import type { Authorized, RunnerCreation, RunnerScope } from "../domain/access/runners.ts";
-import type { Awaitable } from "../domain/awaitable.ts";
 import type { DurableChange } from "../domain/leases/events.ts";
 import type { LastSeen, LeaseFacts, LeaseState } from "../domain/leases/lease.ts";
 import type { LongestLease } from "../domain/leases/longest-leases.ts";
@@ -11,6 +10,7 @@ import type { BootstrapToken, Runner, RunnerSpec } from "../domain/runners/runne
 import type { RunnerChange } from "../domain/runners/update.ts";
 import type { AccessToken, PresentedToken } from "../domain/tokens/access-token.ts";
 import type { ExchangeToken } from "../domain/tokens/exchange.ts";
+import type { Awaitable } from "../lib/awaitable.ts";
 import type { AccessStore } from "./access-store.ts";
 import type { AccountStore } from "./account-store.ts";
 import type { CredentialStore, NewAccessToken } from "./credential-store.ts";

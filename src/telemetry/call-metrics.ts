@@ -2,7 +2,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import type { Code } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Registry } from "prom-client";
-import type { CallMeter, StreamMeter } from "../rpc/observed-call.ts";
+import type { CallMeter, StreamMeter } from "../rpc/call/observed-call.ts";
 import { type Count, counter, gauge, histogram, type Labels, type Observations } from "./series.ts";
 
 /** Seconds. Most calls take less than a millisecond, those that change something wait for the disk. */

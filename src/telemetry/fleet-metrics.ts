@@ -1,7 +1,7 @@
 import type { Registry } from "prom-client";
 import { LeaseState } from "../domain/leases/lease.ts";
 import { RunnerPhase, type RunnerProvider } from "../domain/runners/enums.ts";
-import type { RunnerRegistry } from "../registry/registry.ts";
+import type { RunnerRegistry } from "../fleet/fleet.ts";
 import { providerNames } from "./lease-metrics.ts";
 import type { OfflineCount } from "./offline-count.ts";
 import { countedElsewhere, gauge, plainGauge, type Sample } from "./series.ts";

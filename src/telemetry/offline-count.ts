@@ -1,6 +1,6 @@
-import type { Clock } from "../domain/clock.ts";
 import type { LeaseState } from "../domain/leases/lease.ts";
 import type { RunnerProvider } from "../domain/runners/enums.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { LeaseStore } from "../store/store.ts";
 
 /** So many runners are looked at between two turns for other work. */

@@ -1,10 +1,10 @@
 import { Registry } from "prom-client";
-import type { Clock } from "../domain/clock.ts";
 import type { LeaseSettings } from "../domain/leases/settings.ts";
 import type { CallLimits, LimitedBy } from "../domain/limits/call-limits.ts";
 import { type Overload, steps } from "../domain/limits/overload.ts";
-import type { EventHub } from "../registry/event-hub.ts";
-import type { RunnerRegistry } from "../registry/registry.ts";
+import type { EventHub } from "../events/hub.ts";
+import type { RunnerRegistry } from "../fleet/fleet.ts";
+import type { Clock } from "../lib/clock.ts";
 import type { Store } from "../store/store.ts";
 import { CallMetrics } from "./call-metrics.ts";
 import { fleetMetrics } from "./fleet-metrics.ts";

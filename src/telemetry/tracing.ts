@@ -25,10 +25,10 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import type { Logger } from "pino";
-import type { TracingConfig } from "../config.ts";
+import type { TracingConfig } from "../config/config.ts";
 import { withoutSent } from "../domain/without-sent.ts";
-import type { CallSpan, CallTracer, ObservedCall } from "../rpc/observed-call.ts";
-import { parseTraceparent } from "../rpc/trace-context.ts";
+import type { CallSpan, CallTracer, ObservedCall } from "../rpc/call/observed-call.ts";
+import { parseTraceparent } from "../rpc/call/observed-call.ts";
 import { QuietExporter } from "./quiet-exporter.ts";
 
 // Loaded by servers that trace, and by no others.

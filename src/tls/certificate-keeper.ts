@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
 import type { Logger } from "pino";
-import { type CertificateFiles, ConfigError } from "../config.ts";
-import type { Clock } from "../domain/clock.ts";
-import type { Certificate } from "../http/handshake.ts";
-import type { Lifecycle } from "../registry/lifecycle.ts";
+import { type CertificateFiles, ConfigError } from "../config/config.ts";
+import type { Certificate } from "../http/connections/handshake.ts";
+import type { Lifecycle } from "../lib/chore.ts";
+import type { Clock } from "../lib/clock.ts";
 import { type CertificateFacts, type ReadCertificate, readCertificate } from "./certificate-files.ts";
 
 const dayMs = 24 * 60 * 60 * 1000;

@@ -13,7 +13,7 @@ import {
   openConnection,
   runAgent,
 } from "../../src/agent/index.ts";
-import { parseConfig } from "../../src/config.ts";
+import { parseConfig } from "../../src/config/config.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
 import { authority, type KeyPair, selfSigned } from "../support/certificate.ts";
 import { type Clients, clientsOf } from "../support/clients.ts";

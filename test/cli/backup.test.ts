@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
-import { openStore } from "../../src/open-store.ts";
+import { openStore } from "../../src/start/open-store.ts";
 import { listening, runCommand, startCommand } from "../support/command.ts";
 import { runInProcess } from "../support/command-in-process.ts";
 import { postJson } from "../support/http.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
-import { openStore, storeFiles } from "../../src/open-store.ts";
+import { openStore, storeFiles } from "../../src/start/open-store.ts";
 import { runCommand, startCommand } from "../support/command.ts";
 import { foundingOf } from "../support/records.ts";
 

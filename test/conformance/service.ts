@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { create, type FileRegistry, type Message } from "@bufbuild/protobuf";
 import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
 import { ConnectError, type ConnectRouter, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
-import { sendHeadersKey } from "../../src/rpc/early-headers.ts";
+import { sendHeadersKey } from "../../src/rpc/call/context.ts";
 import {
   type BidiRequest,
   conformanceService,

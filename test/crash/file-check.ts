@@ -1,5 +1,5 @@
 import Database from "better-sqlite3";
-import { storeFiles } from "../../src/open-store.ts";
+import { storeFiles } from "../../src/start/open-store.ts";
 import { isThere, type Kind, type Model, type Thing } from "./model.ts";
 
 const tables = { runner: "runners", group: "groups", service_account: "service_accounts" } as const;

@@ -1,4 +1,4 @@
-import { settings, variableOf } from "../../src/settings-table.ts";
+import { settings, variableOf } from "../../src/config/settings-table.ts";
 
 /** The table of flags and variables that README shows. */
 export function settingsTable(): string {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { uuidv7Source } from "../../src/domain/ids.ts";
+import { uuidv7Source } from "../../src/lib/ids.ts";
 import { testClock } from "../support/clock.ts";
 
 const shape = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;

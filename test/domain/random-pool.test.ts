@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { randomPool } from "../../src/domain/random-pool.ts";
+import { randomPool } from "../../src/lib/random-pool.ts";
 
 test("no byte is handed out twice, across fillings of the pool too", () => {
   let next = 0;

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { Recent } from "../../src/domain/recent.ts";
+import { Recent } from "../../src/lib/recent.ts";
 
 const keys = fc.constantFrom("a", "b", "c", "d", "e", "f");
 const steps = fc.oneof(

@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { clientAddress, trustedProxies } from "../../src/http/client-address.ts";
+import { clientAddress, trustedProxies } from "../../src/http/connections/client-address.ts";
 
 const { proxies, wrong } = trustedProxies(["10.0.0.0/8", "2001:db8::7", "192.0.2.1"]);
 const seen = (remoteAddress: string, forwarded?: string) =>

@@ -4,7 +4,7 @@ import { Code, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { EventService } from "../../gen/gitpod/v1/event_pb.js";
-import { healthEndpoints, type Readiness } from "../../src/http/plain.ts";
+import { healthEndpoints, type Readiness } from "../../src/http/plain/plain.ts";
 import { type Toy, toyServer } from "./support/toy-server.ts";
 
 const run = promisify(execFile);

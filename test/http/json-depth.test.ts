@@ -1,5 +1,5 @@
 import { expect, test } from "@jest/globals";
-import { isTooDeep, jsonDepth } from "../../src/http/json-depth.ts";
+import { isTooDeep, jsonDepth } from "../../src/http/json/json-decoder.ts";
 import { adminToken, startTestServer } from "../support/server.ts";
 
 const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;

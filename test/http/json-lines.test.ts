@@ -4,7 +4,7 @@ import { gzipSync } from "node:zlib";
 import { Code, ConnectError, type MethodImpl } from "@connectrpc/connect";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { EventService, type WatchEventsRequest } from "../../gen/gitpod/v1/event_pb.js";
-import { sendHeadersKey } from "../../src/rpc/early-headers.ts";
+import { sendHeadersKey } from "../../src/rpc/call/context.ts";
 import { type Toy, type ToyOptions, toyServer } from "./support/toy-server.ts";
 
 const jsonl = { "content-type": "application/jsonl", accept: "application/jsonl" };

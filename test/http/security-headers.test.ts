@@ -2,7 +2,7 @@ import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { openMetricsPort } from "../../src/http/metrics-port.ts";
+import { openMetricsPort } from "../../src/http/plain/metrics-port.ts";
 import { plainRequest } from "../support/http.ts";
 import { portRefuses } from "../support/leftovers.ts";
 import { adminToken, startTestServer, type TestServer } from "../support/server.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { wireOf } from "../../src/http/sniff.ts";
+import { wireOf } from "../../src/http/connections/sniff.ts";
 import { frames, frameType, http2Opening, RawClient } from "./support/raw.ts";
 import { toyServer } from "./support/toy-server.ts";
 

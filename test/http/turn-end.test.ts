@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "@jest/globals";
-import { atTurnEnd } from "../../src/http/hot/turn-end.ts";
+import { atTurnEnd } from "../../src/http/hot/exchange.ts";
 
 test("what a turn answers is written at its end, in its order, and what that brings about in a later one", async () => {
   const written: string[] = [];

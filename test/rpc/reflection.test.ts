@@ -9,7 +9,7 @@ import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionAlpha } from "../../gen/grpc/reflection/v1alpha/reflection_pb.js";
-import { reflectionRoutes } from "../../src/rpc/reflection.ts";
+import { reflectionRoutes } from "../../src/rpc/services/reflection.ts";
 import { type Toy, toyServer } from "../http/support/toy-server.ts";
 
 let server: Toy;

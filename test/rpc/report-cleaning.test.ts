@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { type Agent, live, statusOf } from "../registry/fixture.ts";
+import { type Agent, live, statusOf } from "../fleet/fixture.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 let server: TestServer;

@@ -7,7 +7,7 @@ import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
 import { UserService } from "../../gen/gitpod/v1/user_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
-import { bootstrapped } from "../registry/fixture.ts";
+import { bootstrapped } from "../fleet/fixture.ts";
 import type { Wire } from "../support/clients.ts";
 import { addToken, besideServer } from "../support/database.ts";
 import { newServiceAccount, newUser, operator } from "../support/people.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "@jest/globals";
 import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
-import { databaseFile } from "../../src/data-dir.ts";
 import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
+import { databaseFile } from "../../src/start/data-dir.ts";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 import { newId } from "../support/records.ts";
 import { refusal } from "../support/refusal.ts";

@@ -17,10 +17,10 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
-import { openDataDir, UnusableServerKeyError, writeSecretFile } from "../../src/data-dir.ts";
 import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
-import { DatabaseInUseError } from "../../src/store/sqlite/lock.ts";
-import { UnusableDatabaseError } from "../../src/store/sqlite/open.ts";
+import { openDataDir, UnusableServerKeyError, writeSecretFile } from "../../src/start/data-dir.ts";
+import { DatabaseInUseError } from "../../src/store/sqlite/engine/lock.ts";
+import { UnusableDatabaseError } from "../../src/store/sqlite/engine/open.ts";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 import { foundingOf, newId } from "../support/records.ts";
 
@@ -247,7 +247,7 @@ describe("the data folder", () => {
 
   test("first starts at the same moment have the same key", async () => {
     // A hundred folders, because two processes meet in one only now and then.
-    const script = `import { openDataDir } from ${JSON.stringify(new URL("../../src/data-dir.ts", import.meta.url))};
+    const script = `import { openDataDir } from ${JSON.stringify(new URL("../../src/start/data-dir.ts", import.meta.url))};
       process.stdout.write("ready\\n");
       process.stdin.once("data", () => {
         for (let i = 0; i < 100; i++)

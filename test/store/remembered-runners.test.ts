@@ -10,8 +10,7 @@ import { LeaseState } from "../../src/domain/leases/lease.ts";
 import { RunnerPhase } from "../../src/domain/runners/enums.ts";
 import type { Runner } from "../../src/domain/runners/runner.ts";
 import { secretBox } from "../../src/domain/tokens/seal.ts";
-import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
-import { wantedSpec } from "../../src/rpc/messages/wanted.ts";
+import { runnerCodecs, wantedSpec } from "../../src/rpc/messages/runner.ts";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 import type { Store } from "../../src/store/store.ts";
 import {

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { createLog } from "../../src/log.ts";
+import { createLog } from "../../src/telemetry/logger.ts";
 
 /** A server's log in memory. */
 export interface CapturedLog {

@@ -2,11 +2,11 @@ import { randomBytes } from "node:crypto";
 import type { Attribution } from "../../src/domain/access/attribution.ts";
 import { Principal } from "../../src/domain/access/principal.ts";
 import type { Authorized, RunnerAction, RunnerCreation } from "../../src/domain/access/runners.ts";
-import { systemClock } from "../../src/domain/clock.ts";
-import { uuidv7Source } from "../../src/domain/ids.ts";
 import { draftRunner, type RunnerRequest } from "../../src/domain/runners/create.ts";
 import { RunnerKind, RunnerProvider } from "../../src/domain/runners/enums.ts";
 import type { Runner } from "../../src/domain/runners/runner.ts";
+import { systemClock } from "../../src/lib/clock.ts";
+import { uuidv7Source } from "../../src/lib/ids.ts";
 import type { Founding, IdempotentCall, NewExchangeToken, RunnerStore } from "../../src/store/store.ts";
 
 /** Fresh ids, in the order of asking. */

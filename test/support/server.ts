@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DescService } from "@bufbuild/protobuf";
 import type { Client } from "@connectrpc/connect";
-import { type Config, parseConfig } from "../../src/config.ts";
+import { type Config, parseConfig } from "../../src/config/config.ts";
 import { type Overrides, type RunningServer, startServer } from "../../src/server.ts";
 import { type ClientOptions, clientsOf } from "./clients.ts";
 import { type TestClock, testClock } from "./clock.ts";

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { parseConfig } from "../../src/config.ts";
-import { createLog } from "../../src/log.ts";
+import { parseConfig } from "../../src/config/config.ts";
 import { startServer } from "../../src/server.ts";
-import { bootstrapped } from "../registry/fixture.ts";
+import { createLog } from "../../src/telemetry/logger.ts";
+import { bootstrapped } from "../fleet/fixture.ts";
 import { plainRequest } from "../support/http.ts";
 import { noSocketLeft, portRefuses } from "../support/leftovers.ts";
 import { scrape } from "../support/metrics.ts";

@@ -3,7 +3,7 @@ import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerPhase, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { DAY_MS } from "../../src/domain/leases/settings.ts";
-import { type Agent, live, pass, register, setPhase } from "../registry/fixture.ts";
+import { type Agent, live, pass, register, setPhase } from "../fleet/fixture.ts";
 import { eventually } from "../support/eventually.ts";
 import { scrape } from "../support/metrics.ts";
 import { refusal } from "../support/refusal.ts";

@@ -3,7 +3,7 @@ import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { defaultCallRates } from "../../src/domain/limits/call-limits.ts";
-import { realClock } from "../registry/fixture.ts";
+import { realClock } from "../fleet/fixture.ts";
 import { wires } from "../support/clients.ts";
 import { eventually } from "../support/eventually.ts";
 import { noSocketLeft } from "../support/leftovers.ts";

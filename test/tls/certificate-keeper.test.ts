@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
-import type { Certificate } from "../../src/http/handshake.ts";
+import type { Certificate } from "../../src/http/connections/handshake.ts";
 import { CertificateKeeper } from "../../src/tls/certificate-keeper.ts";
 import { authority, type KeyPair, selfSigned } from "../support/certificate.ts";
 import { type TestClock, testClock } from "../support/clock.ts";

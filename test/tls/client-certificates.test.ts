@@ -6,7 +6,7 @@ import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
-import { parseConfig } from "../../src/config.ts";
+import { parseConfig } from "../../src/config/config.ts";
 import { type RunningServer, startServer } from "../../src/server.ts";
 import { authority, type KeyPair, selfSigned } from "../support/certificate.ts";
 import { type Clients, clientsOf, type Wire, wires } from "../support/clients.ts";

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { promisify } from "node:util";
-import { storeFiles } from "../../open-store.ts";
+import { storeFiles } from "../../start/open-store.ts";
 import { type Finding, fail, ok, type Patient, warn } from "./finding.ts";
 
 /** Two machines that share a database in turn may differ by so much without harm, in milliseconds. */

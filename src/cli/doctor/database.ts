@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { storeFiles } from "../../open-store.ts";
+import { storeFiles } from "../../start/open-store.ts";
 import { keyProblems } from "../check.ts";
 import { type Finding, fail, ok, type Patient, sizeOf, warn } from "./finding.ts";
 

@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readdirSync, type Stats, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { existingServerKeys } from "../../data-dir.ts";
-import { octal, others, ownFiles } from "../../file-modes.ts";
+import { existingServerKeys } from "../../start/data-dir.ts";
+import { octal, others, ownFiles } from "../../start/file-modes.ts";
 import { type Finding, fail, ok, type Patient, warn } from "./finding.ts";
 
 /** The data folder and what lies in it: whose it is, and who else can read it. */

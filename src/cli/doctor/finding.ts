@@ -1,4 +1,4 @@
-import type { Config } from "../../config.ts";
+import type { Config } from "../../config/config.ts";
 
 /** `warn`: works, but will not for ever, or not as one should want it. `fail`: does not work. */
 export type Level = "ok" | "warn" | "fail";

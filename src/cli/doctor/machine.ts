@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { freemem, totalmem } from "node:os";
 import { arch, availableMemory, constrainedMemory, platform, version } from "node:process";
-import { packageVersion } from "../../version.ts";
+import { packageVersion } from "../../lib/version.ts";
 import { type Finding, ok, type Patient, sizeOf, warn } from "./finding.ts";
 
 /** Files that a server has open besides its connections: the database's, its log's, Node.js's own. */

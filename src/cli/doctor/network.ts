@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import net from "node:net";
-import type { Config } from "../../config.ts";
+import type { Config } from "../../config/config.ts";
 import { type Answer, ask, told } from "../ask.ts";
 import { type Finding, fail, ok, type Patient, warn } from "./finding.ts";
 

@@ -1,7 +1,7 @@
 import type { X509Certificate } from "node:crypto";
 import { statSync } from "node:fs";
 import { isIP } from "node:net";
-import { type Config, ConfigError } from "../../config.ts";
+import { type Config, ConfigError } from "../../config/config.ts";
 import { type CertificateFacts, certificatesIn, readCertificate } from "../../tls/certificate-files.ts";
 import { type Finding, fail, ok, type Patient, warn } from "./finding.ts";
 

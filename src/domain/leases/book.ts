@@ -1,7 +1,7 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../lib/clock.ts";
 import { RunnerPhase, type RunnerProvider } from "../runners/enums.ts";
 import type { BrakeChange } from "./brake.ts";
-import { Brakes } from "./brakes.ts";
+import { Brakes } from "./brake.ts";
 import { Deadlines } from "./deadlines.ts";
 import { WindDowns } from "./deletion.ts";
 import type { LeaseListener, LeaseTransition, Renewal, WindDownEnd } from "./events.ts";

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../lib/clock.ts";
 import type { CleanupSettings } from "./settings.ts";
 
 /** A runner that is not live, for the clean-up to judge. Times are wall-clock ms. */

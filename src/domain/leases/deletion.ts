@@ -1,4 +1,4 @@
-import { DeadlineHeap, type HeapItem } from "./heap.ts";
+import { DeadlineHeap, type HeapItem } from "./deadlines.ts";
 
 class WindDown implements HeapItem {
   deadline = 0;

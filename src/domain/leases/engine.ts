@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../lib/clock.ts";
 import type { RunnerProvider } from "../runners/enums.ts";
 import { LeaseBook, type PutOff } from "./book.ts";
 import type {
@@ -16,8 +16,7 @@ import { type LastSeen, type Lease, type LeaseFacts, LeaseState } from "./lease.
 import type { LongestLease } from "./longest-leases.ts";
 import { fence, type RefusalReason } from "./refusal.ts";
 import { type LeaseSettings, saveSeenMs, timingFor } from "./settings.ts";
-import { StallWatch } from "./stall.ts";
-import { createStretch, type LoadSample, type Stretch } from "./stretch.ts";
+import { createStretch, type LoadSample, StallWatch, type Stretch } from "./stretch.ts";
 
 export interface LeaseEngineOptions {
   readonly clock: Clock;

@@ -1,6 +1,5 @@
 import type { RunnerProvider } from "../runners/enums.ts";
-import type { BrakeChange, Incident } from "./brake.ts";
-import type { IncidentCount } from "./brakes.ts";
+import type { BrakeChange, Incident, IncidentCount } from "./brake.ts";
 import type { LeaseState, ReportedPhase } from "./lease.ts";
 import type { LiveCount } from "./live-counts.ts";
 import type { RefusalReason } from "./refusal.ts";

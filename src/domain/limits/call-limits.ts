@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../lib/clock.ts";
 import { DomainError } from "../errors.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../lib/clock.ts";
 import { DomainError } from "../errors.ts";
 
 /** What a call is for: the first is never refused for load, the last is refused first. */

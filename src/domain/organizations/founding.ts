@@ -1,6 +1,6 @@
 import { Principal } from "../access/principal.ts";
+import { freshRunner } from "../runners/create.ts";
 import { RunnerKind, RunnerPhase, RunnerProvider } from "../runners/enums.ts";
-import { freshRunner } from "../runners/fresh.ts";
 import type { Runner } from "../runners/runner.ts";
 import type { User } from "../users/user.ts";
 import type { Organization } from "./organization.ts";

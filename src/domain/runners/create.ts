@@ -1,8 +1,9 @@
 import type { Subject } from "../access/principal.ts";
 import { DomainError } from "../errors.ts";
+import { LeaseState } from "../leases/lease.ts";
 import { RunnerKind, RunnerPhase, RunnerProvider } from "./enums.ts";
-import { freshRunner } from "./fresh.ts";
 import { hideMetricsPassword } from "./metrics.ts";
+import { emptyReport } from "./report.ts";
 import type { Runner, RunnerSpec } from "./runner.ts";
 
 /** What a caller asks for. The contract's field rules have been checked: exactly one of kind and provider is set. */
@@ -80,3 +81,21 @@ function kindOf(provider: RunnerProvider): RunnerKind {
       return provider satisfies never;
   }
 }
+
+/** What every runner starts with: no report, no lease, nobody who wants it gone. */
+export const freshRunner = {
+  specRevision: 1,
+  desiredSince: null,
+  deletionRequestedAt: null,
+  report: emptyReport,
+  reportedAt: null,
+  lease: {
+    state: LeaseState.NONE,
+    generation: 0,
+    phase: RunnerPhase.ACTIVE,
+    sinceMs: 0,
+    lastSeenMs: 0,
+    appliedSpecRevision: 0,
+    signOffReason: "",
+  },
+} as const satisfies Partial<Runner>;

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { randomPool } from "../random-pool.ts";
+import { randomPool } from "../../lib/random-pool.ts";
 
 /** What a token is for, told by its prefix so that people and secret scanners can tell them apart. */
 export const tokenPrefixes = {

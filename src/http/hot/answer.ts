@@ -5,11 +5,11 @@ import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
 import { trailerFlag, trailerSerialize } from "@connectrpc/connect/protocol-grpc-web";
 import { encodeGrpcMessage } from "../grpc-message.ts";
 import { notAgain } from "../refuse.ts";
+import { frame } from "./body.ts";
 import type { Call } from "./call.ts";
 import type { Encodings } from "./encoding.ts";
-import { frame } from "./frame.ts";
+import type { AnswerHeaders } from "./headers.ts";
 import type { HotProtocol } from "./protocol.ts";
-import type { AnswerHeaders } from "./raw-headers.ts";
 
 /** An answer, ready to be written. */
 export interface Answer {

@@ -4,7 +4,7 @@ import type { ConnectError, ContextValues, HandlerContext, UnaryRequest } from "
 import { createDeadlineSignal, createLinkedAbortController } from "@connectrpc/connect/protocol";
 import { grpcStatusOk, headerGrpcStatus } from "@connectrpc/connect/protocol-grpc";
 import { CallValues } from "../call-values.ts";
-import { LazyHeaders } from "./lazy-headers.ts";
+import { LazyHeaders } from "./headers.ts";
 import type { HotProtocol } from "./protocol.ts";
 
 /** What a call is made of. */

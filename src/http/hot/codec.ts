@@ -4,7 +4,7 @@ import {
   type Serialization,
   type UniversalHandlerOptions,
 } from "@connectrpc/connect/protocol";
-import { encodedOnce } from "../../rpc/lasting-answers.ts";
+import { encodedOnce } from "../../rpc/call/lasting-answers.ts";
 
 /** Requests to messages and messages to answers, in one encoding. */
 export interface Codec<I extends DescMessage = DescMessage, O extends DescMessage = DescMessage> {

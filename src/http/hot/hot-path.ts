@@ -1,14 +1,13 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { IncomingHttpHeaders as Http2Headers, ServerHttp2Stream } from "node:http2";
 import type { Origin } from "../node-http.ts";
-import { usableAuthority } from "./authority.ts";
 import { encodingsOf } from "./encoding.ts";
 import type { Admitted, HotOptions } from "./exchange.ts";
+import { RawHeaders } from "./headers.ts";
 import { Http1Exchange } from "./http1.ts";
 import { Http2Exchange } from "./http2.ts";
 import type { HotMethod } from "./method.ts";
 import { hotProtocols } from "./protocol.ts";
-import { RawHeaders } from "./raw-headers.ts";
 
 export interface HotPathOptions extends Omit<HotOptions, "rawHeaders"> {
   /** By path without a prefix. */
@@ -74,4 +73,16 @@ export function hotPath(options: HotPathOptions): HotPath {
       return true;
     },
   };
+}
+
+/** The last authority that was found usable: the clients of one server mostly agree on its name. */
+let known = "";
+
+/** Whether a URL can be made of what a client calls this server. */
+export function usableAuthority(authority: string | undefined): authority is string {
+  if (authority === undefined) return false;
+  if (authority === known) return true;
+  if (!URL.canParse(`http://${authority}`)) return false;
+  known = authority;
+  return true;
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Origin } from "../node-http.ts";
 import type { Answer } from "./answer.ts";
 import { type Admitted, Exchange, type HotOptions } from "./exchange.ts";
-import type { RawHeaders } from "./raw-headers.ts";
+import type { RawHeaders } from "./headers.ts";
 
 /** Larger bodies are not worth the copy. */
 const joinedBytes = 16_384;

@@ -4,7 +4,7 @@ import type { Origin } from "../node-http.ts";
 import { dropUnreadStream } from "../unread-body.ts";
 import type { Answer } from "./answer.ts";
 import { type Admitted, Exchange, type HotOptions } from "./exchange.ts";
-import type { RawHeaders } from "./raw-headers.ts";
+import type { RawHeaders } from "./headers.ts";
 
 const withTrailers = { waitForTrailers: true } as const;
 

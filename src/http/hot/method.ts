@@ -7,7 +7,7 @@ import {
   type UnaryResponse,
 } from "@connectrpc/connect";
 import type { UniversalHandlerOptions } from "@connectrpc/connect/protocol";
-import { type Awaitable, after } from "../../domain/awaitable.ts";
+import { type Awaitable, after } from "../../lib/awaitable.ts";
 import { Call } from "./call.ts";
 import { type Codec, type CodecLimits, codecsOf } from "./codec.ts";
 

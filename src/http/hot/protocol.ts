@@ -1,7 +1,7 @@
 import { parseTimeout as parseConnectTimeout } from "@connectrpc/connect/protocol-connect";
 import { parseTimeout as parseGrpcTimeout } from "@connectrpc/connect/protocol-grpc";
-import { securityHeaders } from "../security-headers.ts";
-import type { AnswerHeaders } from "./raw-headers.ts";
+import { securityHeaders } from "../refuse.ts";
+import type { AnswerHeaders } from "./headers.ts";
 
 /** A protocol with one codec, as its content type names it. */
 export interface HotProtocol {

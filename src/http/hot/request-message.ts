@@ -11,11 +11,10 @@ import {
   transformSplitEnvelope,
 } from "@connectrpc/connect/protocol";
 import { trailerFlag } from "@connectrpc/connect/protocol-grpc-web";
-import type { Awaitable } from "../../domain/awaitable.ts";
-import { type Body, type BodySource, fromStart, joined, readBody } from "./body.ts";
+import type { Awaitable } from "../../lib/awaitable.ts";
+import { type Body, type BodySource, fromStart, joined, onlyFrame, readBody } from "./body.ts";
 import type { Codec } from "./codec.ts";
 import type { Encodings } from "./encoding.ts";
-import { onlyFrame } from "./frame.ts";
 import type { HotProtocol } from "./protocol.ts";
 
 /** Whoever waits for its request. */

@@ -7,10 +7,9 @@ import {
   type RunnerStatusReport,
   RunnerStatusReportSchema,
 } from "../../../gen/rollcall/v1/agent_pb.js";
-import { reportDigest } from "../../domain/leases/digest.ts";
 import type { Renewal } from "../../domain/leases/events.ts";
 import type { ReportedPhase } from "../../domain/leases/lease.ts";
-import { cleanNotice, cleanText } from "../../domain/leases/text.ts";
+import { cleanNotice, cleanText, reportDigest } from "../../domain/leases/text.ts";
 import type { MetricSample } from "../../domain/metrics/exposition.ts";
 import type { GatewayReport, RunnerReportChange } from "../../domain/runners/report.ts";
 import { present } from "./present.ts";

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import Database from "better-sqlite3";
 import type { CheckpointAnswer } from "./checkpointer.ts";
-import { sqliteCode } from "./failures.ts";
+import { sqliteCode } from "./engine/failures.ts";
 
 // Brings the write-ahead log into the database and begins it anew, once for each message, and answers when that is on disk.
 

@@ -1,10 +1,10 @@
 import type { Database, Statement } from "better-sqlite3";
-import { type Clock, systemClock } from "../../domain/clock.ts";
 import { DomainError } from "../../domain/errors.ts";
+import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { CommitSync } from "./commit-sync.ts";
-import { DiskTrouble } from "./disk-trouble.ts";
-import { asStoreError, diskFailed, diskSlow, isBusy } from "./failures.ts";
-import { type Job, Jobs } from "./jobs.ts";
+import { DiskTrouble } from "./engine/disk-trouble.ts";
+import { asStoreError, diskFailed, diskSlow, isBusy } from "./engine/failures.ts";
+import { type Job, Jobs } from "./engine/jobs.ts";
 
 export interface CommitQueueOptions {
   /** Absent: what SQLite has committed is durable, or need not be. */

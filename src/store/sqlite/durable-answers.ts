@@ -1,5 +1,5 @@
-import { isPromise } from "../../domain/awaitable.ts";
 import type { PresentedToken } from "../../domain/tokens/access-token.ts";
+import { isPromise } from "../../lib/awaitable.ts";
 import type { Store } from "../store.ts";
 import type { CommitQueue } from "./commit-queue.ts";
 

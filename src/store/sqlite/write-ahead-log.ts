@@ -3,8 +3,8 @@ import { promisify } from "node:util";
 import type { Database, Statement } from "better-sqlite3";
 import { Checkpointer } from "./checkpointer.ts";
 import type { CommitSync } from "./commit-sync.ts";
-import { sqliteCode } from "./failures.ts";
-import { bringToDisk } from "./files-on-disk.ts";
+import { sqliteCode } from "./engine/failures.ts";
+import { bringToDisk } from "./engine/files-on-disk.ts";
 import { logFileOf } from "./log-again.ts";
 import type { OutsideChanges } from "./outside-changes.ts";
 

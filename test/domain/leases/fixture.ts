@@ -1,9 +1,9 @@
-import type { Clock } from "../../../src/domain/clock.ts";
 import { LeaseEngine } from "../../../src/domain/leases/engine.ts";
 import type { IncidentChange, LeaseTransition, RenewalGranted } from "../../../src/domain/leases/events.ts";
 import { type LeaseFacts, LeaseState } from "../../../src/domain/leases/lease.ts";
 import { defaultLeaseSettings, type LeaseSettings } from "../../../src/domain/leases/settings.ts";
 import { RunnerPhase, RunnerProvider } from "../../../src/domain/runners/enums.ts";
+import type { Clock } from "../../../src/lib/clock.ts";
 
 export const SECOND = 1_000;
 export const WALL_START = Date.UTC(2026, 0, 1);

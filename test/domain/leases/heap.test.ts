@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { DeadlineHeap, type HeapItem } from "../../../src/domain/leases/heap.ts";
+import { DeadlineHeap, type HeapItem } from "../../../src/domain/leases/deadlines.ts";
 
 interface Item extends HeapItem {
   readonly name: number;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { uuidv7Source } from "../../../src/domain/ids.ts";
-import { DeadlineHeap, type HeapItem } from "../../../src/domain/leases/heap.ts";
+import { DeadlineHeap, type HeapItem } from "../../../src/domain/leases/deadlines.ts";
 import { offsetBits, offsetMs, renewAfterMs } from "../../../src/domain/leases/jitter.ts";
+import { uuidv7Source } from "../../../src/lib/ids.ts";
 import { Bench, HandClock, id, SECOND } from "./fixture.ts";
 
 const WINDOW = 30 * SECOND;

@@ -2,11 +2,10 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { DomainError } from "../../../src/domain/errors.ts";
 import { planDeletion, WindDowns, windDownLeftMs } from "../../../src/domain/leases/deletion.ts";
-import { reportDigest } from "../../../src/domain/leases/digest.ts";
 import { RefusalReason, refusalError } from "../../../src/domain/leases/refusal.ts";
 import { defaultLeaseSettings, timingFor } from "../../../src/domain/leases/settings.ts";
 import { parseLeaseSettings } from "../../../src/domain/leases/settings-check.ts";
-import { cleanNotice, cleanText } from "../../../src/domain/leases/text.ts";
+import { cleanNotice, cleanText, reportDigest } from "../../../src/domain/leases/text.ts";
 import { RunnerProvider } from "../../../src/domain/runners/enums.ts";
 
 describe("settings", () => {

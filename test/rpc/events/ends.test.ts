@@ -3,7 +3,7 @@ import { Principal } from "../../../gen/gitpod/v1/identity_pb.js";
 import { ServiceAccountService } from "../../../gen/gitpod/v1/service_account_pb.js";
 import { UserService } from "../../../gen/gitpod/v1/user_pb.js";
 import { AdminService } from "../../../gen/rollcall/v1/admin_pb.js";
-import { bootstrapped } from "../../registry/fixture.ts";
+import { bootstrapped } from "../../fleet/fixture.ts";
 import { type Clients, clientsOf } from "../../support/clients.ts";
 import { runInProcess } from "../../support/command-in-process.ts";
 import { addToken } from "../../support/database.ts";

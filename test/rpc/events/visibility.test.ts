@@ -3,7 +3,7 @@ import { ResourceType } from "../../../gen/gitpod/v1/event_pb.js";
 import { GroupService, ResourceRole } from "../../../gen/gitpod/v1/group_pb.js";
 import { Principal } from "../../../gen/gitpod/v1/identity_pb.js";
 import { RunnerRole, RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
-import { bootstrapped } from "../../registry/fixture.ts";
+import { bootstrapped } from "../../fleet/fixture.ts";
 import { type Clients, clientsOf } from "../../support/clients.ts";
 import { besideServer } from "../../support/database.ts";
 import { newOrganization, newServiceAccount, newUser, operator, type Someone } from "../../support/people.ts";

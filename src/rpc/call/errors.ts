@@ -1,0 +1,90 @@
+import { randomUUID } from "node:crypto";
+import { create, type DescMessage } from "@bufbuild/protobuf";
+import { parsePath } from "@bufbuild/protobuf/reflect";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { Violation, violationsToProto } from "@bufbuild/protovalidate";
+import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
+import { ErrorInfoSchema, RetryInfoSchema } from "../../../gen/google/rpc/error_details_pb.js";
+import { DomainError, type DomainErrorKind } from "../../domain/errors.ts";
+
+/** `google.rpc.ErrorInfo.domain` of every reason that this server gives. */
+export const errorDomain = "rollcall";
+
+const codes: Record<DomainErrorKind, Code> = {
+  invalid: Code.InvalidArgument,
+  unauthenticated: Code.Unauthenticated,
+  permission_denied: Code.PermissionDenied,
+  not_found: Code.NotFound,
+  already_exists: Code.AlreadyExists,
+  failed_precondition: Code.FailedPrecondition,
+  aborted: Code.Aborted,
+  resource_exhausted: Code.ResourceExhausted,
+  unavailable: Code.Unavailable,
+};
+
+/** Where errors go that the caller of a call with these values learns nothing of but their id. */
+export type InternalErrorLog = (error: unknown, id: string, values: ContextValues) => void;
+
+/**
+ * The one place that turns errors into what goes on the wire; docs/errors.md is its table.
+ * @param input the request's type, in which the field paths of violations are looked up.
+ */
+export function toConnectError(
+  error: unknown,
+  input: DescMessage,
+  log: (error: unknown, id: string) => void,
+): ConnectError {
+  if (error instanceof ConnectError) return error;
+  if (error instanceof DomainError) return fromDomainError(error, input);
+  if (error instanceof Error && error.name === "AbortError") return ConnectError.from(error);
+  if (isBrokenOff(error)) return clientGone();
+  const id = randomUUID();
+  log(error, id);
+  return new ConnectError(
+    `internal error ${id}: quote this id to the operator of the server`,
+    Code.Internal,
+    {
+      "x-error-id": id,
+    },
+  );
+}
+
+/** How a call ends that nobody waits for any more. */
+export function clientGone(): ConnectError {
+  return new ConnectError("the client went away", Code.Canceled);
+}
+
+/** What reading a body throws when its connection breaks off: Node says so with this code. */
+function isBrokenOff(error: unknown): boolean {
+  return Error.isError(error) && "code" in error && error.code === "ECONNRESET";
+}
+
+function fromDomainError(error: DomainError, input: DescMessage): ConnectError {
+  const code = codes[error.kind];
+  const wire = new ConnectError(error.message, code, retryHeaders(error, code), [], error);
+  if (error.violations.length > 0) {
+    const violations = error.violations.map(
+      ({ field, rule, message }) => new Violation(message, rule, parsePath(input, field), [], false),
+    );
+    const [value, desc] = violationsToProto(violations);
+    wire.details.push({ desc, value });
+  }
+  if (error.reason !== undefined) {
+    const info = { reason: error.reason, domain: errorDomain };
+    wire.details.push({ desc: ErrorInfoSchema, value: create(ErrorInfoSchema, info) });
+  }
+  if (error.retryAfterMs !== undefined) {
+    const retryDelay = durationFromMs(error.retryAfterMs);
+    wire.details.push({ desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay }) });
+  }
+  return wire;
+}
+
+/** Official SDKs retry every 409; those that would fail again say so. Others read one header each. */
+function retryHeaders(error: DomainError, code: Code): Record<string, string> {
+  if (error.retryAfterMs === undefined) {
+    return code === Code.AlreadyExists || code === Code.Aborted ? { "x-should-retry": "false" } : {};
+  }
+  const seconds = String(Math.ceil(error.retryAfterMs / 1000));
+  return { "retry-after": seconds, "ratelimit-retryafter": seconds };
+}

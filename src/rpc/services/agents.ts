@@ -1,0 +1,138 @@
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import {
+  type RunnerAgentService,
+  type WatchRegistrationResponse,
+  WatchRegistrationResponseSchema,
+} from "../../../gen/rollcall/v1/agent_pb.js";
+import { isRunner } from "../../domain/access/caller.ts";
+import { DomainError } from "../../domain/errors.ts";
+import { RefusalReason, refusalError } from "../../domain/leases/refusal.ts";
+import { usableToken } from "../../domain/tokens/access-token.ts";
+import type { SecretBox } from "../../domain/tokens/seal.ts";
+import { hashToken } from "../../domain/tokens/token.ts";
+import type { WatchNews } from "../../fleet/agent-streams.ts";
+import type { RunnerRegistry } from "../../fleet/fleet.ts";
+import type { RunnerIdentity } from "../../fleet/known-runners.ts";
+import { after } from "../../lib/awaitable.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { Store } from "../../store/store.ts";
+import { bearer, callerOf } from "../call/context.ts";
+import { metricSample, reported, signOffReason } from "../messages/report.ts";
+import { wantedSpec } from "../messages/runner.ts";
+
+/** How often a runner should push its metrics, in milliseconds. */
+const reportAfterMs = 30_000;
+
+export interface AgentServiceDeps {
+  readonly store: Store;
+  readonly registry: RunnerRegistry;
+  readonly secrets: SecretBox;
+  readonly clock: Clock;
+}
+
+/** `rollcall.v1.RunnerAgentService`: what runners call, each for itself alone. */
+export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerAgentService> {
+  const { store, registry, secrets, clock } = deps;
+  return {
+    renewRegistration(request, context) {
+      const who = runnerOf(context, request.runnerId);
+      const report = request.status && reported(request.status);
+      const opens = request.generation === 0;
+      const renewed = registry.renew(
+        who,
+        {
+          generation: request.generation,
+          appliedSpecRevision: request.appliedSpecRevision,
+          phase: report?.phase,
+          digest: report?.digest,
+        },
+        // What an earlier process complained about is over.
+        opens ? { message: "", ...report?.change } : report?.change,
+      );
+      return after(renewed, (answer) => ({
+        generation: answer.generation,
+        renewAfter: durationFromMs(Math.round(answer.renewAfterMs)),
+        lease: durationFromMs(Math.round(answer.leaseMs)),
+        intervalStretchPercent: answer.stretchPercent,
+        ...(report && { notices: [...report.notices] }),
+        ...(answer.wanted && { wanted: wantedSpec(answer.wanted, secrets) }),
+        ...(answer.windDownMs !== null && windDown(answer.windDownMs)),
+      }));
+    },
+
+    async *watchRegistration(request, context) {
+      const who = runnerOf(context, request.runnerId);
+      const token = hashToken(bearer(context.requestHeader.get("authorization")));
+      const watcher = await registry.watch(who, request.generation, request.appliedSpecRevision, token);
+      try {
+        while (!context.signal.aborted) {
+          const pending = await watcher.next(context.signal);
+          // A token that was revoked a moment ago must not see another secret.
+          usableToken(await store.tokens.findAccessToken(token), clock.now());
+          for (const news of pending) yield* watchEvents(who, news);
+        }
+      } finally {
+        registry.watchers.remove(watcher);
+      }
+    },
+
+    async signOff(request, context) {
+      const who = runnerOf(context, request.runnerId);
+      const { text, notices } = signOffReason(request.reason);
+      await registry.signOff(who, request.generation, text);
+      return { notices: [...notices] };
+    },
+
+    async reportRunnerMetrics(request, context) {
+      const who = runnerOf(context, request.runnerId);
+      await registry.report(who, request.generation, request.samples.map(metricSample));
+      return { reportAfter: durationFromMs(reportAfterMs) };
+    },
+  };
+
+  async function* watchEvents(
+    who: RunnerIdentity,
+    news: WatchNews,
+  ): AsyncIterable<WatchRegistrationResponse> {
+    switch (news) {
+      case "keep_alive":
+        yield create(WatchRegistrationResponseSchema, { event: { case: "keepAlive", value: {} } });
+        return;
+      case "spec": {
+        const runner = await store.runners.get(who.organizationId, who.id);
+        if (runner === null) throw refusalError(RefusalReason.RUNNER_DELETED);
+        const value = wantedSpec(runner, secrets);
+        yield create(WatchRegistrationResponseSchema, { event: { case: "wanted", value } });
+        return;
+      }
+      case "wind_down": {
+        const left = registry.windDownMs(who.id);
+        if (left === null) return;
+        const value = windDown(left).windDown;
+        yield create(WatchRegistrationResponseSchema, { event: { case: "windDown", value } });
+        return;
+      }
+      default:
+        news satisfies never;
+    }
+  }
+}
+
+function windDown(leftMs: number) {
+  return { windDown: { remaining: durationFromMs(Math.round(leftMs)) } };
+}
+
+/** The calling runner. @throws DomainError for any other caller, and for a runner that takes itself for another */
+function runnerOf(context: HandlerContext, claimedId: string): RunnerIdentity {
+  const caller = callerOf(context);
+  if (!isRunner(caller)) {
+    throw new DomainError("permission_denied", "only a runner can call this, with its own access token", {
+      reason: "NOT_A_RUNNER",
+    });
+  }
+  if (claimedId !== "" && claimedId.toLowerCase() !== caller.id)
+    throw refusalError(RefusalReason.WRONG_RUNNER);
+  return caller;
+}

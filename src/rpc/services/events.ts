@@ -1,0 +1,129 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { create } from "@bufbuild/protobuf";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import {
+  type EventService,
+  type WatchEventsRequest,
+  WatchEventsResponseSchema,
+} from "../../../gen/gitpod/v1/event_pb.js";
+import {
+  decodeWatchCursor,
+  encodeWatchCursor,
+  eventsLost,
+  invalidCursor,
+  receivedCount,
+  type WatchCursor,
+} from "../../domain/events/cursor.ts";
+import type { EventRecord } from "../../domain/events/event.ts";
+import { type EventSelection, selectionKey, selects } from "../../domain/events/filter.ts";
+import { mayKnow, type Viewer } from "../../domain/events/viewer.ts";
+import type { SecretBox } from "../../domain/tokens/seal.ts";
+import { hashToken } from "../../domain/tokens/token.ts";
+import type { EventHub } from "../../events/hub.ts";
+import type { Store } from "../../store/store.ts";
+import { bearer, callerOf, sendHeadersKey } from "../call/context.ts";
+import { auditMethods } from "./audit.ts";
+
+/** Request: `new`, or a cursor that this server gave. Response header: where this watch began. See docs/events.md. */
+const cursorHeader = "x-watch-cursor";
+/** Response trailer: where it ended. Another name, since clients merge headers and trailers into one error. */
+const endCursorTrailer = "x-watch-end-cursor";
+/** Request: how many messages the client received since it got the cursor. */
+const receivedHeader = "x-watch-received";
+/** Rows of one read of a replay. */
+const replayRows = 1000;
+
+export interface EventServiceDeps {
+  readonly store: Store;
+  readonly hub: EventHub;
+  readonly secrets: SecretBox;
+}
+
+/** `gitpod.v1.EventService`. */
+export function eventService(deps: EventServiceDeps): ServiceImpl<typeof EventService> {
+  const { store, hub, secrets } = deps;
+  return {
+    ...auditMethods(store),
+
+    async *watchEvents(request, context) {
+      const viewer = await store.events.viewer(callerOf(context));
+      const selection = selectionOf(request);
+      const wants = selects(selection);
+      const key = selectionKey(selection);
+      const asked = context.requestHeader.get(cursorHeader);
+      const position = await startOf(asked, context, viewer, key, wants);
+      const cursorAt = (sequence: number) =>
+        asked === null ? null : encodeWatchCursor({ sequence, selection: key, viewer }, secrets);
+      const cursor = cursorAt(position);
+      const watch = await hub.watch({
+        viewer,
+        tokenHash: hashToken(bearer(context.requestHeader.get("authorization"))),
+        selects: wants,
+        resumable: cursor !== null,
+        position,
+      });
+      try {
+        if (cursor !== null) context.responseHeader.set(cursorHeader, cursor);
+        context.values.get(sendHeadersKey)(context.responseHeader);
+        for await (const { operation, resourceType, resourceId } of watch.events(context.signal)) {
+          yield create(WatchEventsResponseSchema, {
+            operation: operation as number,
+            resourceType: resourceType as number,
+            resourceId,
+          });
+        }
+      } finally {
+        hub.remove(watch);
+        const end = cursorAt(watch.delivered);
+        if (end !== null) context.responseTrailer.set(endCursorTrailer, end);
+      }
+    },
+  };
+
+  /** The sequence after which a watch begins. */
+  async function startOf(
+    asked: string | null,
+    context: HandlerContext,
+    viewer: Viewer,
+    key: string,
+    wants: (event: EventRecord) => boolean,
+  ): Promise<number> {
+    if (asked === null || asked === "new") return store.events.newest();
+    const cursor = decodeWatchCursor(asked, secrets, viewer, key);
+    return replay(cursor, receivedCount(context.requestHeader.get(receivedHeader)), wants);
+  }
+
+  /** Finds the last event that the client received, by sending nothing and counting as the cut stream did. */
+  async function replay(
+    cursor: WatchCursor,
+    received: number,
+    wants: (event: EventRecord) => boolean,
+  ): Promise<number> {
+    const { organizationId } = cursor.viewer;
+    let position = cursor.sequence;
+    for (let left = received; ; ) {
+      const events = left > 0 ? await store.events.read(organizationId, position, replayRows) : [];
+      if ((await store.events.removedThrough()) > cursor.sequence) throw eventsLost();
+      if (left === 0) return position;
+      if (events.length === 0) throw invalidCursor("comes with a count of more events than there were");
+      for (const event of events) {
+        position = event.sequence;
+        if (wants(event) && mayKnow(cursor.viewer, event)) left -= 1;
+        if (left === 0) return position;
+      }
+      // A long replay must not keep other calls waiting.
+      await nextTurn();
+    }
+  }
+}
+
+function selectionOf({ scope, resourceTypeFilters }: WatchEventsRequest): EventSelection {
+  return {
+    environmentId: scope.case === "environmentId" ? scope.value : null,
+    entries: resourceTypeFilters.map(({ resourceType, resourceIds, creatorIds }) => ({
+      resourceType,
+      resourceIds,
+      creatorIds,
+    })),
+  };
+}

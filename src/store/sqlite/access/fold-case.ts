@@ -1,0 +1,18 @@
+import { type SQL, sql } from "drizzle-orm";
+import type { Connection } from "../engine/open.ts";
+
+/** A text as searches compare it: SQLite's own lower() knows ASCII alone. */
+export function foldCase(text: unknown): string {
+  return String(text).normalize("NFC").toLowerCase();
+}
+
+/** Teaches a connection to search as {@link containsFolded} does. */
+export function defineFoldCase(connection: Connection): void {
+  connection.$client.function("fold_case", { deterministic: true }, foldCase);
+}
+
+/** Whether `text` contains what the placeholder holds, already folded; an empty search matches everything. */
+export function containsFolded(text: SQL, search: string): SQL {
+  const wanted = sql.placeholder(search);
+  return sql`(${wanted} = '' OR instr(fold_case(${text}), ${wanted}) > 0)`;
+}

@@ -1,0 +1,180 @@
+import { and, desc, eq, lt, sql } from "drizzle-orm";
+import type { Attribution } from "../../../domain/access/attribution.ts";
+import type { Principal } from "../../../domain/access/principal.ts";
+import { AuditKind, ResourceOperation, ResourceType } from "../../../domain/access/resources.ts";
+import { DomainError } from "../../../domain/errors.ts";
+import type { ServiceAccount } from "../../../domain/service-accounts/service-account.ts";
+import type { IdSource } from "../../../lib/ids.ts";
+import type { ServiceAccountStore } from "../../service-account-store.ts";
+import { directShares } from "../access/direct-shares.ts";
+import { containsFolded, defineFoldCase, foldCase } from "../access/fold-case.ts";
+import { grantEnder } from "../access/resource-grants.ts";
+import type { CommitQueue } from "../commit-queue.ts";
+import { isUniqueViolation } from "../engine/failures.ts";
+import type { Connection } from "../engine/open.ts";
+import { columnPlaceholders } from "../engine/statements.ts";
+import type { Journal } from "../journal/journal.ts";
+import { auditOperator } from "../journal/operator-journal.ts";
+import { groupMemberships, serviceAccounts } from "../schema.ts";
+import { tokenEnder } from "./token-ender.ts";
+
+/** Sorts after every UUID. */
+const beyondAllIds = "~";
+
+type Row = typeof serviceAccounts.$inferSelect;
+
+export function serviceAccountStore(
+  connection: Connection,
+  commits: CommitQueue,
+  log: Journal,
+  newId: IdSource,
+): ServiceAccountStore {
+  defineFoldCase(connection);
+  const isTheAccount = eq(serviceAccounts.id, sql.placeholder("id"));
+  const select = connection.select().from(serviceAccounts).where(isTheAccount).prepare();
+  const insert = connection.insert(serviceAccounts).values(columnPlaceholders(serviceAccounts)).prepare();
+  const change = connection
+    .update(serviceAccounts)
+    .set({
+      name: sql`${sql.placeholder("name")}`,
+      description: sql`${sql.placeholder("description")}`,
+      suspended: sql`${sql.placeholder("suspended")}`,
+    })
+    .where(isTheAccount)
+    .prepare();
+  const remove = connection.delete(serviceAccounts).where(isTheAccount).prepare();
+  const endTokens = tokenEnder(connection, "SERVICE_ACCOUNT_DELETED");
+  const endGrants = grantEnder(connection);
+  const shares = directShares(connection, newId);
+  const leaveGroups = connection
+    .delete(groupMemberships)
+    .where(
+      and(
+        eq(groupMemberships.organizationId, sql.placeholder("organizationId")),
+        eq(groupMemberships.subjectId, sql.placeholder("id")),
+      ),
+    )
+    .prepare();
+  const ids = sql.placeholder("ids");
+  const list = connection
+    .select()
+    .from(serviceAccounts)
+    .where(
+      and(
+        eq(serviceAccounts.organizationId, sql.placeholder("organizationId")),
+        lt(serviceAccounts.id, sql.placeholder("after")),
+        sql`(${sql.placeholder("includeSuspended")} OR NOT ${serviceAccounts.suspended})`,
+        sql`(${ids} IS NULL OR ${serviceAccounts.id} IN (SELECT value FROM json_each(${ids})))`,
+        containsFolded(sql`${serviceAccounts.name}`, "search"),
+      ),
+    )
+    .orderBy(desc(serviceAccounts.id))
+    .limit(sql.placeholder("limit"))
+    .prepare();
+
+  /** A value in an expression is not converted as that of a column is, hence the number. */
+  function write(account: ServiceAccount): void {
+    change.run({ ...account, suspended: account.suspended ? 1 : 0 });
+  }
+
+  function written(
+    by: Attribution,
+    account: ServiceAccount,
+    verb: string,
+    operation: ResourceOperation,
+    now: number,
+  ): void {
+    const subject = { subjectType: ResourceType.SERVICE_ACCOUNT, subjectId: account.id };
+    log.audit({ by, now, action: `service_account.${verb}`, ...subject, kind: AuditKind.RESOURCE_CHANGE });
+    tell(account, operation, now);
+  }
+
+  function tell(account: ServiceAccount, operation: ResourceOperation, now: number): void {
+    const { id: resourceId, organizationId, creator } = account;
+    const resource = { resourceType: ResourceType.SERVICE_ACCOUNT, resourceId, creatorId: creator.id };
+    log.event({ organizationId, operation, ...resource, now });
+  }
+
+  return {
+    async get({ organizationId, onlyId }, id) {
+      if (onlyId !== null && onlyId !== id) return null;
+      const row = select.get({ id });
+      return row?.organizationId === organizationId ? fromRow(row) : null;
+    },
+    async list({ organizationId, onlyId }, filter, { limit, after }) {
+      const wanted = wantedIds(onlyId, filter.ids);
+      const found = list.all({
+        organizationId,
+        after: after ?? beyondAllIds,
+        includeSuspended: filter.includeSuspended ? 1 : 0,
+        ids: wanted && JSON.stringify(wanted),
+        search: foldCase(filter.search),
+        limit: limit + 1,
+      });
+      return { rows: found.slice(0, limit).map(fromRow), more: found.length > limit };
+    },
+    create: (grant, account) =>
+      commits.run(() => {
+        unlessNameTaken(() => insert.run(toRow(account)));
+        written(grant.by, account, "create", ResourceOperation.CREATE, account.createdAt);
+      }),
+    update: (account, wanted, now) =>
+      commits.run(() => {
+        const row = select.get({ id: account.id });
+        if (row === undefined) return null;
+        const changed = { ...fromRow(row), ...wanted };
+        unlessNameTaken(() => write(changed));
+        written(account.by, changed, "update", ResourceOperation.UPDATE, now);
+        return changed;
+      }),
+    remove: (account, now) =>
+      commits.run(() => {
+        if (remove.run({ ...account }).changes === 0) return false;
+        const { id, organizationId } = account;
+        endTokens(account, now);
+        shares.end(organizationId, id);
+        leaveGroups.run({ id, organizationId });
+        endGrants(organizationId, { resourceType: ResourceType.SERVICE_ACCOUNT, resourceId: id });
+        written(account.by, account, "delete", ResourceOperation.DELETE, now);
+        return true;
+      }),
+    setSuspended: (grant, id, suspended, now) =>
+      commits.run(() => {
+        const row = select.get({ id });
+        if (row === undefined) return null;
+        const changed = { ...fromRow(row), suspended };
+        if (row.suspended === suspended) return changed;
+        write(changed);
+        const action = `service_account.${suspended ? "suspend" : "resume"}`;
+        const subject = { subjectType: ResourceType.SERVICE_ACCOUNT, subjectId: id };
+        auditOperator(log, grant, { organizationId: row.organizationId, action, ...subject, now });
+        tell(changed, ResourceOperation.UPDATE, now);
+        return changed;
+      }),
+  };
+}
+
+/** The accounts to list; null means every one. */
+function wantedIds(onlyId: string | null, asked: readonly string[]): readonly string[] | null {
+  if (onlyId === null) return asked.length === 0 ? null : asked;
+  return asked.length === 0 || asked.includes(onlyId) ? [onlyId] : [];
+}
+
+function unlessNameTaken(write: () => unknown): void {
+  try {
+    write();
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    throw new DomainError("already_exists", "another service account has this name", {
+      reason: "SERVICE_ACCOUNT_NAME_TAKEN",
+    });
+  }
+}
+
+function toRow({ creator, ...account }: ServiceAccount): Row {
+  return { ...account, creatorId: creator.id, creatorPrincipal: creator.principal };
+}
+
+function fromRow({ creatorId, creatorPrincipal, ...row }: Row): ServiceAccount {
+  return { ...row, creator: { id: creatorId, principal: creatorPrincipal as Principal } };
+}

@@ -1,0 +1,51 @@
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import Database from "better-sqlite3";
+import { StoreRefusedError } from "../../store.ts";
+import { bringToDisk, createPrivateFile } from "../engine/files-on-disk.ts";
+import { openReader } from "../engine/open.ts";
+import { damage } from "./damage.ts";
+
+/** More pages than a database can have. */
+const allPages = 2 ** 31 - 1;
+
+/** See `StoreFiles.backUp`. */
+export async function backUp(file: string, target: string): Promise<{ bytes: number }> {
+  const place = resolve(target);
+  if (existsSync(place)) throw new StoreRefusedError(`${target} is there already; a backup replaces nothing`);
+  const written = `${place}.tmp`;
+  try {
+    await copyDatabase(file, written);
+    renameSync(written, place);
+  } finally {
+    rmSync(written, { force: true });
+  }
+  bringToDisk(place);
+  return { bytes: statSync(place).size };
+}
+
+/**
+ * Copies one moment of a database, with what is only in its write-ahead log yet, into a file that needs no other.
+ * @throws UnusableDatabaseError, StoreRefusedError for a file that is not sound.
+ */
+export async function copyDatabase(file: string, target: string): Promise<void> {
+  const { client } = openReader(file);
+  try {
+    // SQLite fills the file that is there, and leaves its mode.
+    createPrivateFile(target);
+    // In one step: a copy in several starts anew whenever a server has written in between, for ever under load.
+    await client.backup(target, { progress: () => allPages });
+  } finally {
+    client.close();
+  }
+  const copy = new Database(target);
+  try {
+    // A write-ahead log would be two more files to forget.
+    copy.pragma("journal_mode = DELETE");
+    const [found] = damage(copy);
+    if (found !== undefined) throw new StoreRefusedError(`${file} is damaged: ${found}`);
+  } finally {
+    copy.close();
+  }
+  bringToDisk(target);
+}

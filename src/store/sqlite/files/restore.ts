@@ -1,0 +1,53 @@
+import { existsSync, renameSync, rmSync, statSync } from "node:fs";
+import Database from "better-sqlite3";
+import { bringToDisk, linkDatabase } from "../engine/files-on-disk.ts";
+import { lockDatabase } from "../engine/lock.ts";
+import { copyDatabase } from "./backup.ts";
+
+/** See `StoreFiles.restore`. */
+export async function restore(
+  backup: string,
+  file: string,
+  accept: (copy: string) => void,
+): Promise<{ kept: string | null }> {
+  const lock = lockDatabase(file);
+  const copy = `${file}.restoring`;
+  try {
+    // Left by a restore that was cut off; nobody else is here.
+    rmSync(copy, { force: true });
+    await copyDatabase(backup, copy);
+    accept(copy);
+    const kept = keep(file);
+    // Before the rename: SQLite would read the old log into the new file. What was in it is kept by its other name.
+    for (const suffix of ["-wal", "-shm"]) rmSync(file + suffix, { force: true });
+    renameSync(copy, file);
+    bringToDisk(file);
+    return { kept };
+  } finally {
+    rmSync(copy, { force: true });
+    lock.release();
+  }
+}
+
+/** Keeps the database of before by another name, so that its place is never empty. */
+function keep(file: string): string | null {
+  if (!existsSync(file) || statSync(file).size === 0) return null;
+  foldLog(file);
+  const kept = `${file}.replaced-${new Date().toISOString().replaceAll(/[:.]/g, "-")}`;
+  linkDatabase(file, kept);
+  return kept;
+}
+
+/** Brings the write-ahead log into its database; a crash before the end then finds a database that is whole. */
+function foldLog(file: string): void {
+  try {
+    const database = new Database(file);
+    try {
+      database.pragma("wal_checkpoint(TRUNCATE)");
+    } finally {
+      database.close();
+    }
+  } catch {
+    // Too damaged for it, which is why it is being replaced; the log is kept beside it.
+  }
+}

@@ -1,0 +1,74 @@
+import type { Database } from "better-sqlite3";
+import type { SealedThing } from "../../key-store.ts";
+import type { Connection } from "../engine/open.ts";
+
+/** A column whose values the server's key encrypts, with the statements that change one of them. */
+interface Place {
+  readonly what: SealedThing["what"];
+  readonly select: string;
+  readonly put: string;
+  readonly giveUp: string;
+}
+
+const places: readonly Place[] = [
+  {
+    what: "metrics password",
+    select: "SELECT rowid, id, metrics_password AS sealed FROM runners WHERE metrics_password IS NOT NULL",
+    put: "UPDATE runners SET metrics_password = @sealed WHERE rowid = @rowid",
+    giveUp: "UPDATE runners SET metrics_password = NULL WHERE rowid = @rowid",
+  },
+  {
+    what: "signing key",
+    select: "SELECT rowid, id, private_key AS sealed FROM signing_keys",
+    put: "UPDATE signing_keys SET private_key = @sealed WHERE rowid = @rowid",
+    giveUp: "DELETE FROM signing_keys WHERE rowid = @rowid",
+  },
+  {
+    what: "kept answer",
+    select: "SELECT rowid, caller_id AS id, answer AS sealed FROM idempotent_calls",
+    // The digest of the request was made with the key of before: nothing can be compared with it any more.
+    put: "UPDATE idempotent_calls SET answer = @sealed, request_hash = x'' WHERE rowid = @rowid",
+    giveUp: "DELETE FROM idempotent_calls WHERE rowid = @rowid",
+  },
+];
+
+/** Everything that the server's key encrypts. */
+export function allSealed(client: Database): readonly SealedThing[] {
+  return places.flatMap(({ what, select }) =>
+    client
+      .prepare<[], Row>(select)
+      .all()
+      .map(({ id, sealed }) => ({ what, id, sealed })),
+  );
+}
+
+interface Row extends Pick<SealedThing, "id" | "sealed"> {
+  readonly rowid: number;
+}
+
+/** See `KeyStore.reseal`. Runs inside a transaction. */
+export function resealAll(
+  { $client: client }: Connection,
+  change: (thing: SealedThing) => Uint8Array | null,
+): { readonly kept: number; readonly givenUp: readonly SealedThing[] } {
+  // What is replaced is overwritten, so that it cannot be read with the key of before.
+  client.pragma("secure_delete = ON");
+  let kept = 0;
+  const givenUp: SealedThing[] = [];
+  for (const { what, select, put, giveUp } of places) {
+    const write = client.prepare(put);
+    const remove = client.prepare(giveUp);
+    for (const { rowid, id, sealed } of client.prepare<[], Row>(select).all()) {
+      const next = change({ what, id, sealed });
+      if (next === null) {
+        remove.run({ rowid });
+        givenUp.push({ what, id, sealed });
+      } else {
+        if (next !== sealed) write.run({ rowid, sealed: next });
+        kept += 1;
+      }
+    }
+  }
+  client.pragma("secure_delete = OFF");
+  return { kept, givenUp };
+}

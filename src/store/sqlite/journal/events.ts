@@ -1,0 +1,92 @@
+import { and, asc, eq, gt, sql } from "drizzle-orm";
+import { authorityOf } from "../../../domain/access/authority.ts";
+import type { ResourceOperation, ResourceType } from "../../../domain/access/resources.ts";
+import type { AccessStore } from "../../access-store.ts";
+import type { EventStore } from "../../event-store.ts";
+import type { CommitQueue } from "../commit-queue.ts";
+import type { Connection } from "../engine/open.ts";
+import { events } from "../schema.ts";
+import type { Journal } from "./journal.ts";
+
+export function eventStore(
+  connection: Connection,
+  commits: CommitQueue,
+  log: Journal,
+  access: Pick<AccessStore, "grantsOf">,
+): EventStore {
+  const client = connection.$client;
+  // Kept by AUTOINCREMENT: it stays when the rows go.
+  const newest = client.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'events'").pluck();
+  const oldest = client.prepare("SELECT min(sequence) FROM events").pluck();
+  const select = connection
+    .select({
+      sequence: events.sequence,
+      operation: events.operation,
+      resourceType: events.resourceType,
+      resourceId: events.resourceId,
+      creatorId: events.creatorId,
+      audience: events.audience,
+    })
+    .from(events)
+    .where(
+      and(
+        eq(events.organizationId, sql.placeholder("organizationId")),
+        gt(events.sequence, sql.placeholder("after")),
+      ),
+    )
+    .orderBy(asc(events.sequence))
+    .limit(sql.placeholder("limit"))
+    .prepare();
+  // Always a prefix of the table, whatever the wall clock did: else nobody could tell what is missing.
+  const removePrefix = client.prepare(`DELETE FROM events WHERE sequence <= (
+    SELECT max(sequence) FROM (SELECT sequence FROM events ORDER BY sequence LIMIT @limit)
+  ) AND sequence < coalesce((
+    SELECT min(sequence) FROM (SELECT sequence, created_at FROM events ORDER BY sequence LIMIT @limit)
+    WHERE created_at >= @time
+  ), 9223372036854775807)`);
+  const newestSequence = () => Number(newest.get() ?? 0);
+
+  return {
+    async newest() {
+      return newestSequence();
+    },
+    async read(organizationId, after, limit) {
+      return select.all({ organizationId, after, limit }).map(({ audience, ...row }) => ({
+        ...row,
+        operation: row.operation as ResourceOperation,
+        resourceType: row.resourceType as ResourceType,
+        audience: audience === "[]" ? nobody : JSON.parse(audience),
+      }));
+    },
+    async removedThrough() {
+      const first = oldest.get();
+      return first === null ? newestSequence() : Number(first) - 1;
+    },
+    removeBefore: (time, limit) => commits.run(() => removePrefix.run({ time, limit }).changes),
+    changes: () => log.changes(),
+    onCommit: (listener) => commits.onCommit(listener),
+    viewer: viewerReader(access),
+  };
+}
+
+const nobody: readonly string[] = [];
+
+/** Reads what decides which events and audit entries a subject may see: its authority, as every call has it. */
+export function viewerReader(access: Pick<AccessStore, "grantsOf">): EventStore["viewer"] {
+  return async ({ id, principal, organizationId }) => {
+    const authority = authorityOf(principal, await access.grantsOf(organizationId, id));
+    const { orgAdmin: admin, member, runnersAdmin, groupsAdmin, auditReader, groupIds } = authority;
+    // Sorted: two answers are compared by a resumed watch.
+    return {
+      id,
+      principal,
+      organizationId,
+      admin,
+      member,
+      runnersAdmin,
+      groupsAdmin,
+      auditReader,
+      groupIds: groupIds.toSorted(),
+    };
+  };
+}

@@ -1,0 +1,99 @@
+import { and, inArray } from "drizzle-orm";
+import type { Attribution } from "../../../domain/access/attribution.ts";
+import type { AuditKind, ResourceOperation, ResourceType } from "../../../domain/access/resources.ts";
+import { showingRoles } from "../../../domain/events/audience.ts";
+import type { IdSource } from "../../../lib/ids.ts";
+import { onResource } from "../access/resource-grants.ts";
+import type { Connection } from "../engine/open.ts";
+import { columnPlaceholders } from "../engine/statements.ts";
+import { auditLog, events, roleAssignments } from "../schema.ts";
+
+/** One thing that somebody did. */
+export interface AuditEntry {
+  readonly by: Attribution;
+  /** What was done, as `thing.verb`, such as `runner.create`. */
+  readonly action: string;
+  readonly subjectType: ResourceType;
+  readonly subjectId: string;
+  readonly kind: AuditKind;
+  /** Wall-clock milliseconds. */
+  readonly now: number;
+}
+
+/** One thing that watchers are told. */
+export interface EventEntry {
+  readonly organizationId: string;
+  readonly operation: ResourceOperation;
+  readonly resourceType: ResourceType;
+  readonly resourceId: string;
+  /** Whoever made the resource: watchers filter by it. */
+  readonly creatorId: string;
+  /** Who else could see the resource until it went away. */
+  readonly lastSeenBy?: readonly string[];
+  /** Nobody was given a role on the resource yet, so that nobody has to be looked for. */
+  readonly isNew?: boolean;
+  readonly now: number;
+}
+
+/** Writes down what a change did, inside the transaction of the change: neither exists without the other. */
+export interface Journal {
+  audit(entry: AuditEntry): void;
+  event(entry: EventEntry): void;
+  /** How many events were written, and how often something may have changed who may do what. */
+  changes(): { readonly events: number; readonly access: number };
+}
+
+/** The actions that change nobody's permissions; all others are taken to, so that none is forgotten. */
+const harmless: ReadonlySet<string> = new Set([
+  "runner.create",
+  "runner.update",
+  "runner.request_deletion",
+  "runner.create_exchange_token",
+]);
+
+export function journal(connection: Connection, newId: IdSource): Journal {
+  const insertAudit = connection.insert(auditLog).values(columnPlaceholders(auditLog)).prepare();
+  const { sequence: _, ...eventColumns } = columnPlaceholders(events);
+  const insertEvent = connection.insert(events).values(eventColumns).prepare();
+  // The roles are part of the statement: a list that SQLite has to read as JSON costs more than the look-up.
+  const holders = new Map<ResourceType, ReturnType<typeof holdersOf>>();
+  function holdersOf(about: ResourceType) {
+    const { resourceType, roles } = showingRoles(about);
+    if (roles.length === 0) return () => [];
+    const held = connection
+      .selectDistinct({ groupId: roleAssignments.groupId })
+      .from(roleAssignments)
+      .where(and(onResource, inArray(roleAssignments.role, [...roles])))
+      .prepare();
+    return (on: { organizationId: string; resourceId: string }) => held.all({ ...on, resourceType });
+  }
+  function audienceOf({ resourceType, isNew = false, lastSeenBy = [], ...on }: EventEntry) {
+    if (isNew) return lastSeenBy;
+    const find = holders.get(resourceType) ?? holdersOf(resourceType);
+    holders.set(resourceType, find);
+    return [...find(on).map(({ groupId }) => groupId), ...lastSeenBy];
+  }
+  let writtenEvents = 0;
+  let accessChanges = 0;
+  return {
+    changes: () => ({ events: writtenEvents, access: accessChanges }),
+    audit({ by, now, ...entry }) {
+      if (!harmless.has(entry.action)) accessChanges += 1;
+      insertAudit.run({
+        ...entry,
+        id: newId(),
+        organizationId: by.organizationId,
+        actorId: by.actor.id,
+        actorPrincipal: by.actor.principal,
+        sourceAddress: by.sourceAddress,
+        userAgent: by.userAgent,
+        createdAt: now,
+      });
+    },
+    event(entry) {
+      writtenEvents += 1;
+      const { now, lastSeenBy: _, isNew: _isNew, ...columns } = entry;
+      insertEvent.run({ ...columns, audience: JSON.stringify(audienceOf(entry)), createdAt: now });
+    },
+  };
+}

@@ -1,0 +1,72 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import type { Logger } from "pino";
+import type { LoadSample } from "../domain/leases/stretch.ts";
+import type { Overload } from "../domain/limits/overload.ts";
+import type { Lifecycle } from "../lib/chore.ts";
+
+/** Measures the load of this process between two calls of sample(). */
+export class LoadMeter {
+  readonly #delay = monitorEventLoopDelay({ resolution: 10 });
+  #sampledAt: number;
+
+  /** @param now monotonic milliseconds */
+  constructor(now: number) {
+    this.#sampledAt = now;
+    this.#delay.enable();
+  }
+
+  /**
+   * @param now monotonic milliseconds, later than at the sample before
+   * @param renewals since the sample before
+   */
+  sample(now: number, renewals: number): LoadSample {
+    const seconds = Math.max(now - this.#sampledAt, 1) / 1000;
+    const sample = {
+      loopDelayMs: this.#delay.percentile(99) / 1e6,
+      renewalsPerSecond: renewals / seconds,
+    };
+    this.#delay.reset();
+    this.#sampledAt = now;
+    return sample;
+  }
+
+  stop(): void {
+    this.#delay.disable();
+  }
+}
+
+/** How often the event loop is asked how late it is, in milliseconds. */
+const everyMs = 50;
+
+/** Tells the overload protection how long calls wait for their turn: as long as a timer does. */
+export class LoadWatch implements Lifecycle {
+  readonly #overload: Overload;
+  readonly #log: Logger;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(overload: Overload, log: Logger) {
+    this.#overload = overload;
+    this.#log = log.child({ part: "overload" });
+  }
+
+  async run(): Promise<void> {
+    // Of this process, not of the clock that tests move: what counts is how long it really stood.
+    let lookedAt = performance.now();
+    this.#timer = setInterval(() => {
+      const now = performance.now();
+      const lateMs = now - lookedAt - everyMs;
+      lookedAt = now;
+      const step = this.#overload.sample(lateMs);
+      if (step === null) return;
+      const { refused } = this.#overload;
+      this.#log.warn(
+        { refuses: step, lateMs: Math.round(lateMs), refused: { ...refused } },
+        "load shedding changed",
+      );
+    }, everyMs);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+  }
+}

@@ -1,0 +1,66 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { Lifecycle } from "../lib/chore.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { AuditStore, EventStore } from "../store/event-store.ts";
+
+/** How long records are kept, in milliseconds. */
+export interface RetentionSettings {
+  readonly auditMs: number;
+  readonly eventsMs: number;
+}
+
+/** How often old records are removed, in milliseconds. */
+const everyMs = 60 * 60 * 1000;
+/** Rows of one commit: few enough that nobody waits for it. */
+const batch = 500;
+
+export interface RetentionOptions {
+  readonly events: EventStore;
+  readonly audit: AuditStore;
+  readonly settings: RetentionSettings;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Removes events and audit entries that are older than the settings keep, at the start and then hourly. */
+export class Retention implements Lifecycle {
+  readonly #options: RetentionOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #sweeping: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: RetentionOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const sweep = () => {
+      this.#sweeping = this.sweep().catch((error) => {
+        this.#options.log.error({ err: error }, "old records could not be removed");
+      });
+    };
+    sweep();
+    this.#timer = setInterval(sweep, everyMs);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    await this.#sweeping;
+  }
+
+  /** Small commits, with room for others between them. */
+  async sweep(): Promise<void> {
+    const { events, audit, settings, clock } = this.#options;
+    const now = clock.now();
+    for (const [store, keptMs] of [
+      [events, settings.eventsMs],
+      [audit, settings.auditMs],
+    ] as const) {
+      for (let removed = batch; removed === batch && !this.#stopped; await nextTurn()) {
+        removed = await store.removeBefore(now - keptMs, batch);
+      }
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import type { Logger } from "pino";
+import type { Lifecycle } from "../lib/chore.ts";
+import type { Clock } from "../lib/clock.ts";
+import type { CredentialStore } from "../store/credential-store.ts";
+
+/** How often uses go to disk, in milliseconds. */
+const saveMs = 30_000;
+
+export interface TokenUsesOptions {
+  readonly credentials: CredentialStore;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Remembers when tokens were used last and writes it down in batches: a call must not cost a durable write. */
+export class TokenUses implements Lifecycle {
+  readonly #options: TokenUsesOptions;
+  #uses = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #saving: Promise<void> = Promise.resolve();
+
+  constructor(options: TokenUsesOptions) {
+    this.#options = options;
+  }
+
+  /** A token was used now. */
+  note(tokenId: string): void {
+    this.#uses.set(tokenId, this.#options.clock.now());
+  }
+
+  async run(): Promise<void> {
+    this.#timer = setInterval(() => void this.save(), saveMs).unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.save();
+  }
+
+  /** Writes down what was noted since the last time. What cannot be written now is tried again. */
+  save(): Promise<void> {
+    this.#saving = this.#saving.then(() => this.#save());
+    return this.#saving;
+  }
+
+  async #save(): Promise<void> {
+    if (this.#uses.size === 0) return;
+    const uses = this.#uses;
+    this.#uses = new Map();
+    try {
+      await this.#options.credentials.saveLastUsed([...uses].map(([tokenId, atMs]) => ({ tokenId, atMs })));
+    } catch (error) {
+      this.#uses = new Map([...uses, ...this.#uses]);
+      this.#options.log.error({ err: error }, "the last uses of tokens could not be written");
+    }
+  }
+}
