@@ -22,7 +22,6 @@ import type { Rows } from "./rows.ts";
 import type { ServiceAccountStore } from "./service-account-store.ts";
 import type { UserStore } from "./user-store.ts";
 
-export type { Organization } from "../domain/organizations/organization.ts";
 export type { User } from "../domain/users/user.ts";
 export type { AccountStore, Founding, NewUser } from "./account-store.ts";
 export type { NewAccessToken } from "./credential-store.ts";

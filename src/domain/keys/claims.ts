@@ -4,14 +4,14 @@ import { invalidField } from "../errors.ts";
 import { longestTokenMs } from "./signing-key.ts";
 
 /** `gitpod.v1.IDTokenVersion`. */
-export const IdTokenVersion = { UNSPECIFIED: 0, V1: 1, V2: 2 } as const;
+const IdTokenVersion = { UNSPECIFIED: 0, V1: 1, V2: 2 } as const;
 export type IdTokenVersion = (typeof IdTokenVersion)[keyof typeof IdTokenVersion];
 
 /** How long an id token is valid, in milliseconds: it is traded for another credential right away. */
-export const idTokenLifetimeMs = 10 * 60 * 1000;
+const idTokenLifetimeMs = 10 * 60 * 1000;
 
 /** How long a logs token is valid, in milliseconds: the contract's hour. */
-export const logsTokenLifetimeMs = longestTokenMs;
+const logsTokenLifetimeMs = longestTokenMs;
 
 /** Tokens are valid from a minute before they are made, in seconds, for verifiers whose clocks are behind ours. */
 const notBeforeSlackSeconds = 60;

@@ -5,7 +5,7 @@ import { DomainError } from "../errors.ts";
 export const exchangeTokenLifetimeMs = 24 * 60 * 60 * 1000;
 
 /** How long a caller whose answer got lost may ask again, in milliseconds. */
-export const exchangeReplayMs = 10 * 60 * 1000;
+const exchangeReplayMs = 10 * 60 * 1000;
 
 /** A one-time token as it is stored. Times are wall-clock milliseconds. */
 export interface ExchangeToken {

@@ -187,7 +187,7 @@ function unlessNameTaken<T>(write: () => T): T {
 }
 
 // Drizzle leaves the table's name out inside of selected expressions, where "id" would then mean the inner table's.
-export const groupColumns = {
+const groupColumns = {
   ...getTableColumns(groups),
   memberCount: sql<number>`(SELECT count(*) FROM group_memberships AS m WHERE m.group_id = "groups"."id")`,
   holdsOrganizationRole:
@@ -197,7 +197,7 @@ export const groupColumns = {
 };
 
 /** Reads one group of an organisation; usable inside a transaction. */
-export function groupReader(connection: Connection): (organizationId: string, id: string) => Group | null {
+function groupReader(connection: Connection): (organizationId: string, id: string) => Group | null {
   const select = connection
     .select(groupColumns)
     .from(groups)

@@ -2,7 +2,7 @@ import { closeSync, existsSync, fsyncSync, linkSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** The files of one database: itself, its write-ahead log, and the log's index. */
-export const databaseSuffixes = ["", "-wal", "-shm"] as const;
+const databaseSuffixes = ["", "-wal", "-shm"] as const;
 
 /** @throws Error with code `EEXIST` when the file is there. */
 export function createPrivateFile(file: string): void {
