@@ -23,13 +23,9 @@ test("the table has a row for each folder, with what the rules let it import", (
 
 test("every folder of src is on the map, and each of its arrows is allowed", () => {
   const picture = page.split("```mermaid")[1]?.split("```")[0] ?? "";
-  const named = new Set(
-    [...picture.matchAll(/^ {2}.*?(\w+)\["/gm), ...picture.matchAll(/> (\w+)\["/g)].map(([, name]) => name),
-  );
   const folders = readdirSync("src", { withFileTypes: true }).filter((entry) => entry.isDirectory());
   for (const { name } of folders)
     expect([name, new RegExp(`\\b${name}\\["`).test(picture)]).toEqual([name, true]);
-  expect(named.size).toBeGreaterThan(0);
   const free = ["cli", "server"];
   const arrows = [...picture.matchAll(/^ {2}(\w+)(?:\[.*?\])? --> (\w+)/gm)];
   expect(arrows.length).toBeGreaterThan(15);

@@ -68,9 +68,8 @@ async function pasted(lines: string, environment: Record<string, string>) {
   } finally {
     try {
       process.kill(-(shell.pid ?? 0), "SIGKILL");
-    } catch (error) {
-      // ESRCH: the whole group is gone, as it should be.
-      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    } catch {
+      // The whole group is gone, as it should be.
     }
   }
 }
