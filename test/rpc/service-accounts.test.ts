@@ -8,6 +8,7 @@ import { newOrganization, newServiceAccount, newUser, type Someone } from "../su
 import { refusal, refusals } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
+const minuteMs = 60_000;
 const dayMs = 24 * 60 * 60 * 1000;
 
 let server: TestServer;
@@ -143,6 +144,25 @@ describe("tokens of a service account", () => {
     }
     server.clock.advance(dayMs);
     expect(await refusal(whoIs(account.token))).toMatchObject({ code: "unauthenticated" });
+  });
+
+  test("last for 30 minutes when an admin mints them, and never longer than the account", async () => {
+    const account = await newServiceAccount(server, "ci");
+    const minted = async () =>
+      (await accounts().createServiceAccountAccessToken({ serviceAccountId: account.id })).token;
+    const token = await minted();
+    server.clock.advance(30 * minuteMs - 1);
+    expect((await whoIs(token)).subject?.id).toBe(account.id);
+    server.clock.advance(1);
+    const expired = { code: "unauthenticated", reason: "TOKEN_EXPIRED" };
+    expect(await refusal(whoIs(token))).toMatchObject(expired);
+    server.clock.advance(dayMs - 31 * minuteMs);
+    const last = await minted();
+    expect((await whoIs(last)).subject?.id).toBe(account.id);
+    const { tokens } = await accounts().listServiceAccountTokens({});
+    expect(tokens[0]?.expiresAt && timestampMs(tokens[0].expiresAt)).toBe(server.clock.now() + minuteMs);
+    server.clock.advance(minuteMs);
+    expect(await refusal(whoIs(last))).toMatchObject(expired);
   });
 
   test("are the account's own: nobody else mints them but people who administer the organisation", async () => {

@@ -136,7 +136,7 @@ export declare type ListAuditLogsRequest = Message<"gitpod.v1.ListAuditLogsReque
   filter?: ListAuditLogsRequest_Filter | undefined;
 
   /**
-   * Only the field created_at can be sorted by. Unset means newest first.
+   * Only the field createdAt can be sorted by. Unset means newest first.
    *
    * @generated from field: gitpod.v1.Sort sort = 3;
    */

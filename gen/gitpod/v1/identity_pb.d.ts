@@ -177,7 +177,7 @@ export declare const ExchangeTokenResponseSchema: GenMessage<ExchangeTokenRespon
  */
 export enum IDTokenVersion {
   /**
-   * The server's default: V2.
+   * The server's default: V1.
    *
    * @generated from enum value: ID_TOKEN_VERSION_UNSPECIFIED = 0;
    */

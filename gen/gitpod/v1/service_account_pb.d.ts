@@ -632,8 +632,8 @@ export declare const ServiceAccountService: GenService<{
     output: typeof DeleteServiceAccountResponseSchema;
   },
   /**
-   * Mints a token in the name of a service account, valid as long as the account itself; takes a person who
-   * administers the organisation. A service account mints for itself only, with CreateServiceAccountToken.
+   * Mints a token in the name of a service account, valid for 30 minutes and never longer than the account; takes a
+   * person who administers the organisation. A service account mints for itself only, with CreateServiceAccountToken.
    *
    * @generated from rpc gitpod.v1.ServiceAccountService.CreateServiceAccountAccessToken
    */

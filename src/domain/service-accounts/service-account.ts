@@ -50,6 +50,9 @@ export function draftServiceAccount(
   return { ...request, ...rest, createdAt: now, suspended: false, systemManaged: false };
 }
 
+/** How long a token lasts that a person mints to act as the account, in milliseconds: the contract's 30 minutes. */
+export const accessTokenLifetimeMs = 30 * 60 * 1000;
+
 /**
  * When a new token of the account expires, in wall-clock milliseconds: never after the account itself.
  * @param validForMs 0 means as long as the account is valid.

@@ -12,6 +12,7 @@ import {
   serviceAccountTokenScope,
 } from "../../domain/service-accounts/rights.ts";
 import {
+  accessTokenLifetimeMs,
   draftServiceAccount,
   type ServiceAccount,
   serviceAccountNotFound,
@@ -106,7 +107,7 @@ export function serviceAccountService(deps: MintingDeps): ServiceImpl<typeof Ser
       const grant = requireMintingForOthers(caller);
       const account = await visible(caller, request.serviceAccountId);
       if (account === null) throw serviceAccountNotFound();
-      return { token: (await mintFor(account, grant.by, "", 0)).secret };
+      return { token: (await mintFor(account, grant.by, "", accessTokenLifetimeMs)).secret };
     },
 
     async createServiceAccountToken(request, context) {
