@@ -1,9 +1,11 @@
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { EventService } from "../../gen/gitpod/v1/event_pb.js";
+import { EventService, ResourceType } from "../../gen/gitpod/v1/event_pb.js";
+import { GroupService, ResourceRole } from "../../gen/gitpod/v1/group_pb.js";
 import { IdentityService, Principal } from "../../gen/gitpod/v1/identity_pb.js";
 import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
+import { eventually } from "../support/eventually.ts";
 import { newOrganization, newServiceAccount, newUser, type Someone } from "../support/people.ts";
 import { refusal, refusals } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -38,13 +40,54 @@ describe("service accounts", () => {
     const cleared = await accounts().updateServiceAccount({ serviceAccountId: id, description: "" });
     expect(cleared.serviceAccount).toMatchObject({ name: "cd", description: "" });
     await accounts().deleteServiceAccount({ serviceAccountId: id });
-    for (const refused of await refusals([
-      accounts().getServiceAccount({ serviceAccountId: id }),
-      accounts().deleteServiceAccount({ serviceAccountId: id }),
-      accounts().createServiceAccountAccessToken({ serviceAccountId: id }),
-    ])) {
-      expect(refused).toMatchObject({ code: "not_found", reason: "SERVICE_ACCOUNT_NOT_FOUND" });
+    const { serviceAccount } = await accounts().getServiceAccount({ serviceAccountId: id });
+    expect(serviceAccount).toEqual({ ...cleared.serviceAccount, suspended: true });
+  });
+
+  test("stay readable when they are deleted, suspended for good, and leave their name to others", async () => {
+    const deleted = await newServiceAccount(server, "ci");
+    const asked = { serviceAccountId: deleted.id };
+    const groups = server.client(GroupService);
+    const { organizationId } = deleted;
+    const groupId = (await groups.createGroup({ organizationId, name: "robots" })).group?.id ?? "";
+    const subject = { id: deleted.id, principal: Principal.SERVICE_ACCOUNT };
+    await groups.createMembership({ groupId, subject });
+    await accounts().deleteServiceAccount(asked);
+
+    const listed = async (filter: object) =>
+      (await accounts().listServiceAccounts({ filter })).serviceAccounts.map(({ id }) => id);
+    expect(await listed({})).toEqual([]);
+    expect(await listed({ serviceAccountIds: [deleted.id] })).toEqual([]);
+    expect(await listed({ includeSuspended: true })).toEqual([deleted.id]);
+    expect((await accounts().getServiceAccount(asked)).serviceAccount?.suspended).toBe(true);
+    expect(await refusal(whoIs(deleted.token))).toMatchObject({ reason: "SERVICE_ACCOUNT_DELETED" });
+    expect((await groups.listMemberships({ groupId })).members).toEqual([]);
+    const share = { resourceType: ResourceType.GROUP, resourceId: groupId };
+    const principal = { principal: subject.principal, principalId: subject.id };
+    const gone = { code: "not_found", reason: "SERVICE_ACCOUNT_NOT_FOUND" };
+    const nobody = { code: "not_found", reason: "PRINCIPAL_NOT_FOUND" };
+    for (const [call, refused] of [
+      [accounts().deleteServiceAccount(asked), gone],
+      [accounts().updateServiceAccount({ ...asked, name: "back" }), gone],
+      [accounts().createServiceAccountAccessToken(asked), gone],
+      [server.client(AdminService).resumeServiceAccount(asked), gone],
+      [groups.createMembership({ groupId, subject }), nobody],
+      [
+        groups.shareResourceWithPrincipal({ ...share, ...principal, role: ResourceRole.GROUP_VIEWER }),
+        nobody,
+      ],
+    ] as const) {
+      expect(await refusal(call)).toMatchObject(refused);
     }
+
+    const second = await newServiceAccount(server, "ci");
+    expect(await listed({ search: "ci" })).toEqual([second.id]);
+    await accounts().deleteServiceAccount({ serviceAccountId: second.id });
+    await newServiceAccount(server, "ci");
+    expect(await listed({ search: "ci", includeSuspended: true })).toHaveLength(3);
+    expect(await refusal(newServiceAccount(server, "ci"))).toMatchObject({
+      reason: "SERVICE_ACCOUNT_NAME_TAKEN",
+    });
   });
 
   test("are for admins to change: members see them, strangers and the accounts themselves cannot touch them", async () => {
@@ -103,9 +146,11 @@ describe("service accounts", () => {
     }
   });
 
-  test("are found by id, by part of the name in any case, and suspended ones on request", async () => {
+  test("are found by id, by part of name, description or id in any case, and suspended ones on request", async () => {
     const release = await newServiceAccount(server, "Größe-Release");
     const nightly = await newServiceAccount(server, "nightly");
+    const described = { serviceAccountId: release.id, description: "Für Ämter" };
+    await accounts().updateServiceAccount(described);
     await server.client(AdminService).suspendServiceAccount({ serviceAccountId: nightly.id });
     const listed = async (filter: object) =>
       (await accounts().listServiceAccounts({ filter })).serviceAccounts.map(({ id }) => id);
@@ -114,10 +159,26 @@ describe("service accounts", () => {
     expect(await listed({ search: "GRÖSSE" })).toEqual([]);
     expect(await listed({ search: "GRÖßE-r" })).toEqual([release.id]);
     expect(await listed({ search: "%" })).toEqual([]);
+    expect(await listed({ search: "für äMTER" })).toEqual([release.id]);
+    expect(await listed({ search: release.id.slice(9).toUpperCase() })).toEqual([release.id]);
     expect(await listed({ serviceAccountIds: [nightly.id.toUpperCase()], includeSuspended: true })).toEqual([
       nightly.id,
     ]);
   });
+});
+
+test("a deleted service account is kept as long as the audit entry of its deletion", async () => {
+  const { id: serviceAccountId } = await newServiceAccount(server, "ci");
+  const { id: other } = await newServiceAccount(server, "stays");
+  await accounts().deleteServiceAccount({ serviceAccountId });
+  server.clock.advance(server.config.retention.auditMs + 1);
+  await server.restart();
+  const asked = () => refusal(accounts().getServiceAccount({ serviceAccountId }));
+  const gone = await eventually(asked);
+  expect(gone).toMatchObject({ code: "not_found", reason: "SERVICE_ACCOUNT_NOT_FOUND" });
+  expect((await accounts().getServiceAccount({ serviceAccountId: other })).serviceAccount?.name).toBe(
+    "stays",
+  );
 });
 
 describe("tokens of a service account", () => {
