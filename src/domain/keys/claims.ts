@@ -38,7 +38,7 @@ export interface Issue {
 /**
  * The claims of an id token about the caller. V1 has the subject `user:<id>`; V2 puts the organisation before it,
  * because cloud providers can often match on the subject alone, and says the parts in claims of their own too.
- * Without a version it is V2.
+ * Without a version it is V1.
  * @throws DomainError `invalid` for a version or an audience that cannot be used
  */
 export function idTokenClaims(
@@ -54,9 +54,9 @@ export function idTokenClaims(
     organization_id: organizationId,
   };
   switch (request.version) {
+    case IdTokenVersion.UNSPECIFIED:
     case IdTokenVersion.V1:
       return { ...common, sub: `${principal}:${id}` };
-    case IdTokenVersion.UNSPECIFIED:
     case IdTokenVersion.V2:
       return {
         ...common,

@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { UserStatus } from "../../../domain/users/user.ts";
 import { organizationId } from "./organizations.ts";
@@ -20,6 +21,7 @@ export const users = sqliteTable(
   ],
 );
 
+// The rows of deleted accounts stay, suspended, so that records still name them; see domain/service-accounts.
 export const serviceAccounts = sqliteTable(
   "service_accounts",
   {
@@ -33,9 +35,11 @@ export const serviceAccounts = sqliteTable(
     validUntil: integer("valid_until").notNull(),
     suspended: integer("suspended", { mode: "boolean" }).notNull(),
     systemManaged: integer("system_managed", { mode: "boolean" }).notNull(),
+    deletedAt: integer("deleted_at"),
   },
   (t) => [
-    uniqueIndex("service_accounts_name").on(t.organizationId, t.name),
+    uniqueIndex("service_accounts_name").on(t.organizationId, t.name).where(sql`deleted_at IS NULL`),
+    index("service_accounts_deleted").on(t.deletedAt).where(sql`deleted_at IS NOT NULL`),
     index("service_accounts_by_id").on(t.organizationId, t.id),
   ],
 );
