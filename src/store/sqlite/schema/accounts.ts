@@ -21,6 +21,35 @@ export const users = sqliteTable(
   ],
 );
 
+// What clients keep here for their users.
+export const userPreferences = sqliteTable(
+  "user_preferences",
+  {
+    id: text("id").primaryKey(),
+    organizationId: organizationId(),
+    userId: text("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    key: text("key").notNull(),
+    value: text("value").notNull(),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (t) => [
+    uniqueIndex("user_preferences_key").on(t.userId, t.key),
+    index("user_preferences_by_id").on(t.userId, t.id),
+  ],
+);
+
+// Where users keep their dotfiles. No row: nowhere.
+export const userDotfiles = sqliteTable("user_dotfiles", {
+  userId: text("user_id")
+    .primaryKey()
+    .references(() => users.id, { onDelete: "cascade" }),
+  organizationId: organizationId(),
+  repository: text("repository").notNull(),
+});
+
 // The rows of deleted accounts stay, suspended, so that records still name them; see domain/service-accounts.
 export const serviceAccounts = sqliteTable(
   "service_accounts",
