@@ -41,7 +41,7 @@ const refusingCodes: Partial<Readonly<Record<Code, EndKind>>> = {
  */
 export function readFailure(error: unknown): Failure {
   const failed = ConnectError.from(error);
-  const why = `${codeToString(failed.code)}: ${failed.rawMessage}${causeOf(failed)}`.slice(0, longestWhy);
+  const why = `${codeToString(failed.code)}: ${wordsOf(failed).slice(0, longestWhy)}`;
   const reason = failed.findDetails(ErrorInfoSchema).find(({ domain }) => domain === ownDomain)?.reason ?? "";
   if (isRefusal(reason) && refusals[reason].remedy === "reopen") return { kind: "reopen", why };
   // Another certificate may be in the files by the next try.
@@ -67,10 +67,17 @@ function retryAfterMs(failed: ConnectError): number {
   return Number.isFinite(ms) && ms > 0 ? ms : 0;
 }
 
-/** TLS and socket errors name their trouble only in the cause. */
-function causeOf(failed: ConnectError): string {
-  const message = failed.cause === undefined ? "" : messageOf(failed.cause);
-  return message === "" || failed.rawMessage.includes(message) ? "" : ` (${message})`;
+/** What OpenSSL says when the first bytes of the other side are not TLS. */
+const notTls = /wrong version number|packet length too long|http request/i;
+
+/** The message, with what TLS and socket errors say only in their cause, in one line. */
+function wordsOf({ cause, rawMessage }: ConnectError): string {
+  const oneLine = (text: string) => text.replace(/\s+/g, " ").trim();
+  const said = oneLine(rawMessage);
+  const because = cause === undefined ? "" : oneLine(messageOf(cause));
+  if (notTls.test(said) || notTls.test(because))
+    return "the server does not speak TLS at this address: check its port, or give --server with http";
+  return because === "" || said.includes(because) ? said : `${said} (${because})`;
 }
 
 function isRefusal(reason: string): reason is RefusalReason {

@@ -33,6 +33,9 @@ Exit codes: 0 signed off, or wound down before deletion; 10 token expired; 11 to
 file or certificate files unusable; 21 the server wants a client certificate; 2 wrong words; 1 anything else. Only 1 is
 worth a restart without a person.
 
+HTTPS_PROXY (for https), HTTP_PROXY (for http) and NO_PROXY are obeyed, in lower case too: the agent opens a tunnel with
+CONNECT. Without --ca, it trusts Node's own list of authorities, NODE_EXTRA_CA_CERTS, and the file that SSL_CERT_FILE names.
+
 --ca, --client-cert and --client-key are read again for every connection, so that renewed files are used by themselves.
 
 Examples:
@@ -74,7 +77,7 @@ export function agentCommand(terminal: Terminal): Command {
       defaultStateDir(terminal),
     )
     .addOption(new Option("--protocol <NAME>", "what to speak").choices(agentProtocols).default("grpc"))
-    .option("--ca <FILE>", "PEM file with the authorities to trust, instead of the system's")
+    .option("--ca <FILE>", "PEM file with the authorities to trust, and no others")
     .option("--client-cert <FILE>", "PEM file with the certificate to show to a server that asks for one")
     .option("--client-key <FILE>", "PEM file with its private key")
     .addOption(
@@ -131,6 +134,7 @@ async function run(flags: AgentFlags, terminal: Terminal): Promise<AgentEnd> {
       connection: openConnection({
         server: flags.server,
         protocol: flags.protocol,
+        environment: terminal.environment,
         ...(flags.ca !== undefined && { caFile: flags.ca }),
         ...clientCertificate(flags),
       }),
