@@ -122,7 +122,7 @@ export function agentCommand(terminal: Terminal): Command {
 }
 
 async function run(flags: AgentFlags, terminal: Terminal): Promise<AgentEnd> {
-  const log = createLog(flags.logLevel, terminal.isTerminal);
+  const log = createLog(flags.logLevel, terminal.isTerminal, terminal.errorOutput);
   if (sendsTokensInClear(flags.server))
     log.warn({}, "http: the runner's tokens cross the network in clear; use https");
   const stop = new AbortController();

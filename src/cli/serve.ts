@@ -28,11 +28,11 @@ export function serveCommand(terminal: Terminal): Command {
   ).action(async (options: Record<string, string>) => {
     const config = readConfig(options, terminal);
     const stop = terminal.stopRequested();
-    const log = createLog(config.logLevel, terminal.isTerminal);
+    const log = createLog(config.logLevel, terminal.isTerminal, terminal.errorOutput);
     let server: RunningServer | undefined;
     // Listened to from the beginning: without a listener the signal would end the process.
     terminal.onReloadRequested(() => void server?.reload());
-    server = await startServer(config, { log, processMetrics: processMetrics() });
+    server = await startServer(config, { log, processMetrics: processMetrics(terminal.errorOutput) });
     if (server.adminToken !== null) {
       terminal.warn(`admin token (shown this once): ${server.adminToken}`);
     }
