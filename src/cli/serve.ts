@@ -36,6 +36,8 @@ export function serveCommand(terminal: Terminal): Command {
     if (server.adminToken !== null) {
       terminal.warn(`admin token (shown this once): ${server.adminToken}`);
     }
+    // Scripts wait for that line, and then read in the log what came before it.
+    await terminal.errorOutput.flush(1_000);
     terminal.print(`listening on ${server.url}`);
     const signal = await Promise.race([stop, server.failed]);
     log.info({ signal }, "stopping");
