@@ -30,7 +30,7 @@ A command that fails makes the runner DEGRADED, with the last line that it print
 Exit codes: 0 signed off, or wound down before deletion; 10 token expired; 11 token revoked; 12 token unknown;
 13 exchange token refused; 14 runner deleted; 15 a newer agent of this runner took over; 16 token of another runner;
 17 not a runner's token; 18 the server does not speak the protocol; 19 state folder in use; 20 state folder, token
-file or certificate files unusable; 21 the server wants a client certificate; 2 wrong words; 1 anything else. Only 1 is
+file, certificate files or proxy variable unusable; 21 the server wants a client certificate; 2 wrong words; 1 anything else. Only 1 is
 worth a restart without a person.
 
 HTTPS_PROXY (for https), HTTP_PROXY (for http) and NO_PROXY are obeyed, in lower case too: the agent opens a tunnel with
