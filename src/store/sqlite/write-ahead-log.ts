@@ -1,10 +1,10 @@
 import { closeSync, fdatasync, openSync, readSync } from "node:fs";
 import { promisify } from "node:util";
 import type { Database, Statement } from "better-sqlite3";
+import { bringToDisk } from "../../lib/files.ts";
 import { Checkpointer } from "./checkpointer.ts";
 import type { CommitSync } from "./commit-sync.ts";
 import { sqliteCode } from "./engine/failures.ts";
-import { bringToDisk } from "./engine/files-on-disk.ts";
 import { logFileOf } from "./log-again.ts";
 import type { OutsideChanges } from "./outside-changes.ts";
 

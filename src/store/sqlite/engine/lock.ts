@@ -1,5 +1,6 @@
 import { existsSync, writeFileSync } from "node:fs";
 import Database from "better-sqlite3";
+import { handOver } from "../../../lib/files.ts";
 import { StoreRefusedError } from "../../store.ts";
 import { isBusy } from "./failures.ts";
 
@@ -17,7 +18,10 @@ export class DatabaseInUseError extends StoreRefusedError {
 export function lockDatabase(file: string): { release(): void } {
   const lockFile = lockFileOf(file);
   // SQLite would let everybody read it, and who can read it can hold a lock that keeps the server from starting.
-  if (!existsSync(lockFile)) writeFileSync(lockFile, "", { mode: 0o600 });
+  if (!existsSync(lockFile)) {
+    writeFileSync(lockFile, "", { mode: 0o600 });
+    handOver(lockFile, file, 0o600);
+  }
   const lock = new Database(lockFile, { timeout: 0 });
   try {
     lock.exec("BEGIN EXCLUSIVE");
