@@ -43,6 +43,8 @@ import { type HealthSource, healthService } from "./services/health.ts";
 import { idTokens } from "./services/id-tokens.ts";
 import { identityService } from "./services/identity.ts";
 import { logsTokens } from "./services/logs-token.ts";
+import { organizationService } from "./services/organizations.ts";
+import { userPreferences } from "./services/preferences.ts";
 import { reflectionRoutes } from "./services/reflection.ts";
 import { runnerPolicies } from "./services/runner-policies.ts";
 import { runnerService } from "./services/runners.ts";
@@ -98,10 +100,10 @@ export function createRpc(deps: RpcDeps): Rpc {
     serve(RunnerAgentService, agentService(deps)),
     serve(RunnerConfigurationService, {}),
     serve(EnvironmentService, {}),
-    serve(OrganizationService, {}),
+    serve(OrganizationService, organizationService(deps)),
     serve(EventService, eventService(deps)),
     serve(GroupService, groupService(deps)),
-    serve(UserService, userService(deps)),
+    serve(UserService, { ...userService(deps), ...userPreferences(deps) }),
     serve(ServiceAccountService, serviceAccountService(deps)),
     serve(GatewayService, gatewayService(deps)),
     serve(AdminService, adminService(deps)),

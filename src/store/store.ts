@@ -17,7 +17,9 @@ import type { CredentialStore, NewAccessToken } from "./credential-store.ts";
 import type { AuditStore, EventStore } from "./event-store.ts";
 import type { GroupStore, RoleStore } from "./group-store.ts";
 import type { KeyStore } from "./key-store.ts";
+import type { MemberStore } from "./member-store.ts";
 import type { GatewayStore, OrganizationStore, RunnerManagerStore } from "./operator-store.ts";
+import type { PreferenceStore } from "./preference-store.ts";
 import type { Rows } from "./rows.ts";
 import type { ServiceAccountStore } from "./service-account-store.ts";
 import type { UserStore } from "./user-store.ts";
@@ -41,6 +43,8 @@ export interface Store {
   readonly credentials: CredentialStore;
   readonly accounts: AccountStore;
   readonly users: UserStore;
+  readonly members: MemberStore;
+  readonly preferences: PreferenceStore;
   readonly serviceAccounts: ServiceAccountStore;
   readonly keys: KeyStore;
   readonly organizations: OrganizationStore;

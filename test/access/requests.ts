@@ -4,6 +4,7 @@ import { EventService, ResourceType } from "../../gen/gitpod/v1/event_pb.js";
 import { GatewayService } from "../../gen/gitpod/v1/gateway_pb.js";
 import { GroupService, ResourceRole } from "../../gen/gitpod/v1/group_pb.js";
 import { IdentityService, Principal } from "../../gen/gitpod/v1/identity_pb.js";
+import { OrganizationService } from "../../gen/gitpod/v1/organization_pb.js";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerRole, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
@@ -122,6 +123,36 @@ on(groups.unshareResourceWithPrincipal, guest);
 const users = UserService.method;
 on(users.getAuthenticatedUser, () => ({}));
 on(users.getUser, (world) => ({ userId: actor(world, "member").id }));
+const organizations = OrganizationService.method;
+on(organizations.getOrganization, ({ organizationId }) => ({ organizationId }));
+on(organizations.listMembers, ({ organizationId }) => ({ organizationId }));
+
+on(users.setSuspended, async ({ newUser }) => ({ userId: (await newUser("suspect")).id, suspended: true }));
+on(users.deleteUser, async ({ newUser }) => ({ userId: (await newUser("leaver")).id }));
+/** A preference of the caller, when it is one that can have any. */
+async function preferenceOf(world: World, kind: Kind) {
+  const owner = world.actors[kind === "read-only" ? "org admin" : kind];
+  const own = world.server.client(UserService, { token: owner?.token ?? null });
+  const [key, nobodys] = [unique("key"), { id: "00000000-0000-7000-8000-000000000000", key: "none" }];
+  try {
+    await own.setPreference({ key, value: "value" });
+  } catch {
+    return nobodys;
+  }
+  const named = { preference: { case: "preferenceKey" as const, value: key } };
+  return (await own.getPreference(named)).preference ?? nobodys;
+}
+on(users.setPreference, () => ({ key: unique("key"), value: "value" }));
+on(users.getPreference, async (world, kind) => {
+  const { key } = await preferenceOf(world, kind);
+  return { preference: { case: "preferenceKey" as const, value: key } };
+});
+on(users.listPreferences, () => ({}));
+on(users.deletePreference, async (world, kind) => ({
+  userPreferenceId: (await preferenceOf(world, kind)).id,
+}));
+on(users.getDotfilesConfiguration, () => ({}));
+on(users.setDotfilesConfiguration, () => ({ repository: "https://github.com/acme/dotfiles" }));
 on(users.createPersonalAccessToken, (world, kind) => ({ userId: self(world, kind) }));
 const tokenOfMember = async (world: World) => {
   const { id: userId, token } = actor(world, "member");

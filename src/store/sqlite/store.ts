@@ -8,7 +8,9 @@ import { accountStore } from "./accounts/accounts.ts";
 import { credentialStore } from "./accounts/credentials.ts";
 import { gatewayStore } from "./accounts/gateways.ts";
 import { keyStore } from "./accounts/keys.ts";
+import { memberStore } from "./accounts/members.ts";
 import { organizationStore } from "./accounts/organizations.ts";
+import { preferenceStore } from "./accounts/preferences.ts";
 import { serviceAccountStore } from "./accounts/service-accounts.ts";
 import { tokenStore } from "./accounts/tokens.ts";
 import { userStore } from "./accounts/users.ts";
@@ -67,6 +69,8 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
       credentials: credentialStore(connection, commits),
       accounts: accountStore(connection, commits, log, options.codecs, options.newId),
       users: userStore(connection, commits, log, options.newId),
+      members: memberStore(connection),
+      preferences: preferenceStore(connection, commits, log),
       serviceAccounts: serviceAccountStore(connection, commits, log, options.newId),
       keys: keyStore(connection, commits, log),
       organizations: organizationStore(connection, commits, log, options.codecs, options.newId),

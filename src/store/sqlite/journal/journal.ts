@@ -49,6 +49,9 @@ const harmless: ReadonlySet<string> = new Set([
   "runner.update",
   "runner.request_deletion",
   "runner.create_exchange_token",
+  "user.set_preference",
+  "user.delete_preference",
+  "user.set_dotfiles",
 ]);
 
 export function journal(connection: Connection, newId: IdSource): Journal {
