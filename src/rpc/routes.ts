@@ -36,6 +36,7 @@ import { rightsInterceptor } from "./call/rights.ts";
 import { validationInterceptor } from "./call/validation.ts";
 import { adminService } from "./services/admin.ts";
 import { agentService } from "./services/agents.ts";
+import { configurationSchemas } from "./services/configuration-schema.ts";
 import { environmentClasses } from "./services/environment-classes.ts";
 import { eventService } from "./services/events.ts";
 import { gatewayService } from "./services/gateways.ts";
@@ -43,6 +44,7 @@ import { groupService } from "./services/groups.ts";
 import { type HealthSource, healthService } from "./services/health.ts";
 import { idTokens } from "./services/id-tokens.ts";
 import { identityService } from "./services/identity.ts";
+import { llmIntegrations } from "./services/llm-integrations.ts";
 import { logsTokens } from "./services/logs-token.ts";
 import { organizationService } from "./services/organizations.ts";
 import { userPreferences } from "./services/preferences.ts";
@@ -100,7 +102,11 @@ export function createRpc(deps: RpcDeps): Rpc {
     serve(RunnerService, { ...runnerService(deps), ...runnerPolicies(deps), ...logsTokens(deps) }),
     serve(IdentityService, { ...identityService(deps), ...idTokens(deps) }),
     serve(RunnerAgentService, agentService(deps)),
-    serve(RunnerConfigurationService, classes),
+    serve(RunnerConfigurationService, {
+      ...classes,
+      ...llmIntegrations(deps),
+      ...configurationSchemas(deps),
+    }),
     serve(EnvironmentService, { listEnvironmentClasses: classes.listEnvironmentClasses }),
     serve(OrganizationService, organizationService(deps)),
     serve(EventService, eventService(deps)),

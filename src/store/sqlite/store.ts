@@ -25,6 +25,7 @@ import { OutsideChanges } from "./outside-changes.ts";
 import { configurationLog } from "./runners/configuration.ts";
 import { environmentClassStore } from "./runners/environment-classes.ts";
 import { leaseStore } from "./runners/leases.ts";
+import { llmIntegrationStore } from "./runners/llm-integrations.ts";
 import { RememberedRunners } from "./runners/remembered-runners.ts";
 import { runnerManagerStore } from "./runners/runner-managers.ts";
 import { runnerStore } from "./runners/runners.ts";
@@ -67,7 +68,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
     const remembered = new RememberedRunners(client, outside.inThisTurn);
     const parts = {
       runners: runnerStore(connection, commits, log, options.codecs, quotas, remembered, configuration),
-      leases: leaseStore(connection, commits, log, options.codecs),
+      leases: leaseStore(connection, commits, log, options.codecs, configuration),
       tokens: tokenStore(connection, commits, log, quotas, outside),
       credentials: credentialStore(connection, commits),
       accounts: accountStore(connection, commits, log, options.codecs, options.newId),
@@ -80,6 +81,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
       runnerManagers: runnerManagerStore(connection, commits, log),
       gateways: gatewayStore(connection, commits, log),
       environmentClasses: environmentClassStore(connection, commits, configuration, quotas),
+      llmIntegrations: llmIntegrationStore(connection, commits, configuration, quotas),
       access,
       groups: groupStore(connection, commits, log, options.newId),
       roles: roleStore(connection, commits, log, options.newId),
