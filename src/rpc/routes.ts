@@ -42,6 +42,7 @@ import { eventService } from "./services/events.ts";
 import { gatewayService } from "./services/gateways.ts";
 import { groupService } from "./services/groups.ts";
 import { type HealthSource, healthService } from "./services/health.ts";
+import { hostTokens } from "./services/host-tokens.ts";
 import { idTokens } from "./services/id-tokens.ts";
 import { identityService } from "./services/identity.ts";
 import { llmIntegrations } from "./services/llm-integrations.ts";
@@ -51,6 +52,7 @@ import { userPreferences } from "./services/preferences.ts";
 import { reflectionRoutes } from "./services/reflection.ts";
 import { runnerPolicies } from "./services/runner-policies.ts";
 import { runnerService } from "./services/runners.ts";
+import { scmIntegrations } from "./services/scm-integrations.ts";
 import { serviceAccountService } from "./services/service-accounts.ts";
 import { userService } from "./services/users.ts";
 
@@ -104,6 +106,8 @@ export function createRpc(deps: RpcDeps): Rpc {
     serve(RunnerAgentService, agentService(deps)),
     serve(RunnerConfigurationService, {
       ...classes,
+      ...scmIntegrations(deps),
+      ...hostTokens(deps),
       ...llmIntegrations(deps),
       ...configurationSchemas(deps),
     }),

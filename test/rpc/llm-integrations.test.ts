@@ -1,4 +1,4 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { Message, MessageInitShape } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import sodium from "libsodium-wrappers";
 import { ResourceOperation } from "../../gen/gitpod/v1/event_pb.js";
@@ -15,6 +15,7 @@ import {
   type UpdateLLMIntegrationRequestSchema,
 } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerCapability, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import { defaultQuotas } from "../../src/domain/limits/quotas.ts";
 import { openAiModels } from "../../src/domain/llm-integrations/llm-integration.ts";
 import { actor, type Kind, makeWorld, type World } from "../access/world.ts";
@@ -39,17 +40,22 @@ const as = (kind: Exclude<Kind, "nobody"> = "org admin") =>
 const { SONNET_4_5, OPENAI_4O, OPUS_4_8 } = SupportedModel;
 const apiKey = "sk-secret-of-the-operator";
 
-async function liveRunner(): Promise<Agent & { pair: sodium.KeyPair }> {
+interface KeyPair {
+  readonly publicKey: Uint8Array;
+  readonly privateKey: Uint8Array;
+}
+async function liveRunner(): Promise<Agent & { pair: KeyPair }> {
   const agent = await live(server);
   const pair = sodium.crypto_box_keypair();
   await agent.renew({ status: { publicKey: pair.publicKey } });
   return Object.assign(agent, { pair });
 }
-const opened = (sealed: Uint8Array = new Uint8Array(), { publicKey, privateKey }: sodium.KeyPair) =>
+const opened = (sealed: Uint8Array = new Uint8Array(), { publicKey, privateKey }: KeyPair) =>
   Buffer.from(sodium.crypto_box_seal_open(sealed, publicKey, privateKey)).toString();
+type Creation = Exclude<MessageInitShape<typeof CreateLLMIntegrationRequestSchema>, Message>;
 async function create(
   runnerId: string,
-  change: Partial<MessageInitShape<typeof CreateLLMIntegrationRequestSchema>> = {},
+  change: Omit<Creation, "runnerId" | "$typeName"> = {},
 ): Promise<string> {
   return (await as().createLLMIntegration({ runnerId, models: [SONNET_4_5], ...change })).id;
 }
@@ -57,7 +63,11 @@ const read = async (id: string, kind: Exclude<Kind, "nobody"> = "org admin") =>
   (await as(kind).getLLMIntegration({ id })).integration;
 const update = (change: MessageInitShape<typeof UpdateLLMIntegrationRequestSchema>) =>
   as().updateLLMIntegration(change);
-const header = (key: string, value: string, headerType = HeaderType.LITERAL) => ({
+const header = (
+  key: string,
+  value: string,
+  headerType = HeaderType.LLM_INTEGRATION_REQUEST_HEADER_TYPE_LITERAL,
+) => ({
   key,
   value: Buffer.from(value),
   headerType,
@@ -79,9 +89,9 @@ describe("an LLM integration", () => {
       id,
       runnerId,
       models: [SONNET_4_5, OPUS_4_8],
-      phase: Phase.AVAILABLE,
+      phase: Phase.LLM_INTEGRATION_PHASE_AVAILABLE,
       phaseReason: "",
-      provider: LLMProvider.ANTHROPIC,
+      provider: LLMProvider.LLM_PROVIDER_ANTHROPIC,
       requestHeaders: [],
     });
     expect(opened(integration?.encryptedApiKey, pair)).toBe(apiKey);
@@ -97,12 +107,12 @@ describe("an LLM integration", () => {
     expect(changed).toMatchObject({
       endpoint: "",
       models: [SONNET_4_5, OPENAI_4O],
-      provider: LLMProvider.OPENAI,
+      provider: LLMProvider.LLM_PROVIDER_OPENAI,
     });
     expect(opened(changed?.encryptedApiKey, pair)).toBe(apiKey);
     await update({ id, models: [SONNET_4_5], apiKey: "another key" });
     const renewed = await read(id);
-    expect(renewed?.provider).toBe(LLMProvider.ANTHROPIC);
+    expect(renewed?.provider).toBe(LLMProvider.LLM_PROVIDER_ANTHROPIC);
     expect(opened(renewed?.encryptedApiKey, pair)).toBe("another key");
     await update({ id, apiKey: "" });
     expect((await read(id))?.encryptedApiKey).toHaveLength(0);
@@ -111,11 +121,15 @@ describe("an LLM integration", () => {
   test("is switched off and on by operators, and nothing else", async () => {
     const { id: runnerId } = await liveRunner();
     const id = await create(runnerId);
-    await update({ id, phase: Phase.DISABLED });
-    expect(await read(id)).toMatchObject({ phase: Phase.DISABLED });
-    await update({ id, phase: Phase.AVAILABLE });
-    expect(await read(id)).toMatchObject({ phase: Phase.AVAILABLE });
-    for (const phase of [Phase.UNAVAILABLE, Phase.UNSPECIFIED, 99]) {
+    await update({ id, phase: Phase.LLM_INTEGRATION_PHASE_DISABLED });
+    expect(await read(id)).toMatchObject({ phase: Phase.LLM_INTEGRATION_PHASE_DISABLED });
+    await update({ id, phase: Phase.LLM_INTEGRATION_PHASE_AVAILABLE });
+    expect(await read(id)).toMatchObject({ phase: Phase.LLM_INTEGRATION_PHASE_AVAILABLE });
+    for (const phase of [
+      Phase.LLM_INTEGRATION_PHASE_UNAVAILABLE,
+      Phase.LLM_INTEGRATION_PHASE_UNSPECIFIED,
+      99,
+    ]) {
       expect(await refusal(update({ id, phase }))).toMatchObject({
         code: "invalid_argument",
         fields: ["phase"],
@@ -134,8 +148,8 @@ describe("an LLM integration", () => {
     expect(
       (await headers()).map(({ key, value, headerType }) => [key, opened(value, pair), headerType]),
     ).toEqual([
-      ["X-Team", "blue", HeaderType.LITERAL],
-      ["X-Cost", "42", HeaderType.LITERAL],
+      ["X-Team", "blue", HeaderType.LLM_INTEGRATION_REQUEST_HEADER_TYPE_LITERAL],
+      ["X-Cost", "42", HeaderType.LLM_INTEGRATION_REQUEST_HEADER_TYPE_LITERAL],
     ]);
     await update({ id, requestHeaders: [header("x-team", "")] });
     expect((await headers()).map(({ key }) => key)).toEqual(["X-Cost"]);
@@ -148,7 +162,9 @@ describe("an LLM integration", () => {
   test("has expressions for headers only on a runner that evaluates them", async () => {
     const agent = await liveRunner();
     const id = await create(agent.id);
-    const requestHeaders = [header("X-User", "user.id", HeaderType.CEL_EXPRESSION)];
+    const requestHeaders = [
+      header("X-User", "user.id", HeaderType.LLM_INTEGRATION_REQUEST_HEADER_TYPE_CEL_EXPRESSION),
+    ];
     const refused = await refusal(update({ id, requestHeaders }));
     expect(refused).toMatchObject({ code: "failed_precondition", reason: "CAPABILITY_MISSING" });
     expect(refused.message).toContain("capability");
@@ -156,7 +172,9 @@ describe("an LLM integration", () => {
       status: { capabilities: { values: [RunnerCapability.DYNAMIC_LLM_REQUEST_HEADERS] } },
     });
     await update({ id, requestHeaders });
-    expect((await read(id))?.requestHeaders).toMatchObject([{ headerType: HeaderType.CEL_EXPRESSION }]);
+    expect((await read(id))?.requestHeaders).toMatchObject([
+      { headerType: HeaderType.LLM_INTEGRATION_REQUEST_HEADER_TYPE_CEL_EXPRESSION },
+    ]);
   });
 
   test("is gone once it is deleted, by force or without, and with its runner", async () => {
@@ -207,11 +225,11 @@ describe("secrets need the runner's key", () => {
     expect(notices).toEqual([expect.stringContaining("have to be set again")]);
     expect((await agent.renew({ status: { publicKey, version: "2" } })).notices).toEqual([]);
     expect(await read(keyed)).toMatchObject({
-      phase: Phase.UNAVAILABLE,
+      phase: Phase.LLM_INTEGRATION_PHASE_UNAVAILABLE,
       phaseReason: "the API key was sealed to an earlier key of the runner; set it again",
     });
     expect((await read(headed))?.phaseReason).toContain("X-Team");
-    expect(await read(bare)).toMatchObject({ phase: Phase.AVAILABLE });
+    expect(await read(bare)).toMatchObject({ phase: Phase.LLM_INTEGRATION_PHASE_AVAILABLE });
     await watch.count(3);
     const told = (id: string) =>
       `${ResourceOperation[ResourceOperation.UPDATE_STATUS]} RUNNER_LLM_INTEGRATION ${id}`;
@@ -219,14 +237,22 @@ describe("secrets need the runner's key", () => {
     expect(watch.got).not.toContain(told(bare));
     await watch.leave();
     // Neither what the runner says nor a switch makes it readable.
-    await agent.renew({ status: { llm: [{ integrationId: keyed, phase: Phase.AVAILABLE }] } });
-    await update({ id: keyed, phase: Phase.DISABLED });
-    await update({ id: keyed, phase: Phase.AVAILABLE });
-    expect(await read(keyed)).toMatchObject({ phase: Phase.UNAVAILABLE });
+    await agent.renew({
+      status: { llm: [{ integrationId: keyed, phase: Phase.LLM_INTEGRATION_PHASE_AVAILABLE }] },
+    });
+    await update({ id: keyed, phase: Phase.LLM_INTEGRATION_PHASE_DISABLED });
+    await update({ id: keyed, phase: Phase.LLM_INTEGRATION_PHASE_AVAILABLE });
+    expect(await read(keyed)).toMatchObject({ phase: Phase.LLM_INTEGRATION_PHASE_UNAVAILABLE });
     await update({ id: keyed, apiKey });
-    expect(await read(keyed)).toMatchObject({ phase: Phase.AVAILABLE, phaseReason: "" });
+    expect(await read(keyed)).toMatchObject({
+      phase: Phase.LLM_INTEGRATION_PHASE_AVAILABLE,
+      phaseReason: "",
+    });
     await update({ id: headed, requestHeaders: [header("x-team", "")] });
-    expect(await read(headed)).toMatchObject({ phase: Phase.AVAILABLE, phaseReason: "" });
+    expect(await read(headed)).toMatchObject({
+      phase: Phase.LLM_INTEGRATION_PHASE_AVAILABLE,
+      phaseReason: "",
+    });
   });
 });
 
@@ -234,44 +260,45 @@ describe("the runner says whether an integration works", () => {
   test("in its report, for its own alone, and not over an operator's head", async () => {
     const [agent, other] = [await liveRunner(), await liveRunner()];
     const [own, off, theirs] = [await create(agent.id), await create(agent.id), await create(other.id)];
-    await update({ id: off, phase: Phase.DISABLED });
+    await update({ id: off, phase: Phase.LLM_INTEGRATION_PHASE_DISABLED });
     const say = (phase: Phase, phaseReason = "") =>
       agent.renew({
         status: {
           llm: [own, off, theirs, newId()].map((integrationId) => ({ integrationId, phase, phaseReason })),
         },
       });
-    await say(Phase.UNAVAILABLE, "insufficient\u0007 funds");
+    await say(Phase.LLM_INTEGRATION_PHASE_UNAVAILABLE, "insufficient\u0007 funds");
     expect(await read(own)).toMatchObject({
-      phase: Phase.UNAVAILABLE,
+      phase: Phase.LLM_INTEGRATION_PHASE_UNAVAILABLE,
       phaseReason: "insufficient\ufffd funds",
     });
-    expect(await read(off)).toMatchObject({ phase: Phase.DISABLED, phaseReason: "" });
-    expect(await read(theirs)).toMatchObject({ phase: Phase.AVAILABLE });
-    await say(Phase.AVAILABLE, "ignored");
-    expect(await read(own)).toMatchObject({ phase: Phase.AVAILABLE, phaseReason: "" });
+    expect(await read(off)).toMatchObject({ phase: Phase.LLM_INTEGRATION_PHASE_DISABLED, phaseReason: "" });
+    expect(await read(theirs)).toMatchObject({ phase: Phase.LLM_INTEGRATION_PHASE_AVAILABLE });
+    await say(Phase.LLM_INTEGRATION_PHASE_AVAILABLE, "ignored");
+    expect(await read(own)).toMatchObject({ phase: Phase.LLM_INTEGRATION_PHASE_AVAILABLE, phaseReason: "" });
   });
 
   test.each([
-    [{ integrationId: "one", phase: Phase.AVAILABLE }, "status.llm.integration_id"],
-    [{ integrationId: newId(), phase: Phase.DISABLED }, "status.llm.phase"],
+    [{ integrationId: "one", phase: Phase.LLM_INTEGRATION_PHASE_AVAILABLE }, "status.llm.integration_id"],
+    [{ integrationId: newId(), phase: Phase.LLM_INTEGRATION_PHASE_DISABLED }, "status.llm.phase"],
     [
-      { integrationId: newId(), phase: Phase.UNAVAILABLE, phaseReason: "a".repeat(1025) },
+      {
+        integrationId: newId(),
+        phase: Phase.LLM_INTEGRATION_PHASE_UNAVAILABLE,
+        phaseReason: "a".repeat(1025),
+      },
       "status.llm.phase_reason",
     ],
   ])("within bounds: %#", async (llm, field) => {
     const agent = await liveRunner();
     const refused = await refusal(agent.renew({ status: { llm: [llm] } }));
-    expect(refused.code).toBe("invalid_argument");
-    expect(refused.fields.map((path) => path.replace(/\[\d+\]/g, ""))).toEqual([field]);
+    expect(refused).toMatchObject({ code: "invalid_argument", fields: [field] });
   });
 });
 
 test("users of a runner see its integrations without what is sealed, and others see none", async () => {
   const { runnerId } = world;
-  await world.server.client(RunnerConfigurationService).listLLMIntegrations({});
   const agentToken = actor(world, "runner itself").token;
-  const { RunnerAgentService } = await import("../../gen/rollcall/v1/agent_pb.js");
   const { publicKey } = sodium.crypto_box_keypair();
   await server.client(RunnerAgentService, { token: agentToken }).renewRegistration({ status: { publicKey } });
   const id = await create(runnerId, { apiKey });
@@ -305,7 +332,7 @@ describe("what breaks a rule is refused by field, and secrets are not repeated",
 
   test.each([
     [{ models: [] }, "models"],
-    [{ models: [SONNET_4_5, SupportedModel.UNSPECIFIED] }, "models[1]"],
+    [{ models: [SONNET_4_5, SupportedModel.UNSPECIFIED] }, "models"],
     [{ models: [999] }, "models"],
     [{ endpoint: "models.example" }, "endpoint"],
     [{ endpoint: "ftp://models.example" }, "endpoint"],
@@ -316,20 +343,19 @@ describe("what breaks a rule is refused by field, and secrets are not repeated",
     [{ maxTokens: 2n ** 53n }, "max_tokens"],
   ])("of a creation: %#", async (wrong, field) => {
     const refused = await refusal(create(runnerId, wrong));
-    expect(refused).toMatchObject({ code: "invalid_argument" });
-    expect(refused.fields[0]?.replace(/(models)\[0\]$/, "$1")).toBe(field);
+    expect(refused).toMatchObject({ code: "invalid_argument", fields: [field] });
     expect(refused.message).not.toContain("sssss");
   });
 
   const long = "s".repeat(4097);
   test.each([
-    [[header("X Team", "a")], "request_headers[0].key"],
-    [[header("", "a")], "request_headers[0].key"],
-    [[header("k".repeat(129), "a")], "request_headers[0].key"],
-    [[header("X-A", "a"), header("x-a", "b")], "request_headers[1].key"],
-    [[header("X-A", long)], "request_headers[0].value"],
-    [[header("X-A", "sssss\r\nX-B: c")], "request_headers[0].value"],
-    [[{ ...header("X-A", ""), value: Buffer.of(0xff) }], "request_headers[0].value"],
+    [[header("X Team", "a")], "request_headers.key"],
+    [[header("", "a")], "request_headers.key"],
+    [[header("k".repeat(129), "a")], "request_headers.key"],
+    [[header("X-A", "a"), header("x-a", "b")], "request_headers.key"],
+    [[header("X-A", long)], "request_headers.value"],
+    [[header("X-A", "sssss\r\nX-B: c")], "request_headers.value"],
+    [[{ ...header("X-A", ""), value: Buffer.of(0xff) }], "request_headers.value"],
     [Array.from({ length: 51 }, (_, at) => header(`X-${at}`, "a")), "request_headers"],
   ])("of headers: %#", async (requestHeaders, field) => {
     const refused = await refusal(update({ id, requestHeaders }));

@@ -1,3 +1,5 @@
+import { invalidField } from "../errors.ts";
+
 /** What can be configured on a runner, as far as the server judges by it. */
 export interface ConfigurationSchema {
   /** Whether the runner said so itself; only then are settings refused that it does not name. */
@@ -56,4 +58,17 @@ export function settingError({ type }: Setting, text: string, matches: Matcher):
     default:
       return type satisfies never;
   }
+}
+
+/** @throws DomainError `invalid` for a setting that a runner which said what it has does not name */
+export function refuseUnknownSettings(
+  { reported, environmentClass }: ConfigurationSchema,
+  settings: readonly { readonly key: string }[],
+): void {
+  if (!reported) return;
+  const known = new Set(environmentClass.map(({ id }) => id));
+  const at = settings.findIndex(({ key }) => !known.has(key));
+  if (at === -1) return;
+  const rule = "environment_class.configuration.key.known";
+  throw invalidField(`configuration[${at}].key`, rule, "is no setting of this runner");
 }

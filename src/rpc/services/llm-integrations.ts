@@ -16,7 +16,7 @@ import {
   sealedApiKey,
   tokenCount,
 } from "../messages/llm-integration.ts";
-import { configured } from "./configuration-access.ts";
+import { configured, readsSecretsOf } from "./configuration-access.ts";
 import { pageOf } from "./paging.ts";
 import { authorizedRunner } from "./runner-access.ts";
 
@@ -65,14 +65,16 @@ export function llmIntegrations({
     },
 
     async listLLMIntegrations(request, context) {
-      const scope = runnerScope(callerOf(context));
+      const caller = callerOf(context);
       const runnerIds = (request.filter?.runnerIds ?? []).map((id) => id.toLowerCase());
       const list = `gitpod.v1.RunnerConfigurationService/ListLLMIntegrations ${JSON.stringify(runnerIds)}`;
       const { rows, pagination } = await pageOf(request.pagination, list, (page) =>
-        store.llmIntegrations.list(scope, runnerIds, page),
+        store.llmIntegrations.list(runnerScope(caller), runnerIds, page),
       );
-      // What is sealed is read one by one, by those who administer the runner.
-      const integrations = rows.map((row) => llmIntegrationMessage(row, { secrets: false }));
+      const readable = await readsSecretsOf(store, caller, rows);
+      const integrations = rows.map((row) =>
+        llmIntegrationMessage(row, { secrets: readable.has(row.runnerId) }),
+      );
       return { integrations, pagination };
     },
 

@@ -13,6 +13,7 @@ import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
 import type { Journal } from "../journal/journal.ts";
 import { auditOperator } from "../journal/operator-journal.ts";
+import type { HostTokenEnder } from "../runners/host-token-ender.ts";
 import { serviceAccounts } from "../schema.ts";
 import { departure } from "./departure.ts";
 
@@ -26,6 +27,7 @@ export function serviceAccountStore(
   commits: CommitQueue,
   log: Journal,
   newId: IdSource,
+  hostTokens: Pick<HostTokenEnder, "ofSubject">,
 ): ServiceAccountStore {
   defineFoldCase(connection);
   const isTheAccount = eq(serviceAccounts.id, sql.placeholder("id"));
@@ -46,7 +48,13 @@ export function serviceAccountStore(
     limit: number;
   }>(`DELETE FROM service_accounts
     WHERE id IN (SELECT id FROM service_accounts WHERE deleted_at < @time LIMIT @limit)`);
-  const depart = departure(connection, newId, ResourceType.SERVICE_ACCOUNT, "SERVICE_ACCOUNT_DELETED");
+  const depart = departure(
+    connection,
+    newId,
+    ResourceType.SERVICE_ACCOUNT,
+    "SERVICE_ACCOUNT_DELETED",
+    hostTokens,
+  );
   const ids = sql.placeholder("ids");
   const list = connection
     .select()
@@ -130,7 +138,7 @@ export function serviceAccountStore(
         const existing = there(account.id);
         if (existing === null) return false;
         write({ ...existing, suspended: true, deletedAt: now });
-        depart(account, now);
+        depart(account, account.by, now);
         written(account.by, account, "delete", ResourceOperation.DELETE, now);
         return true;
       }),

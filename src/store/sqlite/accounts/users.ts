@@ -15,6 +15,7 @@ import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders, keysetList } from "../engine/statements.ts";
 import type { Journal } from "../journal/journal.ts";
 import { auditOperator } from "../journal/operator-journal.ts";
+import type { HostTokenEnder } from "../runners/host-token-ender.ts";
 import { groupMemberships, groups, users } from "../schema.ts";
 import { departure } from "./departure.ts";
 import { settingsEnder } from "./preferences.ts";
@@ -24,6 +25,7 @@ export function userStore(
   commits: CommitQueue,
   log: Journal,
   newId: IdSource,
+  hostTokens: HostTokenEnder,
 ): UserStore {
   const isTheUser = eq(users.id, sql.placeholder("id"));
   const listRows = keysetList(connection, users, users.organizationId);
@@ -46,7 +48,7 @@ export function userStore(
     )
     .prepare();
   const insertMember = memberWriter(connection);
-  const depart = departure(connection, newId, ResourceType.USER, "USER_LEFT");
+  const depart = departure(connection, newId, ResourceType.USER, "USER_LEFT", hostTokens);
   const forgetSettings = settingsEnder(connection);
   const selectAdmins = connection
     .select({ id: users.id, status: users.status })
@@ -139,7 +141,7 @@ export function userStore(
         if (user === null) return false;
         setStatus.run({ id: user.id, status: UserStatus.LEFT });
         keepAnAdmin(user);
-        depart(user, now);
+        depart(user, authorized.by, now);
         forgetSettings(user.id);
         written(authorized, user, "user.delete", ResourceOperation.DELETE, now);
         return true;
