@@ -130,17 +130,12 @@ describe("a class is judged as a result, never as an error", () => {
   });
 
   test("of its name and description", async () => {
-    for (const [text, max] of [
-      ["ab", 127],
-      ["n".repeat(201), 200],
-    ] as const) {
-      const verdict = await judge({ displayName: text, description: text });
-      expect(verdict).toMatchObject({
+    for (const text of ["ab", "n".repeat(201)]) {
+      expect(await judge({ displayName: text, description: text })).toMatchObject({
         valid: false,
         displayNameError: "must have 3 to 127 characters",
         descriptionError: "must have 3 to 200 characters",
       });
-      expect(max).toBeGreaterThan(0);
     }
   });
 
@@ -212,7 +207,7 @@ describe("a class is judged as a result, never as an error", () => {
     expect(await judge({ configuration: many })).toMatchObject({ valid: false });
     const tooMany = [...many, { key: "k100", value: "" }];
     const verdict = await judge({ configuration: tooMany });
-    expect(verdict).toMatchObject({ configurationErrors: [{ error: "must have at most 100 settings" }, {}] });
+    expect(verdict).toMatchObject({ configurationErrors: [{ error: "must have at most 100 settings" }] });
   });
 
   test("by the built-in schema, which has no settings", async () => {
