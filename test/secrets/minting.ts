@@ -23,6 +23,7 @@ export interface Minted {
 
 /** What the answers have that is used here. */
 interface Answer {
+  readonly id: string;
   readonly token: string;
   readonly accessToken: string;
   readonly exchangeToken: string;
@@ -124,6 +125,23 @@ export async function mintAll(server: Hunted): Promise<Minted> {
   await admin("gitpod.v1.RunnerService/UpdateRunner", {
     runnerId,
     spec: { configuration: { honeycombApiKey } },
+  });
+  const configuration = "gitpod.v1.RunnerConfigurationService";
+  const apiKey = keep("API key of a language model", `sk-${randomBytes(24).toString("hex")}`);
+  const models = ["SUPPORTED_MODEL_SONNET_4_5"];
+  const { id } = await admin(`${configuration}/CreateLLMIntegration`, { runnerId, models, apiKey });
+  const header = keep("value of a request header", `header-${randomBytes(24).toString("hex")}`);
+  await admin(`${configuration}/UpdateLLMIntegration`, {
+    id,
+    requestHeaders: [{ key: "X-Team", value: Buffer.from(header).toString("base64") }],
+  });
+  const plainSecret = keep("client secret to validate", `client-${randomBytes(24).toString("hex")}`);
+  await admin(`${configuration}/ValidateRunnerConfiguration`, {
+    runnerId,
+    scmIntegration: {
+      ...{ scmId: "github", host: "github.com", oauthClientId: "client" },
+      oauthPlaintextClientSecret: plainSecret,
+    },
   });
   await renew(1);
   const samples = [{ name: "jobs_running", value: 3 }];
