@@ -58,7 +58,7 @@ audit(configuration.deleteLLMIntegration, async (world) => {
   return { request: { id }, acts: () => [onLlm("delete", id)] };
 });
 audit(configuration.validateRunnerConfiguration, ({ runnerId }) => ({
-  request: { runnerId, config: { case: "environmentClass", value: sized } },
+  request: { runnerId, config: { case: "environmentClass" as const, value: sized } },
   acts: () => [],
 }));
 audit(configuration.createHostAuthenticationToken, async (world) => ({
