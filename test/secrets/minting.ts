@@ -152,7 +152,6 @@ export async function mintAll(server: Hunted): Promise<Minted> {
     asRunner,
   );
 
-  const configuration = "gitpod.v1.RunnerConfigurationService";
   const scm = { runnerId, scmId: "github", host: "github.com", pat: true };
   const clientSecret = keep("client secret of a host", `client-"s"-${randomBytes(16).toString("hex")}`);
   const client = { oauthClientId: "client", oauthPlaintextClientSecret: clientSecret };
