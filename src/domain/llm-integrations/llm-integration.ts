@@ -1,10 +1,7 @@
 import { DomainError, invalidField } from "../errors.ts";
 import type { Runner } from "../runners/runner.ts";
 import { refuseKeyChanged } from "../runners/update.ts";
-
-/** `gitpod.v1.LLMIntegrationPhase`, without the unspecified one, which none has. */
-export const LlmPhase = { AVAILABLE: 1, UNAVAILABLE: 2, DISABLED: 3 } as const;
-export type LlmPhase = (typeof LlmPhase)[keyof typeof LlmPhase];
+import { LlmPhase, type LlmPhaseReport } from "./phase.ts";
 
 /** `gitpod.v1.LLMProvider`, without the unspecified one. */
 export const LlmProvider = { ANTHROPIC: 1, OPENAI: 2 } as const;
@@ -58,13 +55,6 @@ export interface LlmIntegrationChange {
 export type HeaderChange =
   | { readonly instead: readonly LlmHeader[] }
   | { readonly without: readonly string[] };
-
-/** What a runner says of one of its integrations. */
-export interface LlmPhaseReport {
-  readonly integrationId: string;
-  readonly phase: typeof LlmPhase.AVAILABLE | typeof LlmPhase.UNAVAILABLE;
-  readonly phaseReason: string;
-}
 
 /** The numbers of `gitpod.v1.SupportedModel` whose names say OPENAI. */
 export const openAiModels: ReadonlySet<number> = new Set([10, 11, 12, 13, 23]);
@@ -184,19 +174,6 @@ export function checkEndpoint(endpoint: string): string {
     "endpoint",
     "llm_integration.endpoint.url",
     `must be an http or https URL of at most ${endpointAtMost} characters, without blanks`,
-  );
-}
-
-/**
- * The phase that a caller asks for.
- * @throws DomainError `invalid` for one that only the runner gives
- */
-export function settablePhase(phase: number): typeof LlmPhase.AVAILABLE | typeof LlmPhase.DISABLED {
-  if (phase === LlmPhase.AVAILABLE || phase === LlmPhase.DISABLED) return phase;
-  throw invalidField(
-    "phase",
-    "llm_integration.phase.settable",
-    "must be AVAILABLE or DISABLED; the runner says what is unavailable",
   );
 }
 

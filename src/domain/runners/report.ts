@@ -1,4 +1,4 @@
-import type { LlmPhaseReport } from "../llm-integrations/llm-integration.ts";
+import type { LlmPhaseReport } from "../llm-integrations/phase.ts";
 
 /** One of `gitpod.v1.FieldValue`. */
 export interface InfoEntry {

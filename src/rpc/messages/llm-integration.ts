@@ -12,8 +12,8 @@ import {
   type HeaderChange,
   type LlmIntegration,
   type LlmIntegrationChange,
-  settablePhase,
 } from "../../domain/llm-integrations/llm-integration.ts";
+import { settablePhase } from "../../domain/llm-integrations/phase.ts";
 import { checkApiKey, checkHeaders } from "../../domain/llm-integrations/secrets.ts";
 import type { Runner } from "../../domain/runners/runner.ts";
 import { present } from "./present.ts";

@@ -10,7 +10,7 @@ import {
 import type { Renewal } from "../../domain/leases/events.ts";
 import type { ReportedPhase } from "../../domain/leases/lease.ts";
 import { cleanNotice, cleanText, reportDigest } from "../../domain/leases/text.ts";
-import type { LlmPhaseReport } from "../../domain/llm-integrations/llm-integration.ts";
+import type { LlmPhaseReport } from "../../domain/llm-integrations/phase.ts";
 import type { MetricSample } from "../../domain/metrics/exposition.ts";
 import type {
   GatewayReport,

@@ -4,12 +4,11 @@ import { type Quotas, refuseOver } from "../../../domain/limits/quotas.ts";
 import {
   applyLlmChange,
   type LlmIntegration,
-  type LlmPhase,
-  type LlmPhaseReport,
   type LlmProvider,
   reportedLlm,
   usableWith,
 } from "../../../domain/llm-integrations/llm-integration.ts";
+import type { LlmPhase, LlmPhaseReport } from "../../../domain/llm-integrations/phase.ts";
 import type { Runner } from "../../../domain/runners/runner.ts";
 import { refuseKeyChanged } from "../../../domain/runners/update.ts";
 import type { LlmIntegrationStore } from "../../llm-integration-store.ts";
