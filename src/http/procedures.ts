@@ -18,6 +18,7 @@ import { type UniversalHandler, validateReadWriteMaxBytes } from "@connectrpc/co
 import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { sendHeadersKey } from "../rpc/call/context.ts";
+import { withCheckedBody } from "./binary/checked-body.ts";
 import { brotli, gzip } from "./compression.ts";
 import { withPlainGrpcMessage } from "./grpc-message.ts";
 import { type HotMethod, hotMethod } from "./hot/method.ts";
@@ -79,8 +80,9 @@ export function procedures(options: ProceduresOptions): Registered {
     );
   };
   routes(checkedRouter(router, routerOptions.jsonOptions, onMethod));
+  const checked = { readMaxBytes: limits.readMaxBytes, compressions: [gzip, brotli] };
   const served = router.handlers.map((registered) => {
-    const handler = withJsonLines(registered, options);
+    const handler = withJsonLines(withCheckedBody(registered, checked), options);
     const serveIt: RequestHandler = (req, res, origin) =>
       void serve(handler, req, res, contextValues?.(origin, req.headers), onError);
     return [handler.requestPath, serveIt] as const;

@@ -16,7 +16,7 @@ export type OnMethod = (
  *
  * Connect calls the `textDecoder` of its JSON options for each JSON request of every protocol, after
  * authentication, decompression and the size limits, and answers what it throws as an error of the call. So one
- * hook covers what would otherwise need a parser for every protocol. `test/http/json-enums.test.ts` proves that
+ * hook covers what would otherwise need a parser for every protocol. `test/http/json-check.test.ts` proves that
  * it is called, should a release of Connect change that.
  */
 export function checkedRouter(
