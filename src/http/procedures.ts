@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import http2 from "node:http2";
-import type { DescMethod, DescMethodUnary } from "@bufbuild/protobuf";
+import type { DescMethodUnary } from "@bufbuild/protobuf";
 import { base64Decode } from "@bufbuild/protobuf/wire";
 import {
   Code,
@@ -22,7 +22,7 @@ import { withCheckedBody } from "./binary/checked-body.ts";
 import { brotli, gzip } from "./compression.ts";
 import { withPlainGrpcMessage } from "./grpc-message.ts";
 import { type HotMethod, hotMethod } from "./hot/method.ts";
-import { checkedRouter, type OnMethod } from "./json/checked-router.ts";
+import { checkedRouter, isUnary, type OnMethod } from "./json/checked-router.ts";
 import { linesType, withJsonLines } from "./json/json-lines.ts";
 import { queryPagination } from "./json/query-pagination.ts";
 import type { NodeServerRequest, NodeServerResponse, Origin, RequestHandler } from "./node-http.ts";
@@ -112,10 +112,6 @@ function hearingOfTheEnd({ requestGate, onOver, shutdownSignal }: ProceduresOpti
 }
 
 type UnaryImpl = MethodImpl<DescMethodUnary>;
-
-function isUnary(method: DescMethod): method is DescMethodUnary {
-  return method.methodKind === "unary";
-}
 
 async function serve(
   handler: UniversalHandler,

@@ -64,9 +64,9 @@ export function rulesBroken(found: Violations): ConnectError {
   return new ConnectError(message, Code.InvalidArgument, undefined, [{ desc, value }]);
 }
 
-/** At most so many characters of a text, and no half of one. */
+/** At most so many characters of a text, and no half of one, which nothing could encode. */
 export function cutText(text: string, most: number): string {
-  return text.length <= most ? text : `${text.slice(0, most - 1).toWellFormed()}…`;
+  return (text.length <= most ? text : `${text.slice(0, most - 1)}…`).toWellFormed();
 }
 
 function shortened({ message, ruleId, field, rule, forKey }: Violation): Violation {
@@ -77,8 +77,7 @@ function shortened({ message, ruleId, field, rule, forKey }: Violation): Violati
 
 function trailerBytes(violation: Violation, text: string): number {
   const [value, desc] = violationToProto(violation);
-  const bytes = Buffer.byteLength(text);
-  // Percent-encoding makes three of every byte outside of ASCII.
-  const encoded = text.length + 3 * (bytes - text.length);
-  return encoded + ((toBinary(desc, value).length + bytes + 8) * 4) / 3;
+  // Connect encodes more than gRPC has to, where its own answers are not encoded again.
+  const encoded = encodeURIComponent(text).length;
+  return encoded + ((toBinary(desc, value).length + Buffer.byteLength(text) + 8) * 4) / 3;
 }
