@@ -132,11 +132,11 @@ describe("whichever way it comes", () => {
       (["identity", "gzip", "br"] as const).map((encoding) => [way, type, encoding] as const),
     ),
   );
-  test.each(cases)("%s, %s, %s", async (way, type, encoding) => {
-    const content = packed[encoding](type.includes("json") ? json : request);
+  async function answerOf([way, type, encoding]: (typeof cases)[number], request: Uint8Array) {
+    const content = packed[encoding](request);
     const isFramed = type.startsWith("grpc-web");
     const encodingHeader = isFramed ? "grpc-encoding" : "content-encoding";
-    const answer = await plainRequest(`${server.url}/gitpod.v1.RunnerService/ListRunners`, {
+    return plainRequest(`${server.url}/gitpod.v1.RunnerService/ListRunners`, {
       method: "POST",
       headers: {
         ...ways[way as keyof typeof ways],
@@ -147,11 +147,23 @@ describe("whichever way it comes", () => {
       },
       body: isFramed ? encodeEnvelope(encoding === "identity" ? 0 : 1, content) : content,
     });
+  }
+
+  test.each(cases)("a list that is too long, by %s, %s, %s", async (...way) => {
+    const answer = await answerOf(way, way[1].includes("json") ? json : request);
     expect(decodeURIComponent(answer.text)).toContain(
       "filter.creator_ids: must contain no more than 25 item(s) [repeated.max_items]",
     );
     expect(answer.text.length).toBeLessThan(1000);
     expect(answer.text).not.toContain("creator_ids[");
+  });
+
+  const binary = cases.filter(([, type]) => type.includes("proto"));
+  test.each(binary)("fields that nobody knows, by %s, %s, %s", async (...way) => {
+    const answer = await answerOf(way, repeated(unknown, 10_000));
+    const { text } = answer;
+    expect(decodeURIComponent(text)).toContain("more than 2000 fields that are not in its contract");
+    expect(text).toMatch(way[1] === "proto" ? /"code":"invalid_argument"/ : /grpc-status: ?3\r/);
   });
 
   test("what unpacks to more than a URL could hold is refused in a GET", async () => {
