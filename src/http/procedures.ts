@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import http2 from "node:http2";
-import type { DescMethod, DescMethodUnary } from "@bufbuild/protobuf";
+import type { DescMethodUnary } from "@bufbuild/protobuf";
 import { base64Decode } from "@bufbuild/protobuf/wire";
 import {
   Code,
@@ -18,10 +18,11 @@ import { type UniversalHandler, validateReadWriteMaxBytes } from "@connectrpc/co
 import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import { sendHeadersKey } from "../rpc/call/context.ts";
+import { withCheckedBody } from "./binary/checked-body.ts";
 import { brotli, gzip } from "./compression.ts";
 import { withPlainGrpcMessage } from "./grpc-message.ts";
 import { type HotMethod, hotMethod } from "./hot/method.ts";
-import { checkedRouter, type OnMethod } from "./json/checked-router.ts";
+import { checkedRouter, isUnary, type OnMethod } from "./json/checked-router.ts";
 import { linesType, withJsonLines } from "./json/json-lines.ts";
 import { queryPagination } from "./json/query-pagination.ts";
 import type { NodeServerRequest, NodeServerResponse, Origin, RequestHandler } from "./node-http.ts";
@@ -79,8 +80,9 @@ export function procedures(options: ProceduresOptions): Registered {
     );
   };
   routes(checkedRouter(router, routerOptions.jsonOptions, onMethod));
+  const checked = { readMaxBytes: limits.readMaxBytes, compressions: [gzip, brotli] };
   const served = router.handlers.map((registered) => {
-    const handler = withJsonLines(registered, options);
+    const handler = withJsonLines(withCheckedBody(registered, checked), options);
     const serveIt: RequestHandler = (req, res, origin) =>
       void serve(handler, req, res, contextValues?.(origin, req.headers), onError);
     return [handler.requestPath, serveIt] as const;
@@ -110,10 +112,6 @@ function hearingOfTheEnd({ requestGate, onOver, shutdownSignal }: ProceduresOpti
 }
 
 type UnaryImpl = MethodImpl<DescMethodUnary>;
-
-function isUnary(method: DescMethod): method is DescMethodUnary {
-  return method.methodKind === "unary";
-}
 
 async function serve(
   handler: UniversalHandler,

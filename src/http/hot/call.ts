@@ -3,7 +3,9 @@ import type { DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
 import type { ConnectError, ContextValues, HandlerContext, UnaryRequest } from "@connectrpc/connect";
 import { createDeadlineSignal, createLinkedAbortController } from "@connectrpc/connect/protocol";
 import { grpcStatusOk, headerGrpcStatus } from "@connectrpc/connect/protocol-grpc";
+import { unencodable } from "../../rpc/call/errors.ts";
 import { CallValues } from "../call-values.ts";
+import type { Codec } from "./codec.ts";
 import { LazyHeaders } from "./headers.ts";
 import type { HotProtocol } from "./protocol.ts";
 
@@ -12,6 +14,7 @@ export interface CallParts {
   readonly admitted: {
     readonly method: { readonly method: DescMethodUnary };
     readonly protocol: HotProtocol;
+    readonly codec: Pick<Codec, "response">;
     readonly headers: IncomingHttpHeaders;
     /** As the client named the server, but for the scheme. */
     readonly authority: string;
@@ -38,6 +41,8 @@ export class Call implements HandlerContext, UnaryRequest {
   readonly requestHeader: Headers;
   /** The request; set before the interceptors run. */
   message: Message = nothing;
+  /** The answer as it goes out; set when the handler has made it. */
+  answer: Uint8Array = noBytes;
   readonly #parts: CallParts;
   #deadlineAt: number | undefined;
   #responseHeader: Headers | undefined;
@@ -85,6 +90,15 @@ export class Call implements HandlerContext, UnaryRequest {
     return this.#responseTrailer;
   }
 
+  /** Encodes the answer. @throws Error when that cannot be done, which the interceptors hear like every other failure */
+  encode(answer: Message): void {
+    try {
+      this.answer = this.#parts.admitted.codec.response.serialize(answer);
+    } catch (error) {
+      throw unencodable(error, answer.$typeName);
+    }
+  }
+
   /** Reads the deadline that the client set. @returns what is wrong with it */
   takeDeadline(): ConnectError | undefined {
     const { protocol, headers } = this.#parts.admitted;
@@ -120,3 +134,4 @@ export class Call implements HandlerContext, UnaryRequest {
 }
 
 const nothing: Message = { $typeName: "" };
+const noBytes = new Uint8Array();

@@ -96,10 +96,7 @@ export abstract class Exchange implements CallParts, Asked, Answering {
 
   #invoke(message: Message): Awaitable<Answer> {
     this.call.message = message;
-    const { method, codec } = this.admitted;
-    return after(method.invoke(this.call), (reply) =>
-      messageAnswer(this, codec.response.serialize(reply.message)),
-    );
+    return after(this.admitted.method.invoke(this.call), () => messageAnswer(this, this.call.answer));
   }
 
   #answer(answer: Answer): void {

@@ -16,7 +16,7 @@ export interface HotMethod {
   readonly method: DescMethodUnary;
   readonly binary: Codec;
   readonly json: Codec;
-  /** Interceptors and handler: from a call with its request to the response, at once where none of them waits. */
+  /** Interceptors and handler: from a call with its request to one with its answer, at once where none of them waits. */
   invoke(call: Call): Awaitable<Pick<UnaryResponse, "message">>;
 }
 
@@ -47,10 +47,11 @@ function invocation(
 ): HotMethod["invoke"] {
   const handle = (request: unknown) => {
     if (!(request instanceof Call)) throw copied();
-    return after(
-      handler(request.message, request),
-      (init) => new Reply(request, create(method.output, init)),
-    );
+    return after(handler(request.message, request), (init) => {
+      const answer = create(method.output, init);
+      request.encode(answer);
+      return new Reply(request, answer);
+    });
   };
   // Connect's types know promises alone. Its interceptors await what they get, and ours pass on what is there.
   let next = handle as ReturnType<Interceptor>;

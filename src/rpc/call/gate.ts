@@ -26,6 +26,7 @@ import {
   clientOf,
 } from "./context.ts";
 import { type InternalErrorLog, toConnectError } from "./errors.ts";
+import { checkMethodRights } from "./method-rights.ts";
 import type { ObservedCall } from "./observed-call.ts";
 
 /** Everything else needs a token. A runner that bootstraps has none yet, and probes and tools have no account. */
@@ -64,7 +65,7 @@ export interface GateDeps {
 /**
  * Authenticates a call from its headers, before any byte of its body is read, and puts the caller into the
  * context. Refuses with `unauthenticated`, and with `permission_denied` where a read-only token would change
- * something. Nothing needs to be waited for where the caller is known.
+ * something, or a caller that may never call the method. Nothing needs to be waited for where the caller is known.
  */
 export function authenticationGate(deps: GateDeps): (context: HandlerContext) => Promise<void> | void {
   return (context) => {
@@ -120,9 +121,11 @@ function admit(deps: GateDeps, context: HandlerContext, identity: Identity): und
   // When a runner was heard last is known from its lease.
   if (!isRunner(identity)) deps.uses.note(identity.tokenId);
   if (identity.readOnly && !isReadOnly(method)) throw readOnlyToken();
-  values.set(callerKey, callerFrom(identity, clientOf(context)));
+  const caller = callerFrom(identity, clientOf(context));
+  values.set(callerKey, caller);
   values.set(admittedAtKey, deps.clock.monotonic());
   refuseMissing(deps, method);
+  checkMethodRights(caller, method);
 }
 
 /** Named one by one, which costs a third of spreading both: this is in the way of every call. */
