@@ -11,7 +11,7 @@ export type OnMethod = (
 ) => void;
 
 /**
- * A router that registers on another one, and gives every method a decoder for its own request JSON: it refuses
+ * A router that registers on another one, and gives every method its own size limit and a decoder for its own request JSON: it refuses
  * invalid UTF-8 and unknown enum names.
  *
  * Connect calls the `textDecoder` of its JSON options for each JSON request of every protocol, after
@@ -22,9 +22,11 @@ export type OnMethod = (
 export function checkedRouter(
   router: ConnectRouter,
   jsonOptions: UniversalHandlerOptions["jsonOptions"],
+  readMaxBytesOf: (method: DescMethod) => number,
   onMethod?: OnMethod,
 ): ConnectRouter {
-  const withDecoder = (method: DescMethod, options: Partial<UniversalHandlerOptions> | undefined) => ({
+  const withOwn = (method: DescMethod, options: Partial<UniversalHandlerOptions> | undefined) => ({
+    readMaxBytes: readMaxBytesOf(method),
     ...options,
     jsonOptions: { ...jsonOptions, ...options?.jsonOptions, textDecoder: jsonDecoder(method.input) },
   });
@@ -52,7 +54,7 @@ export function checkedRouter(
       implementation: MethodImpl<M>,
       options?: Partial<UniversalHandlerOptions>,
     ) {
-      const ownOptions = withDecoder(method, options);
+      const ownOptions = withOwn(method, options);
       router.rpc(method, implementation, ownOptions);
       if (options === undefined)
         onMethod?.(method, implementation as MethodImpl<DescMethod>, ownOptions.jsonOptions);
