@@ -61,6 +61,7 @@ export class RequestBody implements UnfinishedBody {
   #isOwn = false;
   #isHeld = false;
   #isWatched = false;
+  #isOver = false;
 
   constructor(source: BodySource, room: BodyRoom, shape: BodyShape, taker: BodyTaker, onPiece?: () => void) {
     this.#source = source;
@@ -106,13 +107,7 @@ export class RequestBody implements UnfinishedBody {
 
   /** Takes out the messages that are complete, with their frames. */
   takeFrames(): Buffer {
-    let end = 0;
-    for (;;) {
-      if (end + frameHead > this.#length) break;
-      const next = end + frameHead + this.#bytes.readUInt32BE(end + 1);
-      if (next > this.#length) break;
-      end = next;
-    }
+    const end = this.#framesEnd();
     if (end === 0) return nothing;
     const taken = this.#bytes.subarray(0, end);
     const rest = this.#bytes.subarray(end, this.#length);
@@ -137,6 +132,13 @@ export class RequestBody implements UnfinishedBody {
   };
 
   readonly #onEnd = (): void => {
+    // HTTP/2 tells of the end before it tells that it was a reset: by the next turn it has.
+    if (this.#shape.isFramed && !this.#endsWithFrame()) setImmediate(this.#ended);
+    else this.#ended();
+  };
+
+  readonly #ended = (): void => {
+    if (this.#isOver) return;
     const bytes = this.#taken();
     this.#leave();
     // A stream of HTTP/2 that breaks off ends like any other. A part of a message may well be a message, but not the
@@ -178,6 +180,7 @@ export class RequestBody implements UnfinishedBody {
 
   #leave(): void {
     const source = this.#source;
+    this.#isOver = true;
     source.off("data", this.#onData);
     source.off("end", this.#onEnd);
     if (this.#isWatched) source.off("close", this.#onClose);
@@ -187,6 +190,21 @@ export class RequestBody implements UnfinishedBody {
     this.#isOwn = false;
     this.#isHeld = false;
     this.#isWatched = false;
+  }
+
+  #endsWithFrame(): boolean {
+    return this.#length > 0 && this.#framesEnd() === this.#length;
+  }
+
+  /** How far complete frames reach. */
+  #framesEnd(): number {
+    let end = 0;
+    while (end + frameHead <= this.#length) {
+      const next = end + frameHead + this.#bytes.readUInt32BE(end + 1);
+      if (next > this.#length) break;
+      end = next;
+    }
+    return end;
   }
 
   #taken(): Buffer {
