@@ -3,6 +3,7 @@ import http2 from "node:http2";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import type { Limits } from "../../src/http/connections/limits.ts";
+import { scrapeEndpoint } from "../../src/http/plain/scrape.ts";
 import { RawClient } from "./support/raw.ts";
 import { Gate, type Toy, toyServer } from "./support/toy-server.ts";
 
@@ -93,6 +94,23 @@ describe("answers that are not taken, of all connections", () => {
     await using modest = await connect();
     await answers(modest, get("/small"), "small");
   });
+});
+
+test("only so many scrapes are put together at once", async () => {
+  const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+  const render = () => finished.then(() => "rollcall_up 1\n");
+  const admit = async () => "a reader";
+  server = await toyServer({
+    handler: { plain: { "/metrics": scrapeEndpoint({ admit, render, who: "a user's" }) } },
+  });
+  const clients = await Promise.all(Array.from({ length: 5 }, () => connect(get("/metrics"))));
+  const refused = await Promise.race(clients.map((client) => client.until("\r\n\r\n")));
+  expect(refused).toMatch(/^HTTP\/1\.1 429 [^]*retry-after: 1\r\n/i);
+  finish();
+  for (const client of clients) await client.until("\r\n\r\n");
+  const texts = await Promise.all(clients.map((client) => client.until("\r\n\r\n")));
+  expect(texts.filter((text) => text.startsWith("HTTP/1.1 200 "))).toHaveLength(4);
+  await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
 });
 
 describe("connections without a good token", () => {
