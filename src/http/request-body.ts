@@ -132,6 +132,8 @@ export class RequestBody implements UnfinishedBody {
   };
 
   readonly #onEnd = (): void => {
+    // From here on closing says nothing: an honest request of HTTP/1.1 closes now, too.
+    if (this.#isWatched) this.#source.off("close", this.#onClose);
     // HTTP/2 tells of the end before it tells that it was a reset: by the next turn it has.
     if (this.#shape.isFramed && !this.#endsWithFrame()) setImmediate(this.#ended);
     else this.#ended();
