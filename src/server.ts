@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import type { Config, TracingConfig } from "./config/config.ts";
@@ -10,6 +11,7 @@ import { CallValues } from "./http/call-values.ts";
 import { clientAddress, trustedProxies } from "./http/connections/client-address.ts";
 import { listen } from "./http/connections/listener.ts";
 import { createHandler } from "./http/handler.ts";
+import type { Origin } from "./http/node-http.ts";
 import { openMetricsPort } from "./http/plain/metrics-port.ts";
 import { healthEndpoints } from "./http/plain/plain.ts";
 import { scrapeEndpoint } from "./http/plain/scrape.ts";
@@ -19,8 +21,9 @@ import { type IdSource, uuidv7Source } from "./lib/ids.ts";
 import { packageVersion } from "./lib/version.ts";
 import { Callers } from "./rpc/call/callers.ts";
 import { addressKey, clientCertificateKey } from "./rpc/call/context.ts";
+import { openMethods } from "./rpc/call/gate.ts";
 import { createRpc } from "./rpc/routes.ts";
-import { mayReadMetrics } from "./rpc/services/metrics-access.ts";
+import { runnerMetricsReader, serverMetricsReader } from "./rpc/services/metrics-access.ts";
 import { runnerMetrics } from "./rpc/services/runner-metrics.ts";
 import { inMemory, openDataDir } from "./start/data-dir.ts";
 import { tellExposure } from "./start/exposure.ts";
@@ -189,19 +192,25 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const onConnectionError = (error: Error, address: string | undefined) =>
     log.debug({ err: error, address }, "connection failed");
   const { proxies } = trustedProxies(config.trustedProxies);
+  const addressOf = ({ remoteAddress }: Origin, headers: IncomingHttpHeaders) =>
+    clientAddress(remoteAddress, headers, proxies);
+  const scrapeDeps = { store, callers, limits: callLimits };
   const listener = await listen({
     host: config.host,
     port: config.port,
     limits: config.limits,
+    isProxy: (address) => proxies.has(address),
     ...(certificates && { tls: certificates.certificate }),
     ...createHandler({
       routes: rpc.routes,
       ...rpc.options,
-      contextValues: ({ remoteAddress, clientCertificate }, headers) =>
+      contextValues: (origin, headers) =>
         new CallValues()
-          .set(addressKey, clientAddress(remoteAddress, headers, proxies))
-          .set(clientCertificateKey, clientCertificate),
+          .set(addressKey, addressOf(origin, headers))
+          .set(clientCertificateKey, origin.clientCertificate),
       readMaxBytes: config.limits.messageBytes,
+      unfinishedBytes: config.limits.unfinishedBytes,
+      openMethods,
       shutdownSignal: shutdown.signal,
       hotPath: config.hotPath,
       cors: { origins: config.corsOrigins },
@@ -215,15 +224,20 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
           issuer: () => issuer,
           algorithm: signingAlgorithm,
           keys: () => keyRing.published(),
+          admit: (req, origin) => callLimits.countAddress(addressOf(origin, req.headers)),
         }),
-        "/metrics/runners": scrapeEndpoint(
-          (token) => runnerMetrics({ store, callers, registry, clock }, token),
-          "a user's",
-        ),
-        "/metrics": scrapeEndpoint(
-          async (token) => ((await mayReadMetrics({ store, callers }, token)) ? metrics.text() : null),
-          "an operator's",
-        ),
+        "/metrics/runners": scrapeEndpoint({
+          admit: (authorization, req, origin) =>
+            runnerMetricsReader(scrapeDeps, { authorization, address: addressOf(origin, req.headers) }),
+          render: (reader) => runnerMetrics({ store, registry, clock }, reader),
+          who: "a user's",
+        }),
+        "/metrics": scrapeEndpoint({
+          admit: (authorization, req, origin) =>
+            serverMetricsReader(scrapeDeps, { authorization, address: addressOf(origin, req.headers) }),
+          render: () => metrics.text(),
+          who: "an operator's",
+        }),
       },
       onUnknownProcedure: () => metrics.calls.unknownProcedure(),
       onError,
@@ -245,6 +259,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     ...{ registry, hub, store, callLimits, overload, clock, settings },
     maxConnections: limits.connections,
     connections: listener.connections,
+    displaced: listener.displaced,
   });
   const metricsPort =
     config.metrics &&

@@ -171,8 +171,11 @@ export function parseConfig(set: Settings): Config {
     limits: {
       ...defaultLimits,
       messageBytes: count("max-message-bytes", 1024, 2 ** 31 - 1),
+      unfinishedBytes: count("max-unfinished-bytes", 2 ** 20, 2 ** 40),
+      unsentBytes: count("max-unsent-bytes", 2 ** 20, 2 ** 40),
       headerBytes: count("max-header-bytes", 1024, 2 ** 20),
       connections: count("max-connections", 1, 1_000_000),
+      strangersPerAddress: count("max-connections-address", 1, 1_000_000),
       streamsPerConnection: count("max-streams", 1, 100_000),
       idleTimeoutMs: count("idle-timeout", 1, 86_400) * 1000,
       headersTimeoutMs: count("headers-timeout", 1, 3600) * 1000,

@@ -105,6 +105,18 @@ export const settings = [
     fallback: String(defaultLimits.messageBytes),
   },
   {
+    flag: "max-unfinished-bytes",
+    value: "BYTES",
+    help: "what request bodies that are not complete hold in all; those of strangers an eighth of it",
+    fallback: String(defaultLimits.unfinishedBytes),
+  },
+  {
+    flag: "max-unsent-bytes",
+    value: "BYTES",
+    help: "what answers that clients have not taken yet hold in all",
+    fallback: String(defaultLimits.unsentBytes),
+  },
+  {
     flag: "max-header-bytes",
     value: "BYTES",
     help: "largest set of request headers",
@@ -115,6 +127,12 @@ export const settings = [
     value: "COUNT",
     help: "connections open at once",
     fallback: String(defaultLimits.connections),
+  },
+  {
+    flag: "max-connections-address",
+    value: "COUNT",
+    help: "connections open at once from one address over which no valid token came",
+    fallback: String(defaultLimits.strangersPerAddress),
   },
   {
     flag: "max-streams",

@@ -21,6 +21,11 @@ export function speaksGrpc(req: NodeServerRequest): boolean {
   return grpcRegExp.test(req.headers["content-type"] ?? "");
 }
 
+/** Is a body of this content type made of frames: one of gRPC, gRPC-Web, or a stream of Connect? */
+export function isFramedType(type = ""): boolean {
+  return grpcRegExp.test(type) || contentTypeStreamRegExp.test(type);
+}
+
 /**
  * Answers a call with an error in the protocol that asked, without reading its body: trailers-only for gRPC and
  * gRPC-Web, an end-of-stream message for Connect streams, JSON with a status for everything else.

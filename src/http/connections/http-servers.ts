@@ -9,6 +9,7 @@ import { guardAgainstFloods } from "./flood-guard.ts";
 import type { Limits } from "./limits.ts";
 import { slowRequests, slowStreams } from "./overdue.ts";
 import { rawAnswer } from "./raw-answer.ts";
+import { UnsentAnswers } from "./unsent.ts";
 
 /** The two HTTP servers of Node, fed with sockets that someone else accepted. */
 export interface HttpServers {
@@ -44,6 +45,16 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
   const owners = new WeakMap<object, Connection>();
   const slow = slowStreams(limits.requestTimeoutMs);
   const slowBodies = slowRequests(limits.requestTimeoutMs);
+  const unsent = new UnsentAnswers(limits.unsentBytes, function* () {
+    for (const stream of slow.watched()) {
+      const connection = stream.session && owners.get(stream.session);
+      if (connection !== undefined) yield [stream, connection];
+    }
+    for (const res of slowBodies.watched()) {
+      const connection = owners.get(res.req.socket);
+      if (connection !== undefined) yield [res, connection];
+    }
+  });
 
   function ended(connection: Connection, stream: http2.ServerHttp2Stream): void {
     connection.callEnded();
@@ -60,6 +71,7 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
     req.on("error", ignore);
     connection.callStarted(res);
     slowBodies.watch(res);
+    unsent.callStarted();
     const ended = () => {
       connection.callEnded(res);
       if (req.complete || req.destroyed) slowBodies.ended(res);
@@ -79,6 +91,7 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
     }
     connection.callStarted();
     slow.watch(req.stream);
+    unsent.callStarted();
     res.once("close", () => ended(connection, req.stream));
     dropUnreadBody(req, res);
     handler(req, res, connection);
@@ -117,6 +130,7 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
       }
       connection.callStarted();
       slow.watch(stream);
+      unsent.callStarted();
     });
   }
 

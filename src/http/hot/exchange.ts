@@ -4,8 +4,8 @@ import { Code, ConnectError, type ContextValues, type HandlerContext } from "@co
 import type { UniversalHandlerOptions } from "@connectrpc/connect/protocol";
 import { type Awaitable, after, isPromise } from "../../lib/awaitable.ts";
 import type { Origin } from "../node-http.ts";
+import type { BodySource } from "../request-body.ts";
 import { type Answer, errorAnswer, messageAnswer } from "./answer.ts";
-import type { BodySource } from "./body.ts";
 import { Call, type CallParts } from "./call.ts";
 import type { Codec } from "./codec.ts";
 import type { Encodings } from "./encoding.ts";
@@ -20,7 +20,6 @@ export interface HotOptions {
   readonly contextValues: ((origin: Origin, headers: IncomingHttpHeaders) => ContextValues) | undefined;
   readonly onOver: ((context: HandlerContext, reason: unknown) => void) | undefined;
   readonly shutdownSignal: AbortSignal | undefined;
-  readonly readMaxBytes: number;
   readonly jsonOptions: UniversalHandlerOptions["jsonOptions"];
   readonly rawHeaders: RawHeaders;
   /** Writing an answer failed, and not because the client is gone. */
@@ -80,6 +79,7 @@ export abstract class Exchange implements CallParts, Asked, Answering {
   }
 
   #readOn(): void {
+    if (!this.admitted.method.forStrangers) this.origin.showedToken();
     if (this.#wrongDeadline !== undefined) throw this.#wrongDeadline;
     readMessage(this);
   }

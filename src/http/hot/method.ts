@@ -8,12 +8,17 @@ import {
 } from "@connectrpc/connect";
 import type { UniversalHandlerOptions } from "@connectrpc/connect/protocol";
 import { type Awaitable, after } from "../../lib/awaitable.ts";
+import type { BodyRoom } from "../request-body.ts";
 import { Call } from "./call.ts";
 import { type Codec, type CodecLimits, codecsOf } from "./codec.ts";
 
 /** A method, with everything that is the same for all its calls. */
 export interface HotMethod {
   readonly method: DescMethodUnary;
+  /** What a request may take. */
+  readonly room: BodyRoom;
+  /** Whether it takes no token. */
+  readonly forStrangers: boolean;
   readonly binary: Codec;
   readonly json: Codec;
   /** Interceptors and handler: from a call with its request to one with its answer, at once where none of them waits. */
@@ -22,6 +27,8 @@ export interface HotMethod {
 
 export interface HotMethodOptions {
   readonly interceptors: readonly Interceptor[];
+  readonly room: BodyRoom;
+  readonly forStrangers: boolean;
   readonly limits: CodecLimits;
   readonly jsonOptions: UniversalHandlerOptions["jsonOptions"];
 }
@@ -30,10 +37,12 @@ export interface HotMethodOptions {
 export function hotMethod<M extends DescMethodUnary>(
   method: M,
   handler: MethodImpl<M>,
-  { interceptors, limits, jsonOptions }: HotMethodOptions,
+  { interceptors, room, forStrangers, limits, jsonOptions }: HotMethodOptions,
 ): HotMethod {
   return {
     method,
+    room,
+    forStrangers,
     ...codecsOf(method, limits, jsonOptions),
     invoke: invocation(method, handler as MethodImpl<DescMethodUnary>, interceptors),
   };

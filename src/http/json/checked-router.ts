@@ -12,8 +12,8 @@ export type OnMethod = (
 ) => void;
 
 /**
- * A router that registers on another one, and gives every method a decoder for its own request JSON: it refuses
- * invalid UTF-8 and unknown enum names. Answers are checked by {@link withCheckedAnswer}.
+ * A router that registers on another one, and gives every method its own size limit and a decoder for its own request
+ * JSON: it refuses invalid UTF-8 and unknown enum names. Answers are checked by {@link withCheckedAnswer}.
  *
  * Connect calls the `textDecoder` of its JSON options for each JSON request of every protocol, after
  * authentication, decompression and the size limits, and answers what it throws as an error of the call. So one
@@ -23,9 +23,11 @@ export type OnMethod = (
 export function checkedRouter(
   router: ConnectRouter,
   jsonOptions: UniversalHandlerOptions["jsonOptions"],
+  readMaxBytesOf: (method: DescMethod) => number,
   onMethod?: OnMethod,
 ): ConnectRouter {
-  const withDecoder = (method: DescMethod, options: Partial<UniversalHandlerOptions> | undefined) => ({
+  const withOwn = (method: DescMethod, options: Partial<UniversalHandlerOptions> | undefined) => ({
+    readMaxBytes: readMaxBytesOf(method),
     ...options,
     jsonOptions: { ...jsonOptions, ...options?.jsonOptions, textDecoder: jsonDecoder(method.input) },
   });
@@ -53,7 +55,7 @@ export function checkedRouter(
       implementation: MethodImpl<M>,
       options?: Partial<UniversalHandlerOptions>,
     ) {
-      const ownOptions = withDecoder(method, options);
+      const ownOptions = withOwn(method, options);
       // The types tie an implementation to a method that is known, and not to one of a kind.
       const served = isUnary(method)
         ? withCheckedAnswer(method, implementation as MethodImpl<DescMethodUnary>, ownOptions.jsonOptions)

@@ -109,6 +109,7 @@ const floodReasons: ReadonlySet<string | undefined> = new Set(["RATE_LIMITED", "
 /** Floods must not fill the log as well, and streams end by their clients' leaving. */
 function levelOf(call: ObservedCall, error: ConnectError): "debug" | "info" {
   const { cause } = error;
+  if (call.isFlood) return "debug";
   if (cause instanceof DomainError && floodReasons.has(cause.reason)) return "debug";
   return call.stream !== null && error.code === Code.Canceled ? "debug" : "info";
 }

@@ -30,12 +30,18 @@ import { checkMethodRights } from "./method-rights.ts";
 import type { ObservedCall } from "./observed-call.ts";
 
 /** Everything else needs a token. A runner that bootstraps has none yet, and probes and tools have no account. */
-const openMethods: ReadonlySet<DescMethod> = new Set([
+export const openMethods: ReadonlySet<DescMethod> = new Set([
   IdentityService.method.exchangeToken,
   ...Health.methods,
   ...ServerReflection.methods,
   ...ServerReflectionAlpha.methods,
 ]);
+
+/**
+ * Answered however often they come: a load balancer may share its address with strangers who call too often, and the
+ * answer costs no more than a refusal.
+ */
+const healthChecks: ReadonlySet<DescMethod> = new Set([Health.method.check, Health.method.list]);
 
 /** What a fleet needs to stay alive, and whoever asks whether the server is. */
 const renewals: ReadonlySet<DescMethod> = new Set([
@@ -50,7 +56,7 @@ export interface GateDeps {
   /** Learns which tokens are in use. */
   readonly uses: Pick<TokenUses, "note">;
   /** How often callers may call. */
-  readonly limits: Pick<CallLimits, "countToken" | "countAddress">;
+  readonly limits: Pick<CallLimits, "countToken" | "countAddress" | "noteAddress">;
   /** Whether runners have to show a certificate. */
   readonly certificates: CertificatePolicy;
   /** What is refused while there is too much to do. */
@@ -71,9 +77,7 @@ export function authenticationGate(deps: GateDeps): (context: HandlerContext) =>
   return (context) => {
     const call = deps.observer.begin(context);
     try {
-      const pending = openMethods.has(context.method)
-        ? admitStranger(deps, context)
-        : identify(deps, context);
+      const pending = openMethods.has(context.method) ? admitStranger(deps, call) : identify(deps, context);
       return pending?.catch((error) => {
         throw refusal(deps, call, error);
       });
@@ -83,8 +87,11 @@ export function authenticationGate(deps: GateDeps): (context: HandlerContext) =>
   };
 }
 
-function admitStranger(deps: GateDeps, context: HandlerContext): undefined {
-  deps.limits.countAddress(context.values.get(addressKey));
+function admitStranger(deps: GateDeps, call: ObservedCall): undefined {
+  const { context } = call;
+  const address = context.values.get(addressKey);
+  if (healthChecks.has(context.method)) call.isFlood = deps.limits.noteAddress(address);
+  else deps.limits.countAddress(address);
   if (context.method === IdentityService.method.exchangeToken) {
     checkCertificate(deps.certificates, context.values.get(clientCertificateKey), null);
   }

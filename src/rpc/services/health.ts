@@ -4,6 +4,7 @@ import {
   type Health,
   HealthCheckResponse_ServingStatus as Status,
 } from "../../../gen/grpc/health/v1/health_pb.js";
+import { shortened } from "../../lib/shortened.ts";
 
 /** Whether this server takes calls. All services share one answer: they live and die in one process. */
 export interface HealthSource {
@@ -25,7 +26,7 @@ export function healthService(
   const status = () => (source.serving() ? Status.SERVING : Status.NOT_SERVING);
   return {
     check({ service }) {
-      if (!known.has(service)) throw new ConnectError(`unknown service ${service}`, Code.NotFound);
+      if (!known.has(service)) throw new ConnectError(`unknown service ${shortened(service)}`, Code.NotFound);
       return { status: status() };
     },
     list() {

@@ -4,6 +4,7 @@ import { Code, type ConnectRouter } from "@connectrpc/connect";
 import { file_google_rpc_error_details } from "../../../gen/google/rpc/error_details_pb.js";
 import { ServerReflection } from "../../../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionAlpha } from "../../../gen/grpc/reflection/v1alpha/reflection_pb.js";
+import { shortened } from "../../lib/shortened.ts";
 import { type SchemaIndex, schemaIndex, withImports } from "./schema-index.ts";
 
 /** What both versions of the protocol ask: their messages differ in nothing but the package. */
@@ -88,7 +89,7 @@ function fileAnswer(file: DescFile | undefined, what: string, sent: Set<DescFile
 }
 
 function notFound(what: string) {
-  return errorAnswer(Code.NotFound, `${what} is not known here`);
+  return errorAnswer(Code.NotFound, `${shortened(what)} is not known here`);
 }
 
 function errorAnswer(errorCode: Code, errorMessage: string) {
