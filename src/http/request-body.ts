@@ -230,7 +230,7 @@ export class RequestBody implements UnfinishedBody {
 }
 
 /** What came of the request must not be taken for all of it. */
-export function brokenOff(): ConnectError {
+function brokenOff(): ConnectError {
   return new ConnectError("the request was broken off", Code.Canceled);
 }
 
