@@ -291,7 +291,13 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
 }
 
 /** Its libraries are loaded by servers that trace, and by no others. */
-async function loadTracing(config: TracingConfig, log: Logger): Promise<Tracing> {
+async function loadTracing(config: TracingConfig, log: Logger): Promise<Tracing | null> {
   const { startTracing } = await import("./telemetry/tracing.ts");
-  return startTracing(config, packageVersion(), log);
+  try {
+    return startTracing(config, packageVersion(), log);
+  } catch (error) {
+    // They read the environment themselves, which others may have filled for another program.
+    log.warn({ err: error }, "no traces are sent: OpenTelemetry does not start");
+    return null;
+  }
 }

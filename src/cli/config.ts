@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { vainVariables } from "../config/environment.ts";
 import { addSettings, readConfig } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -17,6 +18,7 @@ export function configCommand(terminal: Terminal): Command {
   ).action((options: Record<string, string>) => {
     const config = readConfig(options, terminal);
     const shown = { ...config, adminToken: config.adminToken === null ? null : "(set)" };
+    for (const told of vainVariables(terminal.environment)) terminal.warn(told);
     terminal.print(JSON.stringify(shown, null, 2));
   });
 }

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { vainVariables } from "../config/environment.ts";
 import { type RunningServer, startServer } from "../server.ts";
 import { createLog } from "../telemetry/logger.ts";
 import { processMetrics } from "../telemetry/process-metrics.ts";
@@ -29,6 +30,7 @@ export function serveCommand(terminal: Terminal): Command {
     const config = readConfig(options, terminal);
     const stop = terminal.stopRequested();
     const log = createLog(config.logLevel, terminal.isTerminal, terminal.errorOutput);
+    for (const told of vainVariables(terminal.environment)) log.warn(told);
     let server: RunningServer | undefined;
     // Listened to from the beginning: without a listener the signal would end the process.
     terminal.onReloadRequested(() => void server?.reload());

@@ -1,5 +1,3 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import {
   DAY_MS,
   defaultLeaseSettings,
@@ -13,14 +11,7 @@ import type { CertificatePolicy } from "../domain/tokens/client-certificate.ts";
 import { trustedProxies } from "../http/connections/client-address.ts";
 import { defaultLimits, type Limits } from "../http/connections/limits.ts";
 import type { RetentionSettings } from "../upkeep/retention.ts";
-import {
-  type Flag,
-  type LogLevel,
-  logLevels,
-  type Settings,
-  settings,
-  variableOf,
-} from "./settings-table.ts";
+import { type Flag, type LogLevel, logLevels, type Settings, settings } from "./settings-table.ts";
 
 /** Files of PEM texts. */
 export interface CertificateFiles {
@@ -80,18 +71,6 @@ export interface TracingConfig {
   readonly endpoint: string;
   /** Of the calls whose client does not say whether to trace them, how many are traced: 0 to 100. */
   readonly percent: number;
-}
-
-/** What the environment sets. */
-export function readEnv(environment: NodeJS.ProcessEnv): Settings {
-  const set = settings.map(({ flag }) => [flag, environment[variableOf(flag)]]);
-  return {
-    "data-dir": join(environment.XDG_DATA_HOME || join(homedir(), ".local", "share"), "rollcall"),
-    ...(environment.OTEL_EXPORTER_OTLP_ENDPOINT && {
-      "otlp-endpoint": environment.OTEL_EXPORTER_OTLP_ENDPOINT,
-    }),
-    ...Object.fromEntries(set.filter(([, value]) => value !== undefined && value !== "")),
-  };
 }
 
 /** Every setting that cannot be used, one sentence each. */
@@ -235,14 +214,19 @@ function tracing(endpoint: string | null, percent: number, problems: string[]): 
 /** Verifiers compare the issuer letter by letter, so it is kept as it was written, but for a slash at the end. */
 function webAddress(flag: Flag, text: string | null, example: string, problems: string[]): string | null {
   if (text === null) return null;
-  const url = URL.parse(text);
-  const plain = url !== null && ["http:", "https:"].includes(url.protocol) && url.username === "";
-  if (!plain || /[?#]/.test(text)) {
+  if (!isWebAddress(text)) {
     // Whoever put a password in has it in the terminal otherwise.
     const shown = text.replace(/\/\/[^/]*@/, "//…@");
     problems.push(`${flag} must be an http or https address such as ${example}, not "${shown}"`);
   }
   return text.replace(/\/+$/, "");
+}
+
+/** Whether a text is an http or https address to which a path can be added, without secrets in it. */
+export function isWebAddress(text: string): boolean {
+  const url = URL.parse(text);
+  const plain = url !== null && ["http:", "https:"].includes(url.protocol) && url.username === "";
+  return plain && !/[?#]/.test(text);
 }
 
 /** What may stand in the place of a number. */
