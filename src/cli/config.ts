@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { vainVariables } from "../config/environment.ts";
+import { printableJson } from "../lib/printable.ts";
 import { addSettings, readConfig } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -19,6 +20,6 @@ export function configCommand(terminal: Terminal): Command {
     const config = readConfig(options, terminal);
     const shown = { ...config, adminToken: config.adminToken === null ? null : "(set)" };
     for (const told of vainVariables(terminal.environment)) terminal.warn(told);
-    terminal.print(JSON.stringify(shown, null, 2));
+    terminal.print(printableJson(shown));
   });
 }

@@ -6,6 +6,7 @@ import type { AccessToken } from "../domain/tokens/access-token.ts";
 import { mintToken } from "../domain/tokens/token.ts";
 import { systemClock } from "../lib/clock.ts";
 import { uuidv7Source } from "../lib/ids.ts";
+import { printableJson } from "../lib/printable.ts";
 import { databaseFile } from "../start/data-dir.ts";
 import { openStore } from "../start/open-store.ts";
 import type { Store, User } from "../store/store.ts";
@@ -130,11 +131,7 @@ function wholeDays(text: string): number {
 }
 
 function asJson(tokens: readonly AccessToken[]): string {
-  return JSON.stringify(
-    tokens.map((token) => ({ ...token, state: stateOf(token) })),
-    null,
-    2,
-  );
+  return printableJson(tokens.map((token) => ({ ...token, state: stateOf(token) })));
 }
 
 function tokenTable(tokens: readonly AccessToken[]): string {
