@@ -62,6 +62,8 @@ const terminal: Terminal = {
   },
 };
 
+// Node opens a debugger for this signal, by which any program on the machine can have the process do anything.
+process.on("SIGUSR1", () => {});
 // A process that ends by an error of its own still says what it can.
 process.on("exit", () => errorOutput.flushSync());
 

@@ -4,6 +4,7 @@ import { Principal } from "../domain/access/principal.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { AccessToken } from "../domain/tokens/access-token.ts";
 import { mintToken } from "../domain/tokens/token.ts";
+import { personalTokenExpiry, personalTokenMaxMs } from "../domain/users/personal-token.ts";
 import { systemClock } from "../lib/clock.ts";
 import { uuidv7Source } from "../lib/ids.ts";
 import { printableJson } from "../lib/printable.ts";
@@ -37,7 +38,7 @@ export function tokenCommand(terminal: Terminal): Command {
     ])
       .option("--description <TEXT>", "what it is for", "")
       .option("--read-only", "allow only methods that change nothing")
-      .option("--days <DAYS>", "expires after so many days (default: never)", wholeDays)
+      .option("--days <DAYS>", "expires after so many days, at most 90", wholeDays, 90)
       .addHelpText("after", about)
       .action((options: CreateOptions) =>
         withAdmin(options, terminal, async (store, admin) => {
@@ -53,7 +54,7 @@ export function tokenCommand(terminal: Terminal): Command {
             readOnly: options.readOnly === true,
             by: onThisMachine(admin),
             createdAt: now,
-            expiresAt: options.days === undefined ? null : now + options.days * dayMs,
+            expiresAt: personalTokenExpiry(options.days * dayMs, now),
           });
           terminal.print(secret);
         }),
@@ -96,7 +97,7 @@ export function tokenCommand(terminal: Terminal): Command {
 }
 
 type TokenOptions = Record<string, string>;
-type CreateOptions = TokenOptions & { description: string; readOnly?: boolean; days?: number };
+type CreateOptions = TokenOptions & { description: string; readOnly?: boolean; days: number };
 type ListOptions = TokenOptions & { output: string; runner?: string };
 
 async function withAdmin(
@@ -124,8 +125,8 @@ function onThisMachine(admin: User): Attribution {
 
 function wholeDays(text: string): number {
   const days = Number(text);
-  if (!/^\d{1,5}$/.test(text) || days < 1) {
-    throw new InvalidArgumentError("It must be a whole number from 1 to 99999.");
+  if (!/^\d{1,2}$/.test(text) || days < 1 || days * dayMs > personalTokenMaxMs) {
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${personalTokenMaxMs / dayMs}.`);
   }
   return days;
 }
