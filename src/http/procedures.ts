@@ -26,6 +26,7 @@ import { linesType, withJsonLines } from "./json/json-lines.ts";
 import { queryPagination } from "./json/query-pagination.ts";
 import type { NodeServerRequest, NodeServerResponse, Origin, RequestHandler } from "./node-http.ts";
 import { answerText, notAgain, refuseCall } from "./refuse.ts";
+import { anyHost } from "./request-forms.ts";
 import { bodyOf } from "./unread-body.ts";
 
 export interface ProceduresOptions extends ConnectRouterOptions {
@@ -125,14 +126,10 @@ async function serve(
   const values = (contextValues ?? createContextValues()).set(sendHeadersKey, (headers) => {
     sendHeaders(res, headers);
   });
-  let call: ReturnType<typeof universalRequestFromNodeRequest>;
-  try {
-    call = { ...universalRequestFromNodeRequest(req, res, undefined, values), body: bodyOf(req) };
-    values.set(requestSignalKey, call.signal);
-  } catch {
-    refuseCall(req, res, new ConnectError("the request has no usable host or path", Code.InvalidArgument));
-    return;
-  }
+  // Connect makes a URL of the host.
+  req.headers["stream" in req ? ":authority" : "host"] = anyHost;
+  const call = { ...universalRequestFromNodeRequest(req, res, undefined, values), body: bodyOf(req) };
+  values.set(requestSignalKey, call.signal);
   // Python's urllib, which the Python SDK uses, names a type for the body that a GET does not have.
   if (call.method === "GET") {
     call.header.delete("content-type");
