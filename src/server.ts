@@ -2,6 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import type { Config, TracingConfig } from "./config/config.ts";
 import { CallLimits } from "./domain/limits/call-limits.ts";
+import { OpenStreams } from "./domain/limits/open-streams.ts";
 import { Overload } from "./domain/limits/overload.ts";
 import { EventHub } from "./events/hub.ts";
 import { Cleanup } from "./fleet/cleanup.ts";
@@ -115,7 +116,6 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     store,
     clock,
     settings: config.leases,
-    quotas: config.quotas,
     log,
     observer: metrics.leases,
   });
@@ -175,6 +175,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     issuer: () => issuer,
     uses,
     callLimits,
+    streams: new OpenStreams(config.quotas),
     certificates: config.clientCertificates,
     overload,
     log,

@@ -195,10 +195,28 @@ export const settings = [
     fallback: String(defaultQuotas.runnerStreams),
   },
   {
+    flag: "max-caller-streams",
+    value: "COUNT",
+    help: "streams that one user or service account has open",
+    fallback: String(defaultQuotas.callerStreams),
+  },
+  {
     flag: "max-event-streams",
     value: "COUNT",
     help: "event streams that one organization has open",
     fallback: String(defaultQuotas.eventStreams),
+  },
+  {
+    flag: "max-address-streams",
+    value: "COUNT",
+    help: "streams without a token, of health and reflection, that one address has open",
+    fallback: String(defaultQuotas.addressStreams),
+  },
+  {
+    flag: "max-anonymous-streams",
+    value: "COUNT",
+    help: "streams without a token that are open in all",
+    fallback: String(defaultQuotas.anonymousStreams),
   },
   {
     flag: "shed-delay",

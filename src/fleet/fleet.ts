@@ -8,7 +8,6 @@ import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
 import type { LeaseSettings } from "../domain/leases/settings.ts";
 import { type DerivedStatus, deriveStatus, freshStatus, storedStanding } from "../domain/leases/status.ts";
 import type { LoadSample } from "../domain/leases/stretch.ts";
-import { defaultQuotas, type Quotas, refuseOver } from "../domain/limits/quotas.ts";
 import type { MetricSample } from "../domain/metrics/exposition.ts";
 import { RunnerKind, RunnerPhase } from "../domain/runners/enums.ts";
 import type { RunnerReportChange } from "../domain/runners/report.ts";
@@ -29,7 +28,6 @@ export interface RegistryOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly settings: LeaseSettings;
-  readonly quotas?: Quotas;
   readonly log: Logger;
   /** Hears of everything that happens to leases. */
   readonly observer?: LeaseListener;
@@ -46,7 +44,6 @@ export class RunnerRegistry {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #settings: LeaseSettings;
-  readonly #quotas: Quotas;
   readonly #log: Logger;
   readonly #engine: LeaseEngine;
   readonly #announcer: Announcer;
@@ -58,7 +55,6 @@ export class RunnerRegistry {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#settings = options.settings;
-    this.#quotas = options.quotas ?? defaultQuotas;
     this.#log = options.log.child({ part: "registry" });
     const { eventsPerSecond } = options.settings.brake;
     this.#announcer = new Announcer(options.store.leases, options.clock, eventsPerSecond);
@@ -141,7 +137,6 @@ export class RunnerRegistry {
   ): Promise<Watcher> {
     const known = await this.#known.admit(who);
     this.#check(who, generation);
-    refuseOver(this.#quotas, "runnerStreams", this.watchers.count(who.id));
     const watcher = new Watcher(who.id, generation, tokenHash);
     watcher.tell("keep_alive");
     if (known.specRevision !== applied) watcher.tell("spec");

@@ -13,6 +13,7 @@ import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import type { CallLimits } from "../domain/limits/call-limits.ts";
+import type { OpenStreams } from "../domain/limits/open-streams.ts";
 import type { Overload } from "../domain/limits/overload.ts";
 import type { CertificatePolicy } from "../domain/tokens/client-certificate.ts";
 import type { SecretBox } from "../domain/tokens/seal.ts";
@@ -26,11 +27,13 @@ import type { TokenUses } from "../upkeep/token-uses.ts";
 import { CallObserver } from "./call/call-observer.ts";
 import type { Callers } from "./call/callers.ts";
 import { callInterceptor } from "./call/calls.ts";
+import { addressKey } from "./call/context.ts";
 import type { InternalErrorLog } from "./call/errors.ts";
 import { failureInterceptor } from "./call/failures.ts";
 import { authenticationGate } from "./call/gate.ts";
 import { type CallMeter, type CallTracer, callFields } from "./call/observed-call.ts";
 import { rightsInterceptor } from "./call/rights.ts";
+import { streamLimitsInterceptor } from "./call/stream-limits.ts";
 import { validationInterceptor } from "./call/validation.ts";
 import { adminService } from "./services/admin.ts";
 import { agentService } from "./services/agents.ts";
@@ -61,6 +64,7 @@ export interface RpcDeps {
   readonly issuer: () => string;
   readonly uses: TokenUses;
   readonly callLimits: CallLimits;
+  readonly streams: OpenStreams;
   /** Whether runners have to show a certificate. */
   readonly certificates: CertificatePolicy;
   readonly overload: Overload;
@@ -103,11 +107,12 @@ export function createRpc(deps: RpcDeps): Rpc {
     serve(AdminService, adminService(deps)),
   ];
   const services = served.map(({ service }) => service);
+  const countQuestion = ({ values }: HandlerContext) => deps.callLimits.countAddress(values.get(addressKey));
   return {
     routes: (router) => {
       for (const service of served) service.register(router);
       router.service(Health, healthService(deps.health, services));
-      if (deps.reflection) reflectionRoutes([...services, Health])(router);
+      if (deps.reflection) reflectionRoutes([...services, Health], countQuestion)(router);
     },
     options: {
       requestGate: authenticationGate({
@@ -125,6 +130,7 @@ export function createRpc(deps: RpcDeps): Rpc {
         callInterceptor(observer),
         failureInterceptor(logInternal),
         rightsInterceptor(deps.callers, clock),
+        streamLimitsInterceptor(deps.streams),
         validationInterceptor(),
       ],
       onOver: (context, reason) => observer.over(context, reason),
