@@ -145,15 +145,21 @@ export class RunnerRegistry {
     return watcher;
   }
 
-  /** Shows what a runner measured. @throws DomainError when it may not report */
-  async report(who: RunnerIdentity, generation: number, samples: readonly MetricSample[]): Promise<void> {
+  /** Counts a report that a runner is about to make, before it is read. @throws DomainError when it may not report */
+  async admitReport(who: RunnerIdentity): Promise<void> {
     await this.#known.admit(who);
-    this.#check(who, generation);
     const runner = await this.#store.runners.get(who.organizationId, who.id);
     if (runner === null) throw refusalError(RefusalReason.RUNNER_DELETED);
     if (runner.spec.configuration?.metrics?.managedMetricsEnabled !== true) {
       throw refusalError(RefusalReason.METRICS_NOT_ENABLED);
     }
+    this.metrics.admit(who.id, this.#clock.monotonic());
+  }
+
+  /** Shows what a runner measured, after admitReport(). @throws DomainError when the generation may not act */
+  async report(who: RunnerIdentity, generation: number, samples: readonly MetricSample[]): Promise<void> {
+    await this.#known.admit(who);
+    this.#check(who, generation);
     this.metrics.put(who.id, samples, this.#clock.monotonic());
   }
 

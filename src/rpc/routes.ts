@@ -36,7 +36,7 @@ import { rightsInterceptor } from "./call/rights.ts";
 import { streamLimitsInterceptor } from "./call/stream-limits.ts";
 import { validationInterceptor } from "./call/validation.ts";
 import { adminService } from "./services/admin.ts";
-import { agentService } from "./services/agents.ts";
+import { agentService, reportAdmission } from "./services/agents.ts";
 import { eventService } from "./services/events.ts";
 import { gatewayService } from "./services/gateways.ts";
 import { groupService } from "./services/groups.ts";
@@ -124,6 +124,9 @@ export function createRpc(deps: RpcDeps): Rpc {
         clock,
         observer,
         logInternal,
+        admissions: new Map([
+          [RunnerAgentService.method.reportRunnerMetrics, reportAdmission(deps.registry)],
+        ]),
         missing: new Set(served.flatMap(({ missing }) => missing)),
       }),
       interceptors: [
