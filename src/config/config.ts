@@ -204,6 +204,7 @@ export function parseConfig(set: Settings): Config {
         graceMs: count("renew-grace", 1, 3600) * 1000,
       },
       perProvider: providerTimings(text("provider-timing"), problems),
+      statusEventsPerMinute: count("max-status-events", 1, 60_000),
       brake: {
         ...defaultLeaseSettings.brake,
         percent: count("brake-percent", 1, 100),

@@ -1,3 +1,4 @@
+import { defaultLeaseSettings } from "../domain/leases/settings.ts";
 import { defaultCallRates } from "../domain/limits/call-limits.ts";
 import { defaultQuotas } from "../domain/limits/quotas.ts";
 import { defaultLimits } from "../http/connections/limits.ts";
@@ -217,6 +218,12 @@ export const settings = [
     value: "COUNT",
     help: "streams without a token that are open in all",
     fallback: String(defaultQuotas.anonymousStreams),
+  },
+  {
+    flag: "max-status-events",
+    value: "COUNT",
+    help: "events of one runner's status in a minute; of more changes the last is told",
+    fallback: String(defaultLeaseSettings.statusEventsPerMinute),
   },
   {
     flag: "shed-delay",

@@ -56,8 +56,7 @@ export class RunnerRegistry {
     this.#clock = options.clock;
     this.#settings = options.settings;
     this.#log = options.log.child({ part: "registry" });
-    const { eventsPerSecond } = options.settings.brake;
-    this.#announcer = new Announcer(options.store.leases, options.clock, eventsPerSecond);
+    this.#announcer = new Announcer(options.store.leases, options.clock, options.settings);
     this.#engine = new LeaseEngine({
       clock: options.clock,
       settings: options.settings,
@@ -77,6 +76,7 @@ export class RunnerRegistry {
       engine: this.#engine,
       watchers: this.watchers,
       metrics: this.metrics,
+      announcer: this.#announcer,
       organizationOf: (runnerId) => this.#known.get(runnerId)?.organizationId,
       onRemoved: (runnerId) => {
         this.#known.delete(runnerId);

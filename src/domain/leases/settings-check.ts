@@ -26,6 +26,7 @@ export function parseLeaseSettings(input: LeaseSettingsInput = {}): LeaseSetting
     restart: { ...d.restart, ...input.restart },
     brake: { ...d.brake, ...input.brake },
     cleanup: { ...d.cleanup, ...input.cleanup },
+    statusEventsPerMinute: input.statusEventsPerMinute ?? d.statusEventsPerMinute,
     windDownMs: input.windDownMs ?? d.windDownMs,
     unusedTokenHintMs: input.unusedTokenHintMs ?? d.unusedTokenHintMs,
   };
@@ -67,6 +68,7 @@ export function checkLeaseSettings(settings: LeaseSettings): readonly FieldViola
   check("brake.minLive", brake.minLive, 1, 1_000_000);
   check("brake.maxIncidentMs", brake.maxIncidentMs, 60_000, 30 * 24 * HOUR_MS);
   check("brake.eventsPerSecond", brake.eventsPerSecond, 1, 10_000);
+  check("statusEventsPerMinute", settings.statusEventsPerMinute, 1, 60_000);
   check("cleanup.staleAfterMs", cleanup.staleAfterMs, HOUR_MS, YEARS_10_MS);
   if (cleanup.removeAfterMs !== null)
     check("cleanup.removeAfterMs", cleanup.removeAfterMs, HOUR_MS, YEARS_10_MS);
