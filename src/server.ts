@@ -166,6 +166,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
         return () => shutdown.signal.removeEventListener("abort", listener);
       },
     },
+    keepAliveMs: config.watchKeepAliveMs,
     reflection: config.reflection,
     store,
     clock,

@@ -65,6 +65,8 @@ export interface Config {
   readonly quotas: Quotas;
   /** How long calls may wait for their turn before the less urgent are refused, in milliseconds; 0 refuses none. */
   readonly shedDelayMs: number;
+  /** How long a watch may be silent before it says something that keeps proxies from cutting it, in milliseconds; 0 for ever. */
+  readonly watchKeepAliveMs: number;
   /** Addresses and networks of proxies whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
   readonly leases: LeaseSettings;
@@ -196,6 +198,7 @@ export function parseConfig(set: Settings): Config {
       anonymousStreams: count("max-anonymous-streams", 1, 1_000_000),
     },
     shedDelayMs: count("shed-delay", 0, 60_000),
+    watchKeepAliveMs: count("watch-keep-alive", 0, 3600) * 1000,
     trustedProxies: proxies,
     leases: {
       ...defaultLeaseSettings,

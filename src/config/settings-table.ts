@@ -232,6 +232,12 @@ export const settings = [
     fallback: "250",
   },
   {
+    flag: "watch-keep-alive",
+    value: "SECONDS",
+    help: "a watch that has been silent for so long sends an empty message, 0 for never",
+    fallback: "30",
+  },
+  {
     flag: "trusted-proxies",
     value: "LIST",
     help: "addresses and networks of proxies whose X-Forwarded-For is believed, separated by commas",

@@ -126,6 +126,8 @@ async function serve(
   const values = (contextValues ?? createContextValues()).set(sendHeadersKey, (headers) => {
     sendHeaders(res, headers);
   });
+  // nginx would hold back what comes, until its buffer is full.
+  if (!isUnary(handler.method)) res.setHeader("x-accel-buffering", "no");
   // Connect makes a URL of the host.
   req.headers["stream" in req ? ":authority" : "host"] = anyHost;
   const call = { ...universalRequestFromNodeRequest(req, res, undefined, values), body: bodyOf(req) };

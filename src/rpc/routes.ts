@@ -73,6 +73,8 @@ export interface RpcDeps {
   /** Null when calls are not traced. */
   readonly tracer: CallTracer | null;
   readonly health: HealthSource;
+  /** Milliseconds of silence after which a watch says something; 0 never. */
+  readonly keepAliveMs: number;
   /** Whether the schema can be asked for. */
   readonly reflection: boolean;
 }
@@ -111,7 +113,7 @@ export function createRpc(deps: RpcDeps): Rpc {
   return {
     routes: (router) => {
       for (const service of served) service.register(router);
-      router.service(Health, healthService(deps.health, services));
+      router.service(Health, healthService(deps.health, services, deps.keepAliveMs));
       if (deps.reflection) reflectionRoutes([...services, Health], countQuestion)(router);
     },
     options: {
