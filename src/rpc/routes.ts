@@ -22,6 +22,7 @@ import type { RunnerRegistry } from "../fleet/fleet.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { IdSource } from "../lib/ids.ts";
 import type { Store } from "../store/store.ts";
+import type { IssueLog } from "../upkeep/issue-log.ts";
 import type { KeyRing } from "../upkeep/key-ring.ts";
 import type { TokenUses } from "../upkeep/token-uses.ts";
 import { CallObserver } from "./call/call-observer.ts";
@@ -60,6 +61,7 @@ export interface RpcDeps {
   readonly newId: IdSource;
   readonly secrets: SecretBox;
   readonly keyRing: KeyRing;
+  readonly issues: IssueLog;
   /** The issuer of signed tokens: where the world reaches this server. */
   readonly issuer: () => string;
   readonly uses: TokenUses;
