@@ -35,12 +35,7 @@ export const settings = [
     fallback: "minted on the first start",
     secret: true,
   },
-  {
-    flag: "admin-token-file",
-    value: "FILE",
-    help: "file that holds the first admin's token",
-    fallback: "",
-  },
+  { flag: "admin-token-file", value: "FILE", help: "file that holds the first admin's token", fallback: "" },
   {
     flag: "tls-cert",
     value: "FILE",
