@@ -3,6 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import type { Config, TracingConfig } from "./config/config.ts";
 import { CallLimits } from "./domain/limits/call-limits.ts";
+import { OpenStreams } from "./domain/limits/open-streams.ts";
 import { Overload } from "./domain/limits/overload.ts";
 import { EventHub } from "./events/hub.ts";
 import { Cleanup } from "./fleet/cleanup.ts";
@@ -35,6 +36,7 @@ import { createLog } from "./telemetry/logger.ts";
 import { ServerMetrics } from "./telemetry/server-metrics.ts";
 import type { Tracing } from "./telemetry/tracing.ts";
 import { CertificateKeeper } from "./tls/certificate-keeper.ts";
+import { IssueLog } from "./upkeep/issue-log.ts";
 import { KeyRing, signingAlgorithm } from "./upkeep/key-ring.ts";
 import { LoadWatch } from "./upkeep/load-meter.ts";
 import { Retention } from "./upkeep/retention.ts";
@@ -118,7 +120,6 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     store,
     clock,
     settings: config.leases,
-    quotas: config.quotas,
     log,
     observer: metrics.leases,
   });
@@ -147,12 +148,14 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const rotateEveryMs = config.keyRotationMs;
   const keyRing = new KeyRing({ keys: store.keys, secrets, clock, newId, log, rotateEveryMs });
   undo.defer(() => keyRing.stop());
+  const issues = new IssueLog({ keys: store.keys, clock, log });
+  undo.defer(() => issues.stop());
   const uses = new TokenUses({ credentials: store.credentials, clock, log });
   undo.defer(() => uses.stop());
   const overload = new Overload({ delayMs: config.shedDelayMs, clock });
   const loadWatch = new LoadWatch(overload, log);
   undo.defer(() => loadWatch.stop());
-  await Promise.all([hub.run(), retention.run(), keyRing.run(), uses.run(), loadWatch.run()]);
+  await Promise.all([hub.run(), retention.run(), keyRing.run(), issues.run(), uses.run(), loadWatch.run()]);
   const tracing = config.tracing && (await loadTracing(config.tracing, log));
   undo.defer(() => tracing?.stop());
   const callLimits = new CallLimits(config.callRates, clock);
@@ -170,15 +173,18 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
         return () => shutdown.signal.removeEventListener("abort", listener);
       },
     },
+    keepAliveMs: config.watchKeepAliveMs,
     reflection: config.reflection,
     store,
     clock,
     newId,
     secrets,
     keyRing,
+    issues,
     issuer: () => issuer,
     uses,
     callLimits,
+    streams: new OpenStreams(config.quotas),
     certificates: config.clientCertificates,
     overload,
     log,

@@ -64,6 +64,8 @@ export interface GateDeps {
   readonly clock: Clock;
   readonly observer: CallObserver;
   readonly logInternal: InternalErrorLog;
+  /** What a method asks of its caller before a byte of its request is read, where reading it costs much. */
+  readonly admissions: ReadonlyMap<DescMethod, (caller: Caller) => Promise<void>>;
   /** Methods of the contract that this server does not have; said before their requests are judged. */
   readonly missing: ReadonlySet<DescMethod>;
 }
@@ -118,7 +120,7 @@ function identify(deps: GateDeps, context: HandlerContext): Promise<void> | unde
   return found.then((identity) => admit(deps, context, identity), refused);
 }
 
-function admit(deps: GateDeps, context: HandlerContext, identity: Identity): undefined {
+function admit(deps: GateDeps, context: HandlerContext, identity: Identity): Promise<void> | undefined {
   const { method, values } = context;
   deps.limits.countToken(identity.tokenId);
   if (isRunner(identity)) {
@@ -133,6 +135,7 @@ function admit(deps: GateDeps, context: HandlerContext, identity: Identity): und
   values.set(admittedAtKey, deps.clock.monotonic());
   refuseMissing(deps, method);
   checkMethodRights(caller, method);
+  return deps.admissions.get(method)?.(caller);
 }
 
 /** Named one by one, which costs a third of spreading both: this is in the way of every call. */

@@ -6,6 +6,7 @@ import {
   type WatchRegistrationResponse,
   WatchRegistrationResponseSchema,
 } from "../../../gen/rollcall/v1/agent_pb.js";
+import { type Caller, isRunner } from "../../domain/access/caller.ts";
 import { RefusalReason, refusalError } from "../../domain/leases/refusal.ts";
 import { usableToken } from "../../domain/tokens/access-token.ts";
 import type { SecretBox } from "../../domain/tokens/seal.ts";
@@ -117,6 +118,13 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
         news satisfies never;
     }
   }
+}
+
+/** What keeps reports of metrics away before they are read: they may be large. Other callers are refused by the handler. */
+export function reportAdmission(registry: RunnerRegistry): (caller: Caller) => Promise<void> {
+  return async (caller) => {
+    if (isRunner(caller)) await registry.admitReport(caller);
+  };
 }
 
 function windDown(leftMs: number) {
