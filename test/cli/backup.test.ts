@@ -179,6 +179,26 @@ describe("rollcall restore", () => {
     await openStore(database(), "server").close();
   });
 
+  test("begins the events anew: no place of a watch from before it is taken for one after it", async () => {
+    await makeData();
+    await rollcall("backup", backup);
+    const before = openStore(database(), "server");
+    const inBackup = await before.events.newest();
+    const organizationId = (await before.accounts.first())?.organization.id ?? "";
+    await before.accounts.found(foundingOf());
+    const since = await before.events.newest();
+    await before.close();
+    expect(await rollcall("restore", backup)).toMatchObject({ code: 0 });
+    const after = openStore(database(), "server");
+    for (const position of [0, inBackup, since]) {
+      await expect(after.events.read(organizationId, position, 100)).rejects.toMatchObject({
+        reason: "EVENTS_LOST",
+      });
+    }
+    expect(await after.events.read(organizationId, await after.events.newest(), 100)).toEqual([]);
+    await after.close();
+  });
+
   test("works on a new machine that has the key, and only with the key", async () => {
     await makeData();
     await rollcall("backup", backup);
