@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { createLog } from "../log.ts";
-import { type RunningServer, startServer } from "../server.ts";
+import type { RunningServer } from "../server.ts";
 import { processMetrics } from "../telemetry/process-metrics.ts";
 import { CommandEnded } from "./ended.ts";
 import { addSettings, readConfig } from "./settings.ts";
@@ -32,6 +32,8 @@ export function serveCommand(terminal: Terminal): Command {
     let server: RunningServer | undefined;
     // Listened to from the beginning: without a listener the signal would end the process.
     terminal.onReloadRequested(() => void server?.reload());
+    // Loaded only here: it is more than half of what a command would take to start.
+    const { startServer } = await import("../server.ts");
     server = await startServer(config, { log, processMetrics: processMetrics() });
     if (server.adminToken !== null) {
       terminal.warn(`admin token (shown this once): ${server.adminToken}`);
