@@ -120,7 +120,7 @@ describe("rollcall backup", () => {
     server.process.kill("SIGTERM");
     expect(await server.exited).toBe(0);
     expect(server.stderr()).toBe("");
-  }, 60_000);
+  });
 
   test("makes one private file that stands alone, and says what else to keep", async () => {
     await makeData();

@@ -23,7 +23,7 @@ test("a server that is ready, and one that does not answer any more", async () =
   server.process.kill("SIGCONT");
   server.process.kill("SIGTERM");
   expect(await server.exited).toBe(0);
-}, 20_000);
+});
 
 test("waits for a server that starts, and not for ever", async () => {
   const port = await freePort();

@@ -44,7 +44,7 @@ test("SIGKILL at any moment of a restore leaves the database of before or the ne
   // The first kill comes before the end, or the test shows nothing.
   expect(outcomes[0]).toBe(2);
   rmSync(folder, { recursive: true });
-}, 60_000);
+});
 
 const kept = (dataDir: string) => readdirSync(dataDir).some((name) => name.includes(".replaced-"));
 

@@ -188,7 +188,7 @@ describe("rotate", () => {
     // Some were cut off before the commit, and nothing ever was half done.
     expect(outcomes).toContain("2 keys, 1");
     expect([...outcomes].filter((outcome) => outcome.includes("mixed"))).toEqual([]);
-  }, 120_000);
+  });
 });
 
 describe("a key that is valid and not the right one", () => {

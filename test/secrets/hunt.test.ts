@@ -151,7 +151,7 @@ beforeAll(async () => {
   note("traces", JSON.stringify([collector.spans, collector.requests]));
   note("names of files", [...readdirSync(folder), ...readdirSync(dataDir)].join("\n"));
   await collector.close();
-}, 120_000);
+});
 afterAll(() => {
   stop();
   rmSync(folder, { recursive: true });

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { hotPathOn } from "./hot-path.ts";
+import { unhurriedEnvironment } from "./unhurried.ts";
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
@@ -23,10 +25,24 @@ export function startCommand(
   environment: Record<string, string> = {},
   wrapper: readonly string[] = [],
 ): CommandProcess {
-  const { PATH = "", HOME = "" } = process.env;
   const [program, ...line] = [...wrapper, process.execPath, main, ...words] as [string, ...string[]];
-  const child = spawn(program, line, {
-    env: { PATH, HOME, ROLLCALL_HOT_PATH: hotPathOn ? "on" : "off", ...environment },
+  const served = words[0] === "serve" ? unhurriedEnvironment : {};
+  return startProcess(program, line, {
+    ROLLCALL_HOT_PATH: hotPathOn ? "on" : "off",
+    ...served,
+    ...environment,
+  });
+}
+
+/** Starts a program, with no more of this process's environment than where programs and the user's files are. */
+export function startProcess(
+  program: string,
+  words: readonly string[],
+  environment: Record<string, string> = {},
+): CommandProcess {
+  const { PATH = "", HOME = "" } = process.env;
+  const child = spawn(program, words, {
+    env: { PATH, HOME, TMPDIR: tmpdir(), ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const text = { stdout: "", stderr: "" };
@@ -41,12 +57,23 @@ export function startCommand(
 }
 
 /** Runs `rollcall` to its end. */
-export async function runCommand(
+export function runCommand(
   words: readonly string[],
   environment: Record<string, string> = {},
   wrapper: readonly string[] = [],
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const command = startCommand(words, environment, wrapper);
+): Promise<Ended> {
+  return endOf(startCommand(words, environment, wrapper));
+}
+
+/** What a process left behind that has ended. */
+export interface Ended {
+  /** Null when a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export async function endOf(command: CommandProcess): Promise<Ended> {
   const code = await command.exited;
   return { code, stdout: command.stdout(), stderr: command.stderr() };
 }
