@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { listening, runCommand, startCommand } from "../support/command.ts";
+import { runInProcess } from "../support/command-in-process.ts";
 import { freePort } from "../support/free-port.ts";
 
 let dataDir: string;
@@ -40,7 +41,7 @@ test("waits for a server that starts, and not for ever", async () => {
 });
 
 test.each([["1.5"], ["-1"], ["soon"], ["99999"]])("does not wait for %s", async (seconds) => {
-  expect(await runCommand(["health", "--wait", seconds])).toMatchObject({
+  expect(await runInProcess(["health", "--wait", seconds])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining("whole number of seconds"),
   });

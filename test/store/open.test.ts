@@ -22,6 +22,7 @@ import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
 import { DatabaseInUseError } from "../../src/store/sqlite/lock.ts";
 import { UnusableDatabaseError } from "../../src/store/sqlite/open.ts";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { printed, startProcess } from "../support/command.ts";
 import { foundingOf, newId } from "../support/records.ts";
 
 let dir: string;
@@ -104,23 +105,19 @@ describe("one server a file", () => {
 
   test("a server waits for a program that writes to the file while it starts", async () => {
     await makeDatabase();
-    const holder = spawn(
-      process.execPath,
-      [
-        "--input-type=module",
-        "-e",
-        `import Database from ${JSON.stringify(import.meta.resolve("better-sqlite3"))};
+    const holder = startProcess(process.execPath, [
+      "--input-type=module",
+      "-e",
+      `import Database from ${JSON.stringify(import.meta.resolve("better-sqlite3"))};
          const database = new Database(process.argv[1]);
          database.exec("BEGIN IMMEDIATE");
          process.stdout.write("held");
          setTimeout(() => database.exec("COMMIT"), 200);`,
-        file,
-      ],
-      { stdio: ["ignore", "pipe", "inherit"] },
-    );
-    await once(holder.stdout, "data");
+      file,
+    ]);
+    await printed(holder, "stdout", /held/);
     await open().close();
-    if (holder.exitCode === null) await once(holder, "exit");
+    expect(await holder.exited).toBe(0);
   });
 
   test("a program that holds the file stops neither the reads of a server nor its event loop", async () => {

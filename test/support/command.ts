@@ -80,13 +80,23 @@ export async function endOf(command: CommandProcess): Promise<Ended> {
 
 /** Waits for the line that says where the server listens; rejects with its errors when it ends before. */
 export async function listening(command: CommandProcess): Promise<string> {
+  const [, url = ""] = await printed(command, "stdout", /^listening on (\S+)\n/m);
+  return url;
+}
+
+/** Waits until a process has printed what matches; rejects with its errors when it ends before. */
+export async function printed(
+  command: CommandProcess,
+  stream: "stdout" | "stderr",
+  pattern: RegExp,
+): Promise<RegExpExecArray> {
   const end = command.exited.then((code) => {
-    throw new Error(`rollcall ended with ${code} before it listened:\n${command.stderr()}`);
+    throw new Error(`ended with ${code} before it printed ${pattern}:\n${command.stderr()}`);
   });
   end.catch(() => {});
   for (;;) {
-    const url = /^listening on (\S+)\n/m.exec(command.stdout())?.[1];
-    if (url !== undefined) return url;
-    await Promise.race([once(command.process.stdout ?? command.process, "data"), end]);
+    const found = pattern.exec(command[stream]());
+    if (found !== null) return found;
+    await Promise.race([once(command.process[stream] ?? command.process, "data"), end]);
   }
 }

@@ -4,6 +4,9 @@ import { once } from "node:events";
 import type { Server, Socket } from "node:net";
 import type { Worker } from "node:worker_threads";
 
+/** Of 100 child processes, how many are to die at some moment of their first seconds: see test/slowed/run.ts. */
+const killPercent = Number(process.env.ROLLCALL_TEST_KILL_PERCENT ?? 0);
+
 /**
  * What this process has started and what still goes on of it: child processes, threads, listening servers and connections.
  * Node.js itself tells of each one, so no test can forget to, and none has to end by a way of its own when it fails.
@@ -19,6 +22,8 @@ export class Started {
   constructor() {
     listen<{ process: ChildProcess }>("child_process", ({ process }) => {
       keepUntil("exit", process, this.#children);
+      if (Math.random() * 100 < killPercent)
+        setTimeout(() => process.kill("SIGKILL"), Math.random() * 3000).unref();
     });
     listen<{ worker: Worker }>("worker_threads", ({ worker }) => {
       keepUntil("exit", worker, this.#threads);
@@ -32,7 +37,7 @@ export class Started {
       });
     }
     process.on("exit", () => this.#kill(this.#children));
-    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
       process.once(signal, () => {
         this.#kill(this.#children);
         process.kill(process.pid, signal);
