@@ -42,7 +42,9 @@ async function makeData(organizations = 1): Promise<void> {
   });
   await rollcallOf(server.config.dataDir);
   await server.close();
-  for (let i = 1; i < organizations; i++) await addOrganization();
+  const store = openStore(database(), "server");
+  for (let i = 1; i < organizations; i++) await store.accounts.found(foundingOf());
+  await store.close();
 }
 
 /** Takes the data of a test server before its end removes it. */
@@ -50,12 +52,6 @@ async function rollcallOf(served: string): Promise<void> {
   mkdirSync(dataDir, { mode: 0o700 });
   cpSync(join(served, "server.key"), join(dataDir, "server.key"));
   expect(await runInProcess(["backup", database(), "--data-dir", served])).toMatchObject({ code: 0 });
-}
-
-async function addOrganization(): Promise<void> {
-  const store = openStore(database(), "server");
-  await store.accounts.found(foundingOf());
-  await store.close();
 }
 
 function organizations(file: string): number {
