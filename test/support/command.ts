@@ -14,6 +14,8 @@ export interface CommandProcess {
   stderr(): string;
   /** The exit code; null when a signal ended it. */
   readonly exited: Promise<number | null>;
+  /** Whether it has ended, by itself or by a signal. */
+  hasEnded(): boolean;
 }
 
 /**
@@ -53,7 +55,13 @@ export function startProcess(
     text.stderr += chunk;
   });
   const exited = once(child, "close").then(([code]) => code as number | null);
-  return { process: child, stdout: () => text.stdout, stderr: () => text.stderr, exited };
+  return {
+    process: child,
+    stdout: () => text.stdout,
+    stderr: () => text.stderr,
+    exited,
+    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
+  };
 }
 
 /** Runs `rollcall` to its end. */
