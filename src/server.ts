@@ -48,6 +48,8 @@ export interface Overrides {
   readonly clock?: Clock;
   readonly newId?: IdSource;
   readonly log?: Logger;
+  /** Tells the overload protection the time, in milliseconds. */
+  readonly loadTime?: () => number;
   /** How commits are brought to disk. */
   readonly disk?: OpenStoreOptions["disk"];
   /** More for `/metrics`, in the same format: of the process, which whoever owns it measures. */
@@ -153,7 +155,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const uses = new TokenUses({ credentials: store.credentials, clock, log });
   undo.defer(() => uses.stop());
   const overload = new Overload({ delayMs: config.shedDelayMs, clock });
-  const loadWatch = new LoadWatch(overload, log);
+  const loadWatch = new LoadWatch(overload, log, overrides.loadTime);
   undo.defer(() => loadWatch.stop());
   await Promise.all([hub.run(), retention.run(), keyRing.run(), issues.run(), uses.run(), loadWatch.run()]);
   const tracing = config.tracing && (await loadTracing(config.tracing, log));

@@ -135,7 +135,7 @@ describe("beside a server", () => {
     expect(await only("server", "--port", port)).toMatchObject([
       { level: "fail", found: "the server does not answer /healthz: no answer within 5 s" },
     ]);
-  }, 20_000);
+  });
 });
 
 describe("without a server", () => {

@@ -11,6 +11,7 @@ import { hotPathOn } from "./hot-path.ts";
 import { type PlainResponse, postJson } from "./http.ts";
 import { mintedToken, noSocketLeft, portRefuses } from "./leftovers.ts";
 import { type CapturedLog, capturedLog } from "./log.ts";
+import { unhurried } from "./unhurried.ts";
 
 /** The first admin's token of every test server. */
 export const adminToken = "test-admin-token-0123456789";
@@ -43,7 +44,7 @@ let running = 0;
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const { config: changes = {}, clock = testClock(), ...overrides } = options;
   const dataDir = changes.dataDir ?? mkdtempSync(join(tmpdir(), "rollcall-test-"));
-  const base = { ...parseConfig({ port: "0", "data-dir": dataDir }), hotPath: hotPathOn };
+  const base = { ...parseConfig({ ...unhurried, port: "0", "data-dir": dataDir }), hotPath: hotPathOn };
   const config = { ...base, adminToken, dataDir, ...changes };
   const log = capturedLog();
   const secrets = new Set<string>([adminToken]);

@@ -18,6 +18,7 @@ export async function restore(
     rmSync(copy, { force: true });
     await copyDatabase(backup, copy);
     accept(copy);
+    beginEventsAnew(copy);
     handOver(copy, file, 0o600);
     const kept = keep(file);
     // Before the rename: SQLite would read the old log into the new file. What was in it is kept by its other name.
@@ -29,6 +30,29 @@ export async function restore(
     rmSync(copy, { force: true });
     lock.release();
   }
+}
+
+/**
+ * Clients hold numbers of events that happened after the backup, and know what these told. The events go, and the next
+ * number comes from the clock, beyond all that were given out: a client that comes back with its number is told to list again.
+ */
+function beginEventsAnew(copy: string): void {
+  const database = new Database(copy);
+  try {
+    // A journal on disk could outlive a crash, and be rolled back into the next copy of this name.
+    database.pragma("journal_mode = MEMORY");
+    // The first schema had none.
+    if (database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'events'").get() === undefined) return;
+    database.transaction(() => {
+      const newest = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'events'").pluck().get();
+      const next = Math.max(Number(newest ?? 0), Date.now());
+      database.exec("DELETE FROM events; DELETE FROM sqlite_sequence WHERE name = 'events'");
+      database.prepare("INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?)").run(next);
+    })();
+  } finally {
+    database.close();
+  }
+  bringToDisk(copy);
 }
 
 /** Keeps the database of before by another name, so that its place is never empty. */
