@@ -26,8 +26,9 @@ import { inMemory, openDataDir } from "./start/data-dir.ts";
 import { tellExposure } from "./start/exposure.ts";
 import { closeToOthers } from "./start/file-modes.ts";
 import { ensureFounded } from "./start/founding.ts";
-import { type OpenStoreOptions, openStore } from "./start/open-store.ts";
+import { openStore } from "./start/open-store.ts";
 import { settleServerKey } from "./start/server-key.ts";
+import type { Store } from "./store/store.ts";
 import { createLog } from "./telemetry/logger.ts";
 import { ServerMetrics } from "./telemetry/server-metrics.ts";
 import type { Tracing } from "./telemetry/tracing.ts";
@@ -43,8 +44,8 @@ export interface Overrides {
   readonly clock?: Clock;
   readonly newId?: IdSource;
   readonly log?: Logger;
-  /** How commits are brought to disk. */
-  readonly disk?: OpenStoreOptions["disk"];
+  /** Told of the store once it is open: for tests of what no procedure offers. */
+  readonly onStore?: (store: Store) => void;
   /** More for `/metrics`, in the same format: of the process, which whoever owns it measures. */
   readonly processMetrics?: () => Promise<string>;
 }
@@ -84,9 +85,9 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   await using undo = new AsyncDisposableStack();
   const metrics = new ServerMetrics(packageVersion(), overrides.processMetrics);
   const failed = Promise.withResolvers<void>();
-  const store = openStore(files.database, "server", newId, {
+  const store = openStore(files.database, "server", {
     quotas: config.quotas,
-    ...(overrides.disk && { disk: overrides.disk }),
+    clock,
     observer: {
       onTrouble(trouble) {
         metrics.store.refusing(trouble !== null);
@@ -103,11 +104,10 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
         metrics.store.refusing(true);
         failed.resolve();
       },
-      onCheckpointFailed: (cause) =>
-        log.error({ err: cause }, "the write-ahead log could not be brought into the database, and grows"),
     },
   });
   undo.defer(() => store.close());
+  overrides.onStore?.(store);
   const secrets = await settleServerKey(config.dataDir, files, store, log);
   const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
   const shutdown = new AbortController();

@@ -82,8 +82,6 @@ export interface StoreObserver {
    * that the next one goes on with what the disk has.
    */
   onFailed(cause: unknown): void;
-  /** Called when the log could not be brought into the database: it grows until that works again. */
-  onCheckpointFailed(cause: unknown): void;
 }
 
 /** The store cannot be opened; the message tells the operator why and what to do. */

@@ -17,12 +17,13 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
-import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
 import { openDataDir, UnusableServerKeyError, writeSecretFile } from "../../src/start/data-dir.ts";
+import { openStore } from "../../src/start/open-store.ts";
 import { DatabaseInUseError } from "../../src/store/sqlite/engine/lock.ts";
 import { UnusableDatabaseError } from "../../src/store/sqlite/engine/open.ts";
-import { openSqliteStore } from "../../src/store/sqlite/store.ts";
-import { foundingOf, newId } from "../support/records.ts";
+import { foundingOf } from "../support/records.ts";
+
+type Role = "server" | "tool" | "reader";
 
 let dir: string;
 let file: string;
@@ -32,11 +33,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
-const open = (role: "server" | "tool" = "server") =>
-  openSqliteStore({ file, codecs: runnerCodecs, newId, role });
+const open = (role: Role = "server") => openStore(file, role);
 
 /** The error of an opening that must fail, and no lock left behind by it. */
-function refusalToOpen(role: "server" | "tool" = "server"): Error {
+function refusalToOpen(role: Role = "server"): Error {
   try {
     void open(role).close();
   } catch (error) {
@@ -80,14 +80,20 @@ describe("one server a file", () => {
     await first.close();
   });
 
-  test("tools work beside a server, and on a file without one", async () => {
+  test("readers work beside a server, and on a file without one; tools that write only without one", async () => {
     const server = open();
     await server.accounts.found(foundingOf());
-    const tool = open("tool");
-    expect(await tool.accounts.first()).toEqual(await server.accounts.first());
+    const reader = open("reader");
+    expect(await reader.accounts.first()).toEqual(await server.accounts.first());
+    await expect(reader.accounts.found(foundingOf())).rejects.toThrow("reads only");
+    expect(refusalToOpen("tool")).toBeInstanceOf(DatabaseInUseError);
     await server.close();
-    expect(await tool.healthy()).toBe(true);
+    expect(await reader.healthy()).toBe(true);
+    const tool = open("tool");
+    await tool.accounts.found(foundingOf());
+    expect(refusalToOpen()).toBeInstanceOf(DatabaseInUseError);
     await tool.close();
+    await reader.close();
   });
 
   test("a file behind a link is served, and what a run left in its log is found", async () => {

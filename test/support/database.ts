@@ -1,20 +1,19 @@
-import { join } from "node:path";
 import Database from "better-sqlite3";
 import { Principal } from "../../src/domain/access/principal.ts";
 import { mintToken, type TokenKind } from "../../src/domain/tokens/token.ts";
-import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
-import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { databaseFile } from "../../src/start/data-dir.ts";
+import { openStore } from "../../src/start/open-store.ts";
 import type { NewAccessToken, Store } from "../../src/store/store.ts";
 import { byUser, foundingOf, newId } from "./records.ts";
 
-/** Opens the store beside a running server, as `rollcall token` does, for what no procedure offers yet. */
-export async function besideServer<T>(dataDir: string, work: (store: Store) => Promise<T>): Promise<T> {
-  const store = openSqliteStore({
-    file: join(dataDir, "rollcall.db"),
-    codecs: runnerCodecs,
-    role: "tool",
-    newId,
-  });
+/** The stores of the servers that tests run in this process, by data folder: each has its only writer. */
+export const servedStores = new Map<string, Store>();
+
+/** Works on the store of a test's server, for what no procedure offers; on the file, when none runs. */
+export async function onStore<T>(dataDir: string, work: (store: Store) => Promise<T>): Promise<T> {
+  const served = servedStores.get(dataDir);
+  if (served !== undefined) return work(served);
+  const store = openStore(databaseFile(dataDir), "tool");
   try {
     return await work(store);
   } finally {
@@ -26,7 +25,7 @@ export async function besideServer<T>(dataDir: string, work: (store: Store) => P
 export async function addOrganization(dataDir: string) {
   const { secret, hash } = mintToken("personal");
   const founding = foundingOf(hash);
-  await besideServer(dataDir, (store) => store.accounts.found(founding));
+  await onStore(dataDir, (store) => store.accounts.found(founding));
   return { id: founding.organization.id, adminId: founding.admin.id, token: secret };
 }
 
@@ -38,7 +37,7 @@ export async function addToken(
 ): Promise<{ id: string; secret: string }> {
   const { secret, hash } = mintToken(kind);
   const id = newId();
-  await besideServer(dataDir, (store) =>
+  await onStore(dataDir, (store) =>
     store.tokens.addAccessToken({
       id,
       hash,
