@@ -22,6 +22,7 @@ import { addressKey, clientCertificateKey } from "./rpc/call/context.ts";
 import { createRpc } from "./rpc/routes.ts";
 import { mayReadMetrics } from "./rpc/services/metrics-access.ts";
 import { runnerMetrics } from "./rpc/services/runner-metrics.ts";
+import { controlOperations, listenForCommands } from "./start/control.ts";
 import { inMemory, openDataDir } from "./start/data-dir.ts";
 import { tellExposure } from "./start/exposure.ts";
 import { closeToOthers } from "./start/file-modes.ts";
@@ -181,6 +182,10 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     meter: metrics.calls,
     tracer: tracing,
   });
+  if (config.dataDir !== inMemory) {
+    const commands = await listenForCommands(config.dataDir, controlOperations(store, clock, newId), log);
+    undo.defer(() => commands?.close());
+  }
   const onError = (error: unknown, path: string) => {
     metrics.calls.internalError();
     log.error({ err: error, path }, "internal error");

@@ -1,9 +1,11 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import { noQuotas } from "../../src/domain/limits/quotas.ts";
+import { RunnerKind } from "../../src/domain/runners/enums.ts";
 import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
 import { openStore } from "../../src/start/open-store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
@@ -52,7 +54,8 @@ const write = () => {
 function onFile(): string[] {
   const client = new Database(file, { readonly: true });
   try {
-    return client.prepare<[], string>("SELECT id FROM runners WHERE name = 'runner'").pluck().all();
+    const made = client.prepare<[number], string>("SELECT id FROM runners WHERE kind <> ?").pluck();
+    return made.all(RunnerKind.LOCAL_CONFIGURATION);
   } finally {
     client.close();
   }
@@ -213,16 +216,23 @@ test("a thread that dies is told once, and everything that waits or comes later 
   await broken.close();
 });
 
-test("in memory nothing is left when the store is closed", async () => {
-  const { TMPDIR } = process.env;
-  const folders = () => readdirSync(dir).filter((name) => name.startsWith("rollcall-memory-"));
-  process.env.TMPDIR = dir;
-  const memory = openStore(":memory:", "server");
-  if (TMPDIR === undefined) delete process.env.TMPDIR;
-  else process.env.TMPDIR = TMPDIR;
-  await memory.accounts.found(foundingOf());
-  expect(await memory.accounts.first()).not.toBeNull();
-  expect(folders()).toHaveLength(1);
-  await memory.close();
-  expect(folders()).toEqual([]);
-});
+test.each(["closed", "left open"])(
+  "in memory nothing stays of a store that was %s when the process ended",
+  (end) => {
+    const script = `
+    import { readdirSync } from "node:fs";
+    import { openStore } from ${JSON.stringify(new URL("../../src/start/open-store.ts", import.meta.url))};
+    const store = openStore(":memory:", "server");
+    await store.leases.countRestart([]);
+    process.stdout.write(String(readdirSync(process.env.TMPDIR).filter((name) => name.startsWith("rollcall")).length));
+    if (${end === "closed"}) await store.close();`;
+    const folder = join(dir, end);
+    mkdirSync(folder);
+    const ran = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+      encoding: "utf8",
+      env: { ...process.env, TMPDIR: folder },
+    });
+    expect([ran.status, ran.stdout, ran.stderr]).toEqual([0, "1", ""]);
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);

@@ -69,9 +69,9 @@ export class WriterClient {
     this.#onRunnerChange = onRunnerChange;
     const memory = Claims.memory();
     this.#claims = new Claims(memory);
-    this.#worker = new Worker(script, { workerData: { ...setup, claims: memory } satisfies WriterSetup });
-    // The timer of #lookAgain() keeps the process alive while a write waits; a store without one keeps none.
-    this.#worker.unref();
+    const workerData: WriterSetup = { ...setup, claims: memory };
+    // Without this process's own arguments: it may have been started with `--eval`.
+    this.#worker = new Worker(script, { workerData, execArgv: [] });
     this.#worker.on("message", (message: FromWriter) => this.#hear(message));
     this.#worker.on("error", (error: Error) =>
       this.#fail(new Error(`the thread that writes has ended: ${error.message}`, { cause: error })),
@@ -83,6 +83,9 @@ export class WriterClient {
         this.#fail(new Error(`the thread that writes has ended with ${code}`));
       resolve();
     });
+    // After the listeners, which would undo it. The timer of #lookAgain() keeps the process alive while a write waits; a
+    // store without one keeps none.
+    this.#worker.unref();
   }
 
   /** How many writes have no answer yet. */
