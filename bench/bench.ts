@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { barChart } from "./chart.ts";
 import { machine } from "./fleet/proc.ts";
@@ -9,9 +9,10 @@ import { runRows } from "./run.ts";
 import { listEquality } from "./store/list-equality.ts";
 import { record, startOurs, startProgram } from "./subjects/contenders.ts";
 import { Etcd } from "./subjects/etcd.ts";
+import { buildGoPeers, GoPeer, goPeerVersions } from "./subjects/go-peers.ts";
 import { targetsOf } from "./targets.ts";
 
-// Measures Rollcall against a floor, against its own framework, against a plain peer and against etcd, in one run.
+// Measures Rollcall against a floor, against its own framework, against what users would write or pick instead, in one run.
 
 const out = join(import.meta.dirname, "out");
 const results = join(import.meta.dirname, "results");
@@ -40,6 +41,7 @@ async function bench(options: BenchOptions): Promise<void> {
     at: new Date().toISOString(),
     machine: machine(),
     node: process.version,
+    versions: peerVersions(),
     rounds: options.rounds,
     seconds: options.seconds,
     rows: Object.fromEntries(measured.results),
@@ -60,6 +62,19 @@ async function bench(options: BenchOptions): Promise<void> {
   process.stdout.write(files["report.txt"]);
 }
 
+/** Of the libraries that the others are made of. */
+function peerVersions(): Record<string, string> {
+  const text = readFileSync(join(import.meta.dirname, "../package.json"), "utf8");
+  const { dependencies, devDependencies } = JSON.parse(text);
+  const installed: Record<string, string> = { ...dependencies, ...devDependencies };
+  return {
+    "connect-node": installed["@connectrpc/connect-node"] ?? "?",
+    "grpc-js": installed["@grpc/grpc-js"] ?? "?",
+    "better-sqlite3": installed["better-sqlite3"] ?? "?",
+    ...goPeerVersions(),
+  };
+}
+
 /** Starts everybody, and stops everybody whatever happens. */
 async function withField<T>(work: (field: Field) => Promise<T>): Promise<T> {
   await using running = new AsyncDisposableStack();
@@ -74,8 +89,17 @@ async function withField<T>(work: (field: Field) => Promise<T>): Promise<T> {
   const found = await Etcd.start();
   if (found === null) progress("there is no etcd on PATH: its rows are left out");
   const etcd = found === null ? null : started(found);
+  const program = buildGoPeers(join(out, "go-peers"));
+  if (program === null) progress("there is no Go on PATH: the rows of grpc-go and connect-go are left out");
+  const goPeers =
+    program === null
+      ? null
+      : {
+          grpc: started(await GoPeer.start(program, "grpc", recorded)),
+          connect: started(await GoPeer.start(program, "connect", recorded)),
+        };
   // Awaited here: all of them stop when this function ends.
-  return await work({ ours, oursLongWay, floor, connect, peer, etcd });
+  return await work({ ours, oursLongWay, floor, connect, peer, etcd, goPeers });
 }
 
 /** What each call over gRPC costs against the floor of the same call; etcd's put against that of CreateRunner. */
@@ -93,7 +117,8 @@ function chart(report: BenchReport, rows: readonly Row[]): string {
     });
   return barChart(
     "Server CPU for a call, against a bare node:http2 echo",
-    `gRPC, 64 in flight; shorter is better; ${report.at.slice(0, 10)}, ${report.machine}`,
+    `gRPC, 64 in flight; shorter is better; grpc-go ${report.versions["grpc-go"]}, ` +
+      `connect-go ${report.versions["connect-go"]}; ${report.at.slice(0, 10)}, ${report.machine}`,
     bars,
   );
 }

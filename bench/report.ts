@@ -7,6 +7,8 @@ export interface BenchReport {
   readonly at: string;
   readonly machine: string;
   readonly node: string;
+  /** Of those it is compared with, by name. */
+  readonly versions: Readonly<Record<string, string>>;
   readonly rounds: number;
   readonly seconds: number;
   readonly rows: Readonly<Record<string, RowResult>>;
@@ -31,6 +33,9 @@ export function asText(report: BenchReport): string {
     "alloc B".padStart(9);
   return [
     `${report.at} on ${report.machine}, Node ${report.node}: medians of ${report.rounds} rounds of ${report.seconds} s`,
+    `beside ${Object.entries(report.versions)
+      .map((one) => one.join(" "))
+      .join(", ")}`,
     "CPU, user and system, of the server's process for each call; allocation on its main heap.",
     ...([64, 1] as const).flatMap((inFlight) => [
       "",

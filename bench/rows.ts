@@ -10,6 +10,8 @@ export interface Field {
   readonly ours: Ours;
   readonly oursLongWay: Ours;
   readonly etcd: Contender | null;
+  /** Null where there is no Go. */
+  readonly goPeers: { readonly grpc: Contender; readonly connect: Contender } | null;
 }
 
 /** One line of the report: a call, the way it goes, and who answers. */
@@ -39,6 +41,10 @@ export function rowsOf(field: Field): readonly Row[] {
     }
     const same = field.oursLongWay.calls[index];
     if (same !== undefined) add("ours, hot path off", field.oursLongWay, same, grpc, durable);
+    if (field.goPeers !== null) {
+      add("grpc-go", field.goPeers.grpc, call, grpc, durable);
+      for (const way of ways) add("connect-go", field.goPeers.connect, call, way, durable);
+    }
     if (durable) add("grpc-js + better-sqlite3", field.peer, call, grpc, true);
   });
   if (field.etcd !== null) {

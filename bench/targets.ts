@@ -40,6 +40,22 @@ export function targetsOf(
         2,
       ),
     ),
+    ...[renew, get].flatMap((call) => [
+      most(`2 ${call}, gRPC: CPU ÷ connect-go`, cpu(call, "ours"), cpu(call, "connect-go"), 0.5),
+      most(`2 ${call}, gRPC: CPU ÷ grpc-go`, cpu(call, "ours"), cpu(call, "grpc-go"), 1.5),
+    ]),
+    least(
+      "3 CreateRunner, 64 in flight: calls a second ÷ connect-go + SQLite",
+      rate(create, "ours"),
+      rate(create, "connect-go"),
+      1,
+    ),
+    most(
+      "3 CreateRunner, 64 in flight: CPU ÷ connect-go + SQLite",
+      cpu(create, "ours"),
+      cpu(create, "connect-go"),
+      1.2,
+    ),
     least(
       "3 CreateRunner, 64 in flight: calls a second ÷ grpc-js + better-sqlite3",
       rate(create, "ours"),

@@ -136,6 +136,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const retention = new Retention({
     events: store.events,
     audit: store.audit,
+    serviceAccounts: store.serviceAccounts,
     settings: config.retention,
     clock,
     log,

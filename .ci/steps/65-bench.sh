@@ -6,6 +6,7 @@ node -e '
   const calls = ["RenewRegistration", "GetRunner", "CreateRunner", "ListRunners"];
   const ways = ["gRPC HTTP/2", "Connect HTTP/2", "Connect JSON HTTP/2", "Connect HTTP/1.1", "Connect JSON HTTP/1.1"];
   const wanted = calls.flatMap((call) => ways.flatMap((way) => ["floor", "connect-node", "ours"].map((who) => `${call} ${way} ${who}`)));
+  wanted.push(...calls.flatMap((call) => [`${call} gRPC HTTP/2 grpc-go`, ...ways.map((way) => `${call} ${way} connect-go`)]));
   const missing = wanted.filter((label) => rows[label] === undefined);
   console.log({ failed, missing, rows: Object.keys(rows).length, targets: targets.length });
   process.exit(failed.length + missing.length > 0 || list === null || targets.length === 0 ? 1 : 0);

@@ -29,7 +29,7 @@ export async function runAgent(options: AgentOptions): Promise<AgentEnd> {
   const settled = { time: systemTime, random: Math.random, timing: defaultTiming, ...options };
   try {
     const files = new StateFiles(options.stateDir);
-    const lock = lockState(files.path("agent.lock"));
+    const lock = lockState(files);
     try {
       const keys = loadKeys(files);
       const credential = await bootstrap({ ...settled, files });

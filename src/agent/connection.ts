@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
-import { createSecureContext } from "node:tls";
+import { createSecureContext, getCACertificates } from "node:tls";
 import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { AgentEndError, agentEnd } from "./end.ts";
+import { proxyFor } from "./proxy.ts";
 import { messageOf } from "./thrown.ts";
+import { type TlsFiles, Tunnels } from "./tunnels.ts";
 
 /** What the agent speaks on the wire, over HTTP/2 both. */
 export const agentProtocols = ["grpc", "connect"] as const;
@@ -19,8 +21,13 @@ export interface AgentConnection {
 export interface ConnectionOptions {
   readonly server: URL;
   readonly protocol: AgentProtocol;
-  /** PEM file with the authorities to trust instead of the system's. */
+  /** PEM file with the authorities to trust, and no others. */
   readonly caFile?: string;
+  /**
+   * Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are read, in lower case too, and without `caFile` also
+   * `SSL_CERT_FILE`: authorities to trust beside Node's own. Unset: none of them counts.
+   */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** PEM files of the certificate, with its chain, that the server asks runners for. */
   readonly clientCertificate?: { readonly certFile: string; readonly keyFile: string };
 }
@@ -31,28 +38,48 @@ const pingTimeoutMs = 5_000;
 const readMaxBytes = 4 * 1024 * 1024;
 
 /**
+ * Opens when a call needs it, through the proxy that the environment names.
  * Every connection reads the files anew, so that what was renewed meanwhile is used from the next one on.
- * @throws AgentEndError STATE_UNUSABLE when a file cannot be used at the start; later, connecting fails
+ * @throws AgentEndError STATE_UNUSABLE when a file cannot be used at the start, PROXY_UNUSABLE when a variable names no
+ * proxy; later, connecting fails
  */
 export function openConnection(options: ConnectionOptions): AgentConnection {
   const baseUrl = options.server.href.replace(/\/+$/, "");
   const tls = tlsFiles(options);
   tryFiles(tls);
+  const proxy = proxyFor(options.server, options.environment ?? {});
   const connect = (): OneConnection => {
-    const sessionManager = new Http2SessionManager(baseUrl, { pingIntervalMs, pingTimeoutMs }, tls);
+    const tunnels = proxy === null ? null : new Tunnels(proxy, options.server, tls);
+    const session = tunnels === null ? tls : { createConnection: () => tunnels.take() };
+    const sessionManager = new Http2SessionManager(baseUrl, { pingIntervalMs, pingTimeoutMs }, session);
     const to = { baseUrl, sessionManager, readMaxBytes };
     const transport =
       options.protocol === "grpc"
         ? createGrpcTransport(to)
         : createConnectTransport({ ...to, httpVersion: "2" });
-    return { transport, end: () => sessionManager.abort() };
+    return {
+      transport,
+      ready: (signal) => tunnels?.ready(sessionManager.state(), signal),
+      end: () => {
+        tunnels?.end();
+        sessionManager.abort();
+      },
+    };
   };
   let current = connect();
   let last = current;
   return {
     transport: {
-      unary: (...call) => current.transport.unary(...call),
-      stream: (...call) => current.transport.stream(...call),
+      unary: async (...call) => {
+        const { transport, ready } = current;
+        await ready(call[1]);
+        return transport.unary(...call);
+      },
+      stream: async (...call) => {
+        const { transport, ready } = current;
+        await ready(call[1]);
+        return transport.stream(...call);
+      },
     },
     // A manager that is aborted while it connects can take the failure of that connection for one of the next.
     reset: () => {
@@ -67,6 +94,8 @@ export function openConnection(options: ConnectionOptions): AgentConnection {
 
 interface OneConnection {
   readonly transport: Transport;
+  /** To be waited for before each call. */
+  ready(signal?: AbortSignal): Promise<void> | undefined;
   end(): void;
 }
 
@@ -85,20 +114,20 @@ export function sendsTokensInClear(url: URL): boolean {
   return url.protocol === "http:" && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
 }
 
-/** Options of TLS; what a file holds is read whenever it is asked for. */
-interface TlsFiles {
-  readonly ca?: Buffer;
-  readonly cert?: Buffer;
-  readonly key?: Buffer;
-}
-
-function tlsFiles({ caFile, clientCertificate }: ConnectionOptions): TlsFiles {
-  const files = { ca: caFile, cert: clientCertificate?.certFile, key: clientCertificate?.keyFile };
+function tlsFiles({ server, caFile, environment, clientCertificate }: ConnectionOptions): TlsFiles {
+  const moreFile = (server.protocol === "https:" && environment?.SSL_CERT_FILE) || undefined;
+  const ca = caFile ?? moreFile;
+  const files = { ca, cert: clientCertificate?.certFile, key: clientCertificate?.keyFile };
   const given = Object.entries(files).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const read = (name: string, file: string) =>
+    // Node's own list has NODE_EXTRA_CA_CERTS in it.
+    name === "ca" && caFile === undefined
+      ? [...getCACertificates("default"), readFileSync(file)]
+      : readFileSync(file);
   return Object.defineProperties(
     {},
     Object.fromEntries(
-      given.map(([name, file]) => [name, { enumerable: true, get: () => readFileSync(file) }]),
+      given.map(([name, file]) => [name, { enumerable: true, get: () => read(name, file) }]),
     ),
   );
 }

@@ -3,7 +3,7 @@ import type { StateFiles } from "./state-files.ts";
 import { unusable } from "./state-files.ts";
 
 /** Where the access token is kept. */
-export const credentialFile = "credential.json";
+const credentialFile = "credential.json";
 /** Where an exchange that has begun is noted, until its answer is on the disk. */
 export const exchangeFile = "exchange.json";
 

@@ -25,6 +25,8 @@ export const exitCodes = {
   STATE_IN_USE: 19,
   /** The state folder, the token file or a certificate file cannot be used as it is. */
   STATE_UNUSABLE: 20,
+  /** A variable of the environment names no proxy. */
+  PROXY_UNUSABLE: 20,
   /** The server wants a certificate, and none was shown. */
   CLIENT_CERTIFICATE_REQUIRED: 21,
 } as const;
@@ -59,6 +61,7 @@ const advice: Readonly<Record<EndKind, string>> = {
   NOT_SPOKEN: "check --server and --protocol, and that the server is new enough",
   STATE_IN_USE: "stop the other agent, or give this one a --state-dir of its own",
   STATE_UNUSABLE: "",
+  PROXY_UNUSABLE: "",
   CLIENT_CERTIFICATE_REQUIRED: "give the agent one, with --client-cert and --client-key",
 };
 

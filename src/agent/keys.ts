@@ -3,7 +3,7 @@ import type { StateFiles } from "./state-files.ts";
 import { unusable } from "./state-files.ts";
 
 /** Where the key pair is kept: PKCS #8 in PEM, so that common tools can read it. */
-export const privateKeyFile = "private-key.pem";
+const privateKeyFile = "private-key.pem";
 
 /** The X25519 key pair that secrets for this runner are sealed to. */
 export interface AgentKeys {

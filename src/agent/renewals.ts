@@ -1,6 +1,6 @@
 import type { RenewRegistrationResponse } from "../../gen/rollcall/v1/agent_pb.js";
 import { Backoff } from "./backoff.ts";
-import { type AgentEnd, agentEnd } from "./end.ts";
+import { Complaint } from "./complaint.ts";
 import { type Failure, readFailure } from "./failure.ts";
 import { HealthProbe } from "./health.ts";
 import type { Live } from "./live.ts";
@@ -25,18 +25,22 @@ export class Renewals {
   readonly #health: HealthProbe;
   /** Monotonic times of the reopenings of the last minute. */
   #reopened: number[] = [];
-  /** Monotonic time of the last success, null before the first. */
-  #renewedAt: number | null = null;
+  #registered = false;
   /** Monotonic time at which the server may take the runner for gone, as early as it can be; null before the first. */
   #leaseEndsAt: number | null = null;
   #stretch = 0;
-  /** Whether the log was last told that renewing fails. */
-  #toldFailing = false;
+  readonly #failing: Complaint;
+  readonly #refusedReport: Complaint;
+  readonly #changedReport: Complaint;
 
   constructor(live: Live) {
     this.#live = live;
     this.#backoff = new Backoff(live.timing.retry, live.random);
     this.#health = new HealthProbe(live);
+    const complaint = (message: string) => new Complaint(live.log, live.time, message);
+    this.#failing = complaint("could not renew the registration; trying again");
+    this.#refusedReport = complaint("the server refuses what was reported; renewing without it");
+    this.#changedReport = complaint("the server changed what was reported");
   }
 
   async run(): Promise<void> {
@@ -74,10 +78,7 @@ export class Renewals {
       const response = await client.renewRegistration(full, options).catch((error: unknown) => {
         const failure = readFailure(error);
         if (failure.kind !== "invalid" || full.status === undefined) throw error;
-        this.#live.log.warn(
-          { why: failure.why },
-          "the server refuses what was reported; renewing without it",
-        );
+        this.#refusedReport.tell(failure.why);
         return client.renewRegistration(reduceRequest(full, failure.fields), options);
       });
       this.#live.registration = acknowledge(response, standing);
@@ -91,15 +92,15 @@ export class Renewals {
   }
 
   #heard(response: RenewRegistrationResponse, pushes: number): void {
-    const { log, time, identity, specs } = this.#live;
+    const { log, identity, specs } = this.#live;
     const { generation, intervalStretchPercent: stretch } = response;
-    if (this.#renewedAt === null) log.info({ generation, runnerId: identity.runnerId }, "registered");
-    else if (this.#toldFailing) log.info({ generation }, "registered again");
+    const wasFailing = this.#failing.over();
+    if (!this.#registered) log.info({ generation, runnerId: identity.runnerId }, "registered");
+    else if (wasFailing) log.info({ generation }, "registered again");
     if (stretch !== this.#stretch) log.info({ percent: stretch }, "the server changed its renewal interval");
-    for (const notice of response.notices) log.warn({ notice }, "the server changed what was reported");
-    this.#toldFailing = false;
+    for (const notice of response.notices) this.#changedReport.tell(notice);
     this.#stretch = stretch;
-    this.#renewedAt = time.monotonic();
+    this.#registered = true;
     this.#backoff.reset();
     const wanted = response.wanted && readWanted(identity.runnerId, response.wanted);
     if (wanted) specs.renewalBrought(wanted, pushes);
@@ -109,9 +110,8 @@ export class Renewals {
   #failed(failure: Failure): number {
     const { life, connection, log } = this.#live;
     if (life.aborted) return 0;
-    const end = this.#final(failure);
-    if (end !== null) {
-      this.#live.leave({ kind: "refused", end });
+    if (failure.kind === "final") {
+      this.#live.leave({ kind: "refused", end: failure.end });
       return 0;
     }
     if (failure.kind === "reopen") {
@@ -125,8 +125,7 @@ export class Renewals {
     if (failure.kind === "retry") connection.reset();
     const askedMs = failure.kind === "retry" ? failure.askedMs : 0;
     const delayMs = Math.round(this.#backoff.nextMs(askedMs, this.#mostMs()));
-    log.warn({ why: failure.why, delayMs }, "could not renew the registration; trying again");
-    this.#toldFailing = true;
+    this.#failing.tell(failure.why, { delayMs });
     return delayMs;
   }
 
@@ -134,16 +133,6 @@ export class Renewals {
   #mostMs(): number {
     const leftMs = this.#leaseEndsAt === null ? 0 : this.#leaseEndsAt - this.#live.time.monotonic();
     return leftMs > 0 ? leftMs / 2 : Number.POSITIVE_INFINITY;
-  }
-
-  #final(failure: Failure): AgentEnd | null {
-    if (failure.kind === "final") return failure.end;
-    if (failure.kind !== "unexplained") return null;
-    const { time, timing } = this.#live;
-    if (this.#renewedAt === null) return failure.end;
-    const silentMs = time.monotonic() - this.#renewedAt;
-    if (silentMs < timing.refusedMs) return null;
-    return agentEnd(failure.end.kind, `${failure.why}, for ${Math.round(silentMs / MINUTE)} minutes`);
   }
 
   #mayReopenAtOnce(): boolean {

@@ -1,4 +1,5 @@
 import { Backoff } from "./backoff.ts";
+import { Complaint } from "./complaint.ts";
 import type { Condition } from "./condition.ts";
 import type { AgentLog } from "./log.ts";
 import type { AgentHooks } from "./options.ts";
@@ -66,6 +67,7 @@ export class SpecApplier {
   async run(signal: AbortSignal): Promise<void> {
     const { time, timing, random, log } = this.#deps;
     const backoff = new Backoff(timing.specRetry, random);
+    const failing = new Complaint(log, time, "could not apply the wanted spec; trying again");
     const wake = (): void => this.#bell.ring();
     signal.addEventListener("abort", wake, { once: true });
     let tried = 0;
@@ -83,11 +85,12 @@ export class SpecApplier {
       this.#deps.condition.set("spec", problem);
       if (problem === null) {
         this.#appliedRevision = wanted.revision;
+        failing.over();
         log.info({ revision: wanted.revision, paused: wanted.paused }, "applied the wanted spec");
         this.#deps.applied();
       } else {
         const delayMs = Math.round(backoff.nextMs());
-        log.warn({ problem, delayMs }, "could not apply the wanted spec; trying again");
+        failing.tell(problem, { delayMs });
         await pause(time, delayMs, this.#bell.signal, timing);
       }
     }

@@ -3,7 +3,6 @@ import {
   chmodSync,
   closeSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -11,6 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { makeFolder } from "../lib/files.ts";
 import { AgentEndError, agentEnd } from "./end.ts";
 import { messageOf, partOf } from "./thrown.ts";
 
@@ -22,7 +22,7 @@ export class StateFiles {
   constructor(dir: string) {
     this.dir = dir;
     try {
-      mkdirSync(dir, { recursive: true, mode: 0o700 });
+      makeFolder(dir, 0o700);
     } catch (error) {
       throw unusable(dir, error);
     }

@@ -10,8 +10,6 @@ export interface AgentTiming {
   readonly watchAbsentMs: number;
   /** A generation that the server does not know is reopened at once this often within a minute; then as a retry. */
   readonly reopensAMinute: number;
-  /** Once live, an unexplained refusal (a proxy's, say) ends the agent only after this long without a success. */
-  readonly refusedMs: number;
   /** Between tries to apply the same spec. */
   readonly specRetry: BackoffBounds;
   /** A stream that brings nothing for this long is dead: three keep-alives of 20 seconds are missing. */
@@ -35,7 +33,6 @@ export const defaultTiming: AgentTiming = {
   retry: { baseMs: 1 * SECOND, capMs: 15 * SECOND },
   watchAbsentMs: 600 * SECOND,
   reopensAMinute: 3,
-  refusedMs: 600 * SECOND,
   specRetry: { baseMs: 5 * SECOND, capMs: 300 * SECOND },
   watchSilenceMs: 60 * SECOND,
   watchProvenMs: 15 * SECOND,

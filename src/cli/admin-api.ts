@@ -18,7 +18,7 @@ export interface AdminApi {
 }
 
 /** The server refused; the message says why. */
-export class RefusedError extends Error {
+class RefusedError extends Error {
   override readonly name = "RefusedError";
   /** The code of the refusal, such as `permission_denied`. */
   readonly code: string;

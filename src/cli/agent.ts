@@ -30,8 +30,11 @@ A command that fails makes the runner DEGRADED, with the last line that it print
 Exit codes: 0 signed off, or wound down before deletion; 10 token expired; 11 token revoked; 12 token unknown;
 13 exchange token refused; 14 runner deleted; 15 a newer agent of this runner took over; 16 token of another runner;
 17 not a runner's token; 18 the server does not speak the protocol; 19 state folder in use; 20 state folder, token
-file or certificate files unusable; 21 the server wants a client certificate; 2 wrong words; 1 anything else. Only 1 is
+file, certificate files or proxy variable unusable; 21 the server wants a client certificate; 2 wrong words; 1 anything else. Only 1 is
 worth a restart without a person.
+
+HTTPS_PROXY (for https), HTTP_PROXY (for http) and NO_PROXY are obeyed, in lower case too: the agent opens a tunnel with
+CONNECT. Without --ca, it trusts Node's own list of authorities, NODE_EXTRA_CA_CERTS, and the file that SSL_CERT_FILE names.
 
 --ca, --client-cert and --client-key are read again for every connection, so that renewed files are used by themselves.
 
@@ -74,7 +77,7 @@ export function agentCommand(terminal: Terminal): Command {
       defaultStateDir(terminal),
     )
     .addOption(new Option("--protocol <NAME>", "what to speak").choices(agentProtocols).default("grpc"))
-    .option("--ca <FILE>", "PEM file with the authorities to trust, instead of the system's")
+    .option("--ca <FILE>", "PEM file with the authorities to trust, and no others")
     .option("--client-cert <FILE>", "PEM file with the certificate to show to a server that asks for one")
     .option("--client-key <FILE>", "PEM file with its private key")
     .addOption(
@@ -119,7 +122,7 @@ export function agentCommand(terminal: Terminal): Command {
 }
 
 async function run(flags: AgentFlags, terminal: Terminal): Promise<AgentEnd> {
-  const log = createLog(flags.logLevel, terminal.isTerminal);
+  const log = createLog(flags.logLevel, terminal.isTerminal, terminal.errorOutput);
   if (sendsTokensInClear(flags.server))
     log.warn({}, "http: the runner's tokens cross the network in clear; use https");
   const stop = new AbortController();
@@ -131,6 +134,7 @@ async function run(flags: AgentFlags, terminal: Terminal): Promise<AgentEnd> {
       connection: openConnection({
         server: flags.server,
         protocol: flags.protocol,
+        environment: terminal.environment,
         ...(flags.ca !== undefined && { caFile: flags.ca }),
         ...clientCertificate(flags),
       }),

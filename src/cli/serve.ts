@@ -28,14 +28,16 @@ export function serveCommand(terminal: Terminal): Command {
   ).action(async (options: Record<string, string>) => {
     const config = readConfig(options, terminal);
     const stop = terminal.stopRequested();
-    const log = createLog(config.logLevel, terminal.isTerminal);
+    const log = createLog(config.logLevel, terminal.isTerminal, terminal.errorOutput);
     let server: RunningServer | undefined;
     // Listened to from the beginning: without a listener the signal would end the process.
     terminal.onReloadRequested(() => void server?.reload());
-    server = await startServer(config, { log, processMetrics: processMetrics() });
+    server = await startServer(config, { log, processMetrics: processMetrics(terminal.errorOutput) });
     if (server.adminToken !== null) {
       terminal.warn(`admin token (shown this once): ${server.adminToken}`);
     }
+    // Scripts wait for that line, and then read in the log what came before it.
+    await terminal.errorOutput.flush(1_000);
     terminal.print(`listening on ${server.url}`);
     const signal = await Promise.race([stop, server.failed]);
     log.info({ signal }, "stopping");

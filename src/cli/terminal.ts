@@ -1,3 +1,5 @@
+import type { LineSink } from "../lib/line-sink.ts";
+
 /** What a command may know of the process around it. */
 export interface Terminal {
   readonly environment: NodeJS.ProcessEnv;
@@ -5,6 +7,8 @@ export interface Terminal {
   print(text: string): void;
   /** A line on standard error: everything else. */
   warn(text: string): void;
+  /** Standard error itself, for a log beside those lines. */
+  readonly errorOutput: LineSink;
   /** Whether a person reads standard error. */
   readonly isTerminal: boolean;
   /** Resolves to the name of the signal when the process is told to stop. */

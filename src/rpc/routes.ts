@@ -1,10 +1,12 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { ConnectRouter, ConnectRouterOptions, HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { Logger } from "pino";
+import { EnvironmentService } from "../../gen/gitpod/v1/environment_pb.js";
 import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { GatewayService } from "../../gen/gitpod/v1/gateway_pb.js";
 import { GroupService } from "../../gen/gitpod/v1/group_pb.js";
 import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
+import { OrganizationService } from "../../gen/gitpod/v1/organization_pb.js";
 import { RunnerConfigurationService } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
@@ -95,6 +97,8 @@ export function createRpc(deps: RpcDeps): Rpc {
     serve(IdentityService, { ...identityService(deps), ...idTokens(deps) }),
     serve(RunnerAgentService, agentService(deps)),
     serve(RunnerConfigurationService, {}),
+    serve(EnvironmentService, {}),
+    serve(OrganizationService, {}),
     serve(EventService, eventService(deps)),
     serve(GroupService, groupService(deps)),
     serve(UserService, userService(deps)),

@@ -1,18 +1,7 @@
 import { randomBytes } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { makeFolder, publish, writeSecretFile } from "../lib/files.ts";
 import { StoreRefusedError } from "../store/store.ts";
 
 /** Says that nothing is kept on disk. */
@@ -53,18 +42,13 @@ export function openDataDir(dir: string): DataDir {
       earlierKey: null,
       adminTokenFile: null,
     };
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeFolder(dir, 0o700);
   const database = databaseFile(dir);
   // SQLite gives its side files the mode of the database, so the mode is set before it is opened.
   writeFileSync(database, "", { mode: 0o600, flag: "a" });
   // Looked at before the key: whoever fills the database beside us has made the key before.
   const isNew = statSync(database).size === 0;
   return { database, ...serverKeys(serverKeyFile(dir), isNew), adminTokenFile: join(dir, "admin-token") };
-}
-
-/** Writes a secret so that only this user can read it, and so that a crash leaves the old file or the new one. */
-export function writeSecretFile(file: string, secret: string): void {
-  placeSecret(file, secret, (written) => renameSync(written, file));
 }
 
 /**
@@ -82,13 +66,13 @@ export function existingServerKeys(dir: string): readonly [Uint8Array, ...Uint8A
  */
 export function placeServerKey(dir: string, key: Uint8Array, earlier: Uint8Array | null): void {
   const keys = earlier === null ? [key] : [key, earlier];
-  writeSecretFile(serverKeyFile(dir), keys.map((one) => Buffer.from(one).toString("hex")).join("\n"));
+  writeSecretFile(serverKeyFile(dir), keys.map(hexLine).join(""), "replace");
 }
 
 /** Keeps a key that is no longer in use, for the backups that it encrypted. @returns where */
 export function keepServerKey(dir: string, key: Uint8Array): string {
   const kept = asideName(dir);
-  writeSecretFile(kept, Buffer.from(key).toString("hex"));
+  writeSecretFile(kept, hexLine(key), "new");
   return kept;
 }
 
@@ -97,7 +81,7 @@ export function moveServerKeyAside(dir: string): string | null {
   const file = serverKeyFile(dir);
   if (!existsSync(file)) return null;
   const kept = asideName(dir);
-  renameSync(file, kept);
+  publish(file, kept);
   return kept;
 }
 
@@ -139,30 +123,15 @@ function serverKeys(file: string, mayMake: boolean): Pick<DataDir, "serverKey" |
   };
 }
 
-/** Leaves the key alone that another first start has made meanwhile: a link, unlike a rename, replaces nothing. */
+/** Leaves the key alone that another first start has made meanwhile. */
 function makeKey(file: string): void {
   try {
-    placeSecret(file, randomBytes(keyLength).toString("hex"), (written) => linkSync(written, file));
+    writeSecretFile(file, hexLine(randomBytes(keyLength)), "new");
   } catch (error) {
     if (!(Error.isError(error) && "code" in error && error.code === "EEXIST")) throw error;
   }
 }
 
-/** Brings the secret to the disk under another name, has `place` name it, and brings the name to the disk too. */
-function placeSecret(file: string, secret: string, place: (written: string) => void): void {
-  const written = `${file}.${randomBytes(8).toString("hex")}.tmp`;
-  try {
-    writeFileSync(written, `${secret}\n`, { mode: 0o600, flag: "wx", flush: true });
-    place(written);
-  } finally {
-    rmSync(written, { force: true });
-  }
-  // Windows opens no folders; NTFS keeps a journal of names by itself.
-  if (process.platform === "win32") return;
-  const folder = openSync(dirname(file), "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
+function hexLine(key: Uint8Array): string {
+  return `${Buffer.from(key).toString("hex")}\n`;
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { StoreRefusedError } from "../store/store.ts";
 
 /** Others on this machine can read what only the server may, and it cannot change that. */
-export class OpenToOthersError extends StoreRefusedError {
+class OpenToOthersError extends StoreRefusedError {
   override readonly name = "OpenToOthersError";
 }
 

@@ -6,9 +6,10 @@ import { Principal } from "../domain/access/principal.ts";
 import { draftOrganization } from "../domain/organizations/founding.ts";
 import { hashToken, mintToken } from "../domain/tokens/token.ts";
 import type { Clock } from "../lib/clock.ts";
+import { writeSecretFile } from "../lib/files.ts";
 import type { IdSource } from "../lib/ids.ts";
 import type { NewAccessToken, NewUser, Store } from "../store/store.ts";
-import { type DataDir, writeSecretFile } from "./data-dir.ts";
+import type { DataDir } from "./data-dir.ts";
 
 /** Marks the token that the environment or a file sets, so that the next start can replace it. */
 const operatorTokenName = "set by the operator";
@@ -42,7 +43,9 @@ async function found({ files, store, clock, newId }: Deps, chosen: string | null
   const drafted = draftOrganization(named, newId, now);
   const minted = chosen === null ? mintToken("personal").secret : null;
   // Written first: a token in a file without an account does no harm, an account whose token is lost does.
-  if (minted !== null && files.adminTokenFile !== null) writeSecretFile(files.adminTokenFile, minted);
+  if (minted !== null && files.adminTokenFile !== null) {
+    writeSecretFile(files.adminTokenFile, `${minted}\n`, "replace");
+  }
   const secret = chosen ?? minted ?? "";
   const name = chosen === null ? "minted on the first start" : operatorTokenName;
   await store.accounts.found({

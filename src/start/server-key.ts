@@ -18,7 +18,7 @@ import {
 } from "./data-dir.ts";
 
 /** Tells a key from every other, and nothing about it. */
-export function digestOfKey(key: Uint8Array): Uint8Array {
+function digestOfKey(key: Uint8Array): Uint8Array {
   return secretBox(key).digest("server key", new Uint8Array());
 }
 

@@ -8,7 +8,10 @@ import type {
 import type { OperatorGrant, OrgAdminGrant } from "../domain/users/rights.ts";
 import type { Rows } from "./rows.ts";
 
-/** Changes reject with `already_exists` for a name that another account of the organisation has. */
+/**
+ * Accounts that were deleted are read like the others, and changed no more. Changes reject with `already_exists` for a
+ * name that another account of the organisation has which is not deleted.
+ */
 export interface ServiceAccountStore {
   get(scope: ServiceAccountScope, id: string): Promise<ServiceAccount | null>;
   /** Newest first. */
@@ -20,7 +23,7 @@ export interface ServiceAccountStore {
     change: ServiceAccountChange,
     now: number,
   ): Promise<ServiceAccount | null>;
-  /** Removes the account from everywhere, and ends its tokens; false when it is gone already. */
+  /** Marks the account as deleted, takes it from everywhere, and ends its tokens; false when it is gone already. */
   remove(account: AuthorizedServiceAccount, now: number): Promise<boolean>;
   /** Bars an account of any organisation, or lets it act again; null when there is none. */
   setSuspended(
@@ -29,4 +32,6 @@ export interface ServiceAccountStore {
     suspended: boolean,
     now: number,
   ): Promise<ServiceAccount | null>;
+  /** Removes accounts that were deleted before then, `limit` at most; resolves to how many. */
+  removeBefore(time: number, limit: number): Promise<number>;
 }

@@ -9,7 +9,7 @@ import type { RunnerReport, RunnerReportChange } from "../domain/runners/report.
 import type { BootstrapToken, Runner, RunnerSpec } from "../domain/runners/runner.ts";
 import type { RunnerChange } from "../domain/runners/update.ts";
 import type { AccessToken, PresentedToken } from "../domain/tokens/access-token.ts";
-import type { ExchangeToken } from "../domain/tokens/exchange.ts";
+import type { Claimant, ExchangeToken } from "../domain/tokens/exchange.ts";
 import type { Awaitable } from "../lib/awaitable.ts";
 import type { AccessStore } from "./access-store.ts";
 import type { AccountStore } from "./account-store.ts";
@@ -22,7 +22,6 @@ import type { Rows } from "./rows.ts";
 import type { ServiceAccountStore } from "./service-account-store.ts";
 import type { UserStore } from "./user-store.ts";
 
-export type { Organization } from "../domain/organizations/organization.ts";
 export type { User } from "../domain/users/user.ts";
 export type { AccountStore, Founding, NewUser } from "./account-store.ts";
 export type { NewAccessToken } from "./credential-store.ts";
@@ -232,12 +231,9 @@ export interface TokenStore {
   revokeAccessToken(by: Attribution, id: string, now: number): Promise<boolean>;
 }
 
-export interface ExchangeClaim {
+export interface ExchangeClaim extends Claimant {
   readonly hash: Uint8Array;
-  readonly idempotencyHash: Uint8Array | null;
   readonly access: { readonly id: string; readonly hash: Uint8Array };
-  /** What the access token is bound to: SHA-256 of the name of a client certificate; null for nothing. */
-  readonly certificateName: Uint8Array | null;
   readonly from: Pick<Attribution, "sourceAddress" | "userAgent">;
   readonly now: number;
 }

@@ -1,17 +1,31 @@
 import { type DestinationStream, type Logger, pino } from "pino";
-import pretty from "pino-pretty";
+import { prettyFactory } from "pino-pretty";
 import type { LogLevel } from "../config/settings-table.ts";
+import { LineSink } from "../lib/line-sink.ts";
 
 /** Standard error: standard output carries the one line that scripts wait for. */
 const standardError = 2;
 
 /**
- * The server's log: JSON lines on standard error, or readable ones when that is a terminal.
- * @param destination where tests read it.
+ * The log of a server or an agent: JSON lines, or readable ones for a terminal. Logging never waits and never fails.
+ * @param destination standard error unless told; tests read it elsewhere
  */
-export function createLog(level: LogLevel, terminal: boolean, destination?: DestinationStream): Logger {
-  const stream = terminal
-    ? pretty({ destination: standardError, sync: true, ignore: "pid,hostname" })
-    : pino.destination({ dest: standardError, sync: true });
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination ?? stream);
+export function createLog(
+  level: LogLevel,
+  terminal: boolean,
+  destination: DestinationStream | LineSink = new LineSink(standardError),
+): Logger {
+  const stream = terminal ? readable(destination) : destination;
+  const log = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream);
+  if (destination instanceof LineSink) {
+    destination.onRecovered((lost) =>
+      log.warn({ lost }, "log lines were lost: the output did not take them"),
+    );
+  }
+  return log;
+}
+
+function readable(destination: DestinationStream): DestinationStream {
+  const prettify = prettyFactory({ ignore: "pid,hostname" });
+  return { write: (line) => destination.write(prettify(line)) };
 }

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Lifecycle } from "../lib/chore.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { AuditStore, EventStore } from "../store/event-store.ts";
+import type { ServiceAccountStore } from "../store/service-account-store.ts";
 
 /** How long records are kept, in milliseconds. */
 export interface RetentionSettings {
@@ -18,12 +19,16 @@ const batch = 500;
 export interface RetentionOptions {
   readonly events: EventStore;
   readonly audit: AuditStore;
+  readonly serviceAccounts: Pick<ServiceAccountStore, "removeBefore">;
   readonly settings: RetentionSettings;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** Removes events and audit entries that are older than the settings keep, at the start and then hourly. */
+/**
+ * Removes events and audit entries that are older than the settings keep, at the start and then hourly. Service accounts
+ * that were deleted stay as long as the audit entry of their deletion.
+ */
 export class Retention implements Lifecycle {
   readonly #options: RetentionOptions;
   #timer: NodeJS.Timeout | undefined;
@@ -52,11 +57,12 @@ export class Retention implements Lifecycle {
 
   /** Small commits, with room for others between them. */
   async sweep(): Promise<void> {
-    const { events, audit, settings, clock } = this.#options;
+    const { events, audit, serviceAccounts, settings, clock } = this.#options;
     const now = clock.now();
     for (const [store, keptMs] of [
       [events, settings.eventsMs],
       [audit, settings.auditMs],
+      [serviceAccounts, settings.auditMs],
     ] as const) {
       for (let removed = batch; removed === batch && !this.#stopped; await nextTurn()) {
         removed = await store.removeBefore(now - keptMs, batch);

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { agentProtocols, openConnection } from "../../src/agent/index.ts";
 import { until } from "../support/eventually.ts";
 import { Bench } from "./support/bench.ts";
 import { refusal, runnerId, unavailable } from "./support/fake-server.ts";
@@ -79,6 +80,70 @@ test("another token in the token file bootstraps anew, with another key", async 
   expect(bench.server.renewedWith[1]).toBe("Bearer access-2");
 });
 
+test("a token of another runner does not take the state folder, and is not lost", async () => {
+  const first = bench.start();
+  await until("first renewal", () => bench.server.renewals.length === 1);
+  await first.stop();
+  const [credential, key] = [stored("credential.json"), stored("private-key.pem")];
+  const otherId = "01890a5d-ac96-774b-bcce-000000000002";
+  bench.server.identity = () => otherId;
+  writeFileSync(bench.tokenFile, "exchange-of-the-other");
+  for (const exchanges of [2, 2]) {
+    const end = await bench.start().end;
+    expect(end).toMatchObject({ kind: "WRONG_RUNNER", exitCode: 16 });
+    for (const named of [runnerId, otherId, bench.stateDir, "--state-dir"])
+      expect(end.message).toContain(named);
+    expect(bench.server.keys).toHaveLength(exchanges);
+  }
+  expect([stored("credential.json"), stored("private-key.pem")]).toEqual([credential, key]);
+  expect(bench.server.renewals).toHaveLength(1);
+
+  const folder = readdirSync(bench.stateDir).find((name) => name.startsWith("other-")) ?? "";
+  bench.start({}, { stateDir: join(bench.stateDir, folder) });
+  await until("renewal of the other", () => bench.server.renewals.length === 2);
+  expect(bench.server.renewals[1]).toMatchObject({ runnerId: otherId });
+  expect(bench.server.renewedWith[1]).toBe("Bearer access-2");
+  expect(bench.server.keys).toHaveLength(2);
+});
+
+test("does not decide whose folder it is before the server says whose token it has", async () => {
+  const first = bench.start();
+  await until("first renewal", () => bench.server.renewals.length === 1);
+  await first.stop();
+  bench.server.identity = () => {
+    throw unavailable();
+  };
+  writeFileSync(bench.tokenFile, "exchange-two");
+  const second = bench.start();
+  await until("asked", () => bench.log.some(({ message }) => message.startsWith("could not ask whose")));
+  expect(JSON.parse(stored("credential.json"))).toMatchObject({ accessToken: "access-1" });
+  bench.server.identity = () => runnerId;
+  await second.time.advance(1_000);
+  await until("second renewal", () => bench.server.renewals.length === 2);
+  expect(JSON.parse(stored("credential.json"))).toMatchObject({ accessToken: "access-2", runnerId });
+});
+
+test.each(agentProtocols.flatMap((protocol) => [401, 403, 404].map((status) => ({ protocol, status }))))(
+  "outlasts a proxy that answers $status before the server is up, over $protocol, at its exchange and at a reboot",
+  async ({ protocol, status }) => {
+    const connect = () => ({ connection: openConnection({ server: bench.server.url, protocol }) });
+    for (const [count, complaint] of [
+      [1, "could not exchange"],
+      [2, "could not renew"],
+    ] as const) {
+      bench.server.proxyStatus = status;
+      const agent = bench.start({}, connect());
+      await until(complaint, () => bench.log.some(({ message }) => message.startsWith(complaint)));
+      expect(bench.server.renewals).toHaveLength(count - 1);
+      bench.server.proxyStatus = null;
+      await agent.time.advance(1_000);
+      await until("renewal", () => bench.server.renewals.length === count);
+      await agent.stop();
+    }
+    expect(bench.server.keys).toHaveLength(1);
+  },
+);
+
 test.each(["UNKNOWN", "USED", "EXPIRED"])(
   "a refused exchange token (%s) ends it with code 13",
   async (why) => {
@@ -126,14 +191,17 @@ test("a state folder serves one agent at a time", async () => {
   await until("first renewal", () => bench.server.renewals.length === 1);
   const second = await bench.start().end;
   expect(second).toMatchObject({ kind: "STATE_IN_USE", exitCode: 19 });
+  expect(second.message).toContain(`the agent of runner ${runnerId}`);
+  expect(second.message).toContain("--state-dir");
   expect(bench.server.renewals).toHaveLength(1);
 });
 
 test("a killed agent leaves its state folder free", async () => {
   mkdirSync(bench.stateDir);
   const script = `const { lockState } = await import(${JSON.stringify(`${process.cwd()}/src/agent/lock.ts`)});
+    const { StateFiles } = await import(${JSON.stringify(`${process.cwd()}/src/agent/state-files.ts`)});
     // Kept: a lock that nobody refers to any more is collected, and let go with it.
-    globalThis.held = lockState(${JSON.stringify(join(bench.stateDir, "agent.lock"))}); process.stdout.write("held");
+    globalThis.held = lockState(new StateFiles(${JSON.stringify(bench.stateDir)})); process.stdout.write("held");
     setInterval(() => {}, 1000);`;
   const holder = spawn(process.execPath, ["--input-type=module", "-e", script], {
     stdio: ["ignore", "pipe", "inherit"],

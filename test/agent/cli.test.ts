@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
 import { agentCommand } from "../../src/cli/agent.ts";
 import { CommandEnded } from "../../src/cli/ended.ts";
-import type { Terminal } from "../../src/cli/terminal.ts";
 import { until } from "../support/eventually.ts";
+import { fakeTerminal } from "../support/terminal.ts";
 import { FakeServer } from "./support/fake-server.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "rollcall-agent-"));
@@ -13,18 +13,13 @@ afterAll(() => rmSync(dir, { recursive: true }));
 
 /** @param stopped resolves when the agent is to be told to stop */
 function run(words: readonly string[], stopped: Promise<string> = new Promise(() => {})) {
-  const printed: string[] = [];
-  const terminal: Terminal = {
-    environment: { XDG_STATE_HOME: dir },
-    print: (text) => void printed.push(text),
-    warn: () => {},
-    isTerminal: false,
-    stopRequested: () => stopped,
-    onReloadRequested: () => {},
-  };
+  const terminal = fakeTerminal({ environment: { XDG_STATE_HOME: dir }, stopRequested: () => stopped });
   const quiet = { writeOut: () => {}, writeErr: () => {} };
   const command = agentCommand(terminal).exitOverride().configureOutput(quiet);
-  return { printed, done: command.parseAsync([...words, "--log-level", "error"], { from: "user" }) };
+  return {
+    printed: terminal.printed,
+    done: command.parseAsync([...words, "--log-level", "error"], { from: "user" }),
+  };
 }
 
 const needed = ["--server", "http://127.0.0.1:1", "--token-file", join(dir, "token")];

@@ -70,7 +70,11 @@ async function register(): Promise<void> {
 
 function start(options: Partial<ConnectionOptions> = {}) {
   const stop = new AbortController();
-  const warnings: string[] = [];
+  /** Why each try failed: the log has what repeats itself as debug. */
+  const failures: string[] = [];
+  const keep = (fields: object) => {
+    if ("why" in fields) failures.push(String(fields.why));
+  };
   const told: string[] = [];
   const connection = openConnection({
     server: new URL(server.url),
@@ -86,13 +90,13 @@ function start(options: Partial<ConnectionOptions> = {}) {
     hooks: {},
     stop: stop.signal,
     log: {
-      debug: () => {},
+      debug: keep,
       info: (_fields, message) => void told.push(message),
-      warn: (fields) => void warnings.push("why" in fields ? String(fields.why) : ""),
+      warn: keep,
     },
     timing: { ...defaultTiming, retry: { baseMs: 50, capMs: 100 } },
   });
-  const agent = { end, warnings, told, connection, stop: () => stop.abort() };
+  const agent = { end, failures, told, connection, stop: () => stop.abort() };
   agents.push(agent);
   return agent;
 }
@@ -108,18 +112,18 @@ test.each(agentProtocols)(
     // Whoever renews certificates was late: the agent waits for it.
     put(runners.issue("runner-1", { days: 0 }));
     agent.connection.reset();
-    await until("refused", () => agent.warnings.some((why) => why.includes("CERT_HAS_EXPIRED")));
+    await until("refused", () => agent.failures.some((why) => why.includes("CERT_HAS_EXPIRED")));
     // And is caught in the middle of it.
     writeFileSync(keyFile(), "");
     agent.connection.reset();
-    const before = agent.warnings.length;
-    await until("tried three times", () => agent.warnings.length > before + 2);
+    const before = agent.failures.length;
+    await until("tried three times", () => agent.failures.length > before + 2);
     put(runners.issue("runner-1"));
     await until("back", () => agent.told.includes("registered again"));
-    const later = agent.warnings.length;
+    const later = agent.failures.length;
     agent.stop();
     expect((await agent.end).message).toBe("signed off");
-    expect(agent.warnings.length).toBe(later);
+    expect(agent.failures.length).toBe(later);
   },
 );
 

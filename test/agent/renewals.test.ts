@@ -61,35 +61,68 @@ test.each([
   expect(bench.server.signOffs).toEqual([]);
 });
 
-test.each([
-  [Code.PermissionDenied, 17],
-  [Code.Unimplemented, 18],
-])("a server that never was one ends it: code %s, exit code %s", async (code, exitCode) => {
+test("a refusal that came later than this agent ends it by its code", async () => {
   bench.server.renew = () => {
-    throw new ConnectError("who are you", code);
+    throw refusal("RUNNER_BANNED", Code.PermissionDenied);
   };
-  expect((await bench.start().end).exitCode).toBe(exitCode);
+  const end = await bench.start().end;
+  expect(end).toMatchObject({ kind: "NOT_A_RUNNER", exitCode: 17 });
+  expect(end.message).toContain("RUNNER_BANNED");
 });
 
-test("once live, a proxy that answers for the server ends it only after ten minutes", async () => {
-  const agent = bench.start();
-  await until("registered", () => bench.log.some(({ message }) => message === "registered"));
+test("refusals without a reason of the server's own are sat out for as long as they last", async () => {
+  const foreign = refusal("TOKEN_REVOKED", Code.Unauthenticated, "mesh.example");
+  const refusals = [Code.Unauthenticated, Code.PermissionDenied, Code.Unimplemented].map(
+    (code) => new ConnectError("who are you", code),
+  );
   bench.server.renew = () => {
-    throw new ConnectError("HTTP 404", Code.Unimplemented);
+    throw refusals[bench.server.renewals.length % 4] ?? foreign;
   };
-  let ended = false;
-  void agent.end.then(() => {
-    ended = true;
-  });
-  let minutes = 0;
-  while (!ended && minutes < 15) {
-    minutes += 0.25;
-    await agent.time.advance(15_000);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    if (minutes === 5) expect(ended).toBe(false);
+  const agent = bench.start();
+  for (let tries = 1; tries <= 120; tries += 1) {
+    await until(`failure ${tries}`, () => bench.delays().length >= tries);
+    await agent.time.advance(bench.delays()[tries - 1] ?? 0);
   }
-  expect((await agent.end).exitCode).toBe(18);
-  expect(minutes).toBeGreaterThan(10);
+  expect(Math.max(...bench.delays())).toBeLessThanOrEqual(15_000);
+  bench.server.renew = () => ({});
+  await agent.time.advance(15_000);
+  await until("registered", () => bench.log.some(({ message }) => message === "registered"));
+});
+
+test("complains of the same once a minute, of something else at once, and says once that it is over", async () => {
+  const lines = (text: string) =>
+    bench.log.filter(({ level, message }) => level !== "debug" && message.startsWith(text));
+  const agent = bench.start();
+  await until("registered", () => lines("registered").length === 1);
+  let words = "first";
+  bench.server.renew = () => {
+    throw new ConnectError(words, Code.Unavailable);
+  };
+  let failed = 0;
+  const fail = async (tries: number) => {
+    for (let more = 0; more < tries; more += 1) {
+      await agent.time.advance(failed === 0 ? 30_000 : (bench.delays()[failed - 1] ?? 0));
+      failed += 1;
+      await until(`failure ${failed}`, () => bench.delays().length === failed);
+    }
+  };
+  await fail(7);
+  expect(lines("could not renew")).toHaveLength(1);
+  words = "second";
+  await fail(2);
+  expect(lines("could not renew")).toHaveLength(2);
+  await fail(8);
+  expect(lines("could not renew").length).toBeGreaterThan(2);
+  for (let id = 0; id < 40; id += 1) {
+    words = `internal error ${id}`;
+    await fail(1);
+  }
+  // 40 tries take eight minutes, of at most four lines each.
+  expect(lines("could not renew").length).toBeLessThan(40);
+  bench.server.renew = () => ({});
+  await agent.time.advance(15_000);
+  await until("over", () => lines("registered again").length === 1);
+  expect(lines("registered again")).toHaveLength(1);
 });
 
 test.each(["GENERATION_UNKNOWN", "GENERATION_ENDED"])("%s opens a new generation at once", async (reason) => {

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { runCommand } from "../../src/cli/command.ts";
 import { newUser } from "../support/people.ts";
 import { adminToken, startTestServer, type TestServer } from "../support/server.ts";
+import { fakeTerminal } from "../support/terminal.ts";
 
 let server: TestServer;
 let dir: string;
@@ -30,16 +31,9 @@ interface Ended {
 
 /** Runs words as a shell would, with nothing but `environment` around them. */
 async function run(words: readonly string[], environment: Record<string, string> = {}): Promise<Ended> {
-  const [out, err]: [string[], string[]] = [[], []];
-  const code = await runCommand(words, {
-    environment: { XDG_DATA_HOME: dir, ...environment },
-    print: (text) => void out.push(text),
-    warn: (text) => void err.push(text),
-    isTerminal: false,
-    stopRequested: () => new Promise(() => {}),
-    onReloadRequested: () => {},
-  });
-  return { code, out: out.join("\n"), err: err.join("\n") };
+  const terminal = fakeTerminal({ environment: { XDG_DATA_HOME: dir, ...environment } });
+  const code = await runCommand(words, terminal);
+  return { code, out: terminal.printed.join("\n"), err: terminal.warned.join("\n") };
 }
 
 const admin = (...words: string[]) =>

@@ -3,6 +3,7 @@ import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { runCommand } from "../../src/cli/command.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
+import { fakeTerminal } from "../support/terminal.ts";
 
 let server: TestServer;
 beforeEach(async () => {
@@ -11,17 +12,9 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 async function audit(...words: string[]) {
-  const printed: string[] = [];
-  const warned: string[] = [];
-  const code = await runCommand(["audit", "--data-dir", server.config.dataDir, ...words], {
-    environment: {},
-    print: (text) => void printed.push(text),
-    warn: (text) => void warned.push(text),
-    isTerminal: false,
-    stopRequested: () => new Promise<string>(() => {}),
-    onReloadRequested: () => {},
-  });
-  return { code, out: printed.join("\n"), err: warned.join("\n") };
+  const terminal = fakeTerminal();
+  const code = await runCommand(["audit", "--data-dir", server.config.dataDir, ...words], terminal);
+  return { code, out: terminal.printed.join("\n"), err: terminal.warned.join("\n") };
 }
 
 async function createRunner(userAgent: string): Promise<string> {

@@ -82,6 +82,28 @@ function damage(file: string): void {
 }
 
 describe("rollcall backup", () => {
+  test("of one name many times at once makes one whole file; the others say that it is there, and leave nothing", async () => {
+    await makeData();
+    // Left by one that was killed.
+    writeFileSync(`${backup}.tmp`, "half");
+    const words = ["backup", backup, "--data-dir", dataDir];
+    const ended = await Promise.all([1, 2, 3, 4].map(() => runCommand(words)));
+    expect(ended.map(({ code }) => code).sort()).toEqual([0, 1, 1, 1]);
+    for (const { code, stderr } of ended.filter(({ code }) => code === 1)) {
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringContaining("is there already; a backup replaces nothing"),
+      ]);
+    }
+    expect(await rollcall("check", "--file", backup)).toMatchObject({ code: 0 });
+    expect(
+      readdirSync(folder)
+        .filter((name) => name.startsWith("backup.db"))
+        .sort(),
+    ).toEqual(["backup.db", "backup.db.tmp"]);
+    expect(readFileSync(`${backup}.tmp`, "utf8")).toBe("half");
+  });
+
   test("under load, holds all that was acknowledged before it, and nothing half done", async () => {
     const token = "backup-admin-token";
     const words = ["serve", "--port", "0", "--data-dir", dataDir, "--log-level", "warn"];

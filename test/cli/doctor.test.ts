@@ -25,6 +25,7 @@ import { type CommandProcess, listening, runCommand, startCommand } from "../sup
 import { runInProcess } from "../support/command-in-process.ts";
 import { freePort } from "../support/free-port.ts";
 import { postJson } from "../support/http.ts";
+import { fakeTerminal } from "../support/terminal.ts";
 
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -59,20 +60,10 @@ beforeEach(() => {
 
 /** What was found, as `rollcall doctor --output json` prints it. */
 async function found(words: readonly string[], nowMs = Date.now()): Promise<NamedFinding[]> {
-  let stdout = "";
-  const terminal = {
-    environment: {},
-    print: (text: string) => {
-      stdout += text;
-    },
-    warn: () => {},
-    isTerminal: false,
-    stopRequested: () => new Promise<never>(() => {}),
-    onReloadRequested: () => {},
-  };
+  const terminal = fakeTerminal();
   const program = new Command().addCommand(doctorCommand(terminal, { now: () => nowMs }));
   await run(program, ["doctor", "--output", "json", "--data-dir", dataDir, ...words], terminal);
-  return JSON.parse(stdout);
+  return JSON.parse(terminal.printed.join(""));
 }
 
 async function only(check: string, ...words: string[]): Promise<NamedFinding[]> {

@@ -49,7 +49,7 @@ export type ServerRequest = Message & {
 };
 
 /** The suite's package, without which none of its names are complete. */
-export const suite = "connectrpc.conformance.v1";
+const suite = "connectrpc.conformance.v1";
 
 /** Reads the descriptors that `buf build` made of the suite's protos. */
 export function suiteSchema(image: Uint8Array): FileRegistry {

@@ -2,7 +2,12 @@ import Database from "better-sqlite3";
 import { storeFiles } from "../../src/start/open-store.ts";
 import { isThere, type Kind, type Model, type Thing } from "./model.ts";
 
-const tables = { runner: "runners", group: "groups", service_account: "service_accounts" } as const;
+/** Where those are that are there: a deleted service account keeps its row. */
+const tables = {
+  runner: "runners",
+  group: "groups",
+  service_account: "service_accounts WHERE deleted_at IS NULL",
+} as const;
 /** Numbers of `gitpod.v1.ResourceType`; a policy's event is about its group. */
 const eventTypes = { runner: 2, group: 12, service_account: 15, role_assignment: 40 } as const;
 /** Numbers of `gitpod.v1.ResourceOperation`. */

@@ -2,7 +2,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "@jest/globals";
 
-const pages = ["README.md", "SECURITY.md", ...globSync("docs/**/*.md")];
+const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", ...globSync("docs/**/*.md")];
 
 /** What a heading is called in a link, as GitHub makes it. */
 const anchorOf = (heading: string) =>

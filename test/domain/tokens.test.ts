@@ -117,37 +117,40 @@ describe("an exchange token", () => {
   };
   const minutes = 60_000;
 
-  test("is decided by use, key and time alone", () => {
+  test("is decided by use, key, certificate and time alone", () => {
     const key = fc.option(fc.constantFrom("a", "b"));
+    const certificate = fc.option(fc.constantFrom("runner-1", "runner-2"));
     const life = fc.record({
       usedAt: fc.option(fc.integer({ min: 0, max: 999 })),
       usedWith: key,
       comesWith: key,
+      gaveOutTo: certificate,
+      shows: certificate,
       later: fc.integer({ min: 0, max: 20 * minutes }),
     });
     const hash = (text: string | null) => (text === null ? null : hashToken(text));
     fc.assert(
-      fc.property(life, ({ usedAt, usedWith, comesWith, later }) => {
+      fc.property(life, ({ usedAt, usedWith, comesWith, gaveOutTo, shows, later }) => {
         const now = (usedAt ?? 0) + later;
         const used = { ...fresh, usedAt, idempotencyHash: hash(usedWith), accessTokenId: "lost" };
         const stored = usedAt === null ? fresh : used;
         const replays = usedWith !== null && usedWith === comesWith && later <= 10 * minutes;
-        const expected =
-          usedAt === null
-            ? now < 1000
-              ? "ok"
-              : "EXCHANGE_TOKEN_EXPIRED"
-            : replays
-              ? "ok"
-              : "EXCHANGE_TOKEN_USED";
-        expect(reasonOf(() => decideExchange(stored, hash(comesWith), now))).toBe(expected);
+        const ofOther = shows === null ? "CLIENT_CERTIFICATE_REQUIRED" : "CLIENT_CERTIFICATE_MISMATCH";
+        const replay = !replays ? "EXCHANGE_TOKEN_USED" : gaveOutTo === shows ? "ok" : ofOther;
+        const first = now < 1000 ? "ok" : "EXCHANGE_TOKEN_EXPIRED";
+        const expected = usedAt === null ? first : replay;
+        const given = usedAt === null ? null : { ended: false, certificateName: hash(gaveOutTo) };
+        const claim = { idempotencyHash: hash(comesWith), certificateName: hash(shows) };
+        expect(reasonOf(() => decideExchange(stored, claim, now, given))).toBe(expected);
         if (expected === "ok") {
-          const { replaces } = decideExchange(stored, hash(comesWith), now);
+          const { replaces } = decideExchange(stored, claim, now, given);
           expect(replaces).toBe(usedAt === null ? null : "lost");
         }
       }),
       { numRuns: 500 },
     );
-    expect(reasonOf(() => decideExchange(null, null, 0))).toBe("EXCHANGE_TOKEN_UNKNOWN");
+    expect(
+      reasonOf(() => decideExchange(null, { idempotencyHash: null, certificateName: null }, 0, null)),
+    ).toBe("EXCHANGE_TOKEN_UNKNOWN");
   });
 });

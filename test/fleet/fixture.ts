@@ -2,12 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Client, ConnectError } from "@connectrpc/connect";
 import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
-import {
-  type CreateRunnerRequestSchema,
-  RunnerPhase,
-  RunnerService,
-  type RunnerSpecSchema,
-} from "../../gen/gitpod/v1/runner_pb.js";
+import { type CreateRunnerRequestSchema, RunnerPhase, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import {
   type RenewRegistrationRequestSchema,
   type RenewRegistrationResponse,
@@ -145,8 +140,6 @@ export async function change(
 ): Promise<void> {
   await server.client(RunnerService).updateRunner({ runnerId, spec });
 }
-
-export type Spec = MessageInitShape<typeof RunnerSpecSchema>;
 
 /** Below the gap that the server takes for a stall of its own (StallSettings.thresholdMs), in milliseconds. */
 const stepMs = 2_000;

@@ -33,7 +33,7 @@ describe("the audit log", () => {
       await create(`runner ${i}`);
       if (i % 2 === 0) server.clock.advance(1000);
     }
-    const sort = { field: "created_at", order };
+    const sort = { field: "createdAt", order };
     const all = (await logs().listAuditLogs({ sort, pagination: { pageSize: 100 } })).entries;
     const paged: string[] = [];
     let token = "";
@@ -47,6 +47,20 @@ describe("the audit log", () => {
     const times = all.map(({ createdAt }) => Number(createdAt?.seconds));
     const sorted = times.toSorted((a, b) => (order === SortOrder.ASC ? a - b : b - a));
     expect(times).toEqual(sorted);
+  });
+
+  test("is sorted by createdAt, as the contract writes it, or created_at", async () => {
+    await create("one");
+    server.clock.advance(1000);
+    await create("two");
+    const ids = async (sort?: object) =>
+      (await logs().listAuditLogs(sort === undefined ? {} : { sort })).entries.map(({ id }) => id);
+    const newestFirst = await ids();
+    for (const field of ["", "createdAt", "created_at"]) {
+      expect(await ids({ field })).toEqual(newestFirst);
+      expect(await ids({ field, order: SortOrder.DESC })).toEqual(newestFirst);
+      expect(await ids({ field, order: SortOrder.ASC })).toEqual(newestFirst.toReversed());
+    }
   });
 
   test("filters by each field, and by all that are given", async () => {
@@ -84,12 +98,16 @@ describe("the audit log", () => {
       code: "invalid_argument",
       fields: ["sort.field"],
     });
+    expect(await list({ sort: { field: "createdAt", order: 7 } })).toMatchObject({
+      code: "invalid_argument",
+      fields: ["sort.order"],
+    });
     const page = await logs().listAuditLogs({ pagination: { pageSize: 1 } });
     const token = page.pagination?.nextToken ?? "";
     const damaged = { code: "invalid_argument", fields: ["pagination.token"] };
     expect(await list({ pagination: { token: `${token}A` } })).toMatchObject(damaged);
     expect(
-      await list({ pagination: { token }, sort: { field: "created_at", order: SortOrder.ASC } }),
+      await list({ pagination: { token }, sort: { field: "createdAt", order: SortOrder.ASC } }),
     ).toMatchObject(damaged);
     const { accessToken } = await server
       .client(IdentityService, { token: null })

@@ -3,6 +3,8 @@ import { ResourceType } from "../../gen/gitpod/v1/event_pb.js";
 import { GroupService, ResourceRole } from "../../gen/gitpod/v1/group_pb.js";
 import { Principal } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
+import { UserService } from "../../gen/gitpod/v1/user_pb.js";
 import { type Actor, actor, type Kind, makeWorld, type World } from "../access/world.ts";
 import { newId } from "../support/records.ts";
 import { refusal, refusals } from "../support/refusal.ts";
@@ -79,6 +81,10 @@ describe("groups", () => {
       made.unshift((await groups.createGroup({ organizationId, name })).group?.id ?? "");
     }
     const ids = async (filter: object) => (await groups.listGroups({ filter })).groups.map(({ id }) => id);
+    const described = { groupId: made[0] ?? "", name: "100%_d", description: "Für Ämter" };
+    await groups.updateGroup(described);
+    expect(await ids({ search: "für äMTER" })).toEqual([made[0]]);
+    expect(await ids({ search: made[1]?.slice(9).toUpperCase() })).toEqual([made[1]]);
     expect(await ids({ search: "ähren" })).toEqual(made.slice(1));
     expect(await ids({ search: "0%_" })).toEqual([made[0]]);
     expect(await ids({ groupIds: [made[2], made[0], newId()] })).toEqual([made[0], made[2]]);
@@ -86,6 +92,12 @@ describe("groups", () => {
     const direct = (await groups.listGroups({ filter: { directShare: true } })).groups;
     expect(direct.every((group) => group.directShare && group.memberCount === 1)).toBe(true);
     expect(direct.length).toBeGreaterThan(0);
+    const shown = async (filter: object) =>
+      (await groups.listGroups({ filter, pagination: { pageSize: 100 } })).groups;
+    const others = await shown({});
+    expect(others.map(({ directShare }) => directShare)).toEqual(others.map(() => false));
+    expect(await shown({ directShare: false })).toEqual(others);
+    expect(await ids({ groupIds: direct.map(({ id }) => id) })).toEqual([]);
     const both = { directShare: false, systemManaged: false, search: "ähren" };
     expect(await ids(both)).toEqual(made.slice(1));
     const excludeAssignedToResource = onRunner();
@@ -144,6 +156,18 @@ describe("members", () => {
     expect((await groups.getMembership({ groupId, subject })).member).toEqual(member);
     const named = (await groups.listMemberships({ groupId, filter: { search: "ANNA ö" } })).members;
     expect(named.map(({ name }) => name)).toEqual(["Anna Ö"]);
+    const described = { serviceAccountId: account.id, description: "Für Ämter" };
+    await server.client(ServiceAccountService).updateServiceAccount(described);
+    const { user: found } = await server.client(UserService).getUser({ userId: bert.id });
+    for (const [search, name] of [
+      ["für äMTER", "robot"],
+      [account.id.slice(9).toUpperCase(), "robot"],
+      [bert.id, "Bert"],
+      [found?.email.toUpperCase() ?? "no email", "Bert"],
+    ] as const) {
+      const { members } = await groups.listMemberships({ groupId, filter: { search } });
+      expect(members.map((one) => one.name)).toEqual([name]);
+    }
     const first = await groups.listMemberships({ groupId, pagination: { pageSize: 2 } });
     expect(first.members.map(({ name }) => name)).toEqual(["robot", "Bert"]);
     const token = first.pagination?.nextToken ?? "";
@@ -158,7 +182,11 @@ describe("members", () => {
     await groups.deleteMembership({ membershipId });
     const gone = { code: "not_found", reason: "MEMBERSHIP_NOT_FOUND" };
     expect(await refusal(groups.deleteMembership({ membershipId }))).toMatchObject(gone);
-    expect(await refusal(groups.getMembership({ groupId, subject }))).toMatchObject(gone);
+    expect((await groups.getMembership({ groupId, subject })).member).toBeUndefined();
+    const unknown = { id: newId(), principal: Principal.USER };
+    expect((await groups.getMembership({ groupId, subject: unknown })).member).toBeUndefined();
+    const nowhere = { groupId: newId(), subject };
+    expect(await refusal(groups.getMembership(nowhere))).toMatchObject({ reason: "GROUP_NOT_FOUND" });
   });
 
   test("are users and service accounts of the organisation: nobody else's, no runner and no group", async () => {

@@ -71,7 +71,8 @@ async function verifier(cache: JWKSCacheInput = {}) {
 describe("an id token", () => {
   test("is verified from the issuer's address alone", async () => {
     const member = await newUser(server);
-    const { payload, protectedHeader } = await (await verifier()).verify(await idToken(member));
+    const version = IDTokenVersion.ID_TOKEN_VERSION_V2;
+    const { payload, protectedHeader } = await (await verifier()).verify(await idToken(member, { version }));
     const iat = Math.floor(server.clock.now() / 1000);
     expect(protectedHeader).toMatchObject({ alg: "RS256", typ: "JWT" });
     expect(payload).toEqual({
@@ -94,6 +95,8 @@ describe("an id token", () => {
     const v1 = decodeJwt(await idToken(account, { version: IDTokenVersion.ID_TOKEN_VERSION_V1 }));
     expect(v1).toMatchObject({ sub: `service_account:${account.id}`, organization_id: org });
     expect(v1).not.toHaveProperty("principal");
+    const unasked = decodeJwt(await idToken(account));
+    expect({ ...unasked, jti: v1.jti }).toEqual(v1);
     const v2 = decodeJwt(await idToken(account, { version: IDTokenVersion.ID_TOKEN_VERSION_V2 }));
     expect(v2.sub).toBe(`organization:${org}:service_account:${account.id}`);
     const { runnerId, token } = await bootstrappedRunner();

@@ -1,7 +1,9 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterEach, expect, test } from "@jest/globals";
 import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
 import { UserService } from "../../gen/gitpod/v1/user_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
@@ -110,6 +112,32 @@ test("a user has so many access tokens", async () => {
     server.client(AdminService).createUserToken({ userId: user?.id ?? "", description: "one more" });
   await mint();
   expect(await refusal(mint())).toMatchObject({ code: "resource_exhausted", reason: "TOO_MANY_TOKENS" });
+});
+
+test("tokens that have expired count against no quota, whatever they are for", async () => {
+  await start({ accessTokens: 2, exchangeTokens: 2 });
+  const users = server.client(UserService);
+  const accounts = server.client(ServiceAccountService);
+  const dayMs = 24 * 60 * 60 * 1000;
+  // It has a token already, as the admin and the runner have.
+  const validUntil = timestampFromMs(server.clock.now() + 2 * dayMs);
+  const { serviceAccount } = await accounts.createServiceAccount({ name: "terraform", validUntil });
+  const serviceAccountId = serviceAccount?.id ?? "";
+  await accounts.createServiceAccountAccessToken({ serviceAccountId });
+  const userId = (await users.getAuthenticatedUser({})).user?.id ?? "";
+  const runnerId = (await create()).runner?.runnerId ?? "";
+  const mints = [
+    () => users.createPersonalAccessToken({ userId, validFor: { seconds: 60n } }),
+    () => accounts.createServiceAccountAccessToken({ serviceAccountId }),
+    () => server.client(RunnerService).createRunnerToken({ runnerId }),
+  ];
+  const full = { code: "resource_exhausted", reason: "TOO_MANY_TOKENS" };
+  for (const mint of mints) {
+    await mint();
+    expect(await refusal(mint())).toMatchObject(full);
+  }
+  server.clock.advance(dayMs);
+  for (const mint of mints) await mint();
 });
 
 test("a runner has so many streams open, and one that ends makes room", async () => {

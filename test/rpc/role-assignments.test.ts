@@ -115,11 +115,40 @@ describe("role assignments", () => {
     } while (token !== "");
     expect(seen).toEqual(ofRunner.map(({ id }) => id));
 
-    // Its own grant, but not who else may use the runner.
-    expect(await list({ resourceIds: [runnerId] }, as(kind("runner user")))).toEqual(stored.slice(0, 1));
-    expect(await list({ resourceIds: [runnerId] }, as(kind("member")))).toEqual([]);
-    expect(await list({ resourceIds: [runnerId] }, as(kind("runner admin")))).toEqual(ofRunner);
+    for (const name of ["runner user", "member", "runner admin"] as const) {
+      expect(await list({ resourceIds: [runnerId] }, as(kind(name)))).toEqual(ofRunner);
+    }
     expect(await list({ resourceIds: [runnerId] }, as(kind("other org admin")))).toEqual([]);
+  });
+
+  test("are seen by every member; by others where they share in them or administer what they are on", async () => {
+    const { groups, runnerId } = world;
+    const robot = await world.newServiceAccount("no member");
+    const subject = { id: robot.id, principal: Principal.SERVICE_ACCOUNT };
+    await groups.createMembership({ groupId: world.runnerUsers, subject });
+    const seen = async (who: Actor) =>
+      (await as(who).listRoleAssignments({ filter: { resourceId: runnerId } })).assignments.map(
+        ({ groupId }) => groupId,
+      );
+    const all = await seen(kind("org admin"));
+    expect(all.length).toBeGreaterThan(1);
+    expect(await seen(kind("member"))).toEqual(all);
+    expect(await seen(robot)).toEqual([world.runnerUsers]);
+    const ofAdmins = { filter: { groupId: world.runnerAdmins } };
+    const { assignments } = await as(kind("member")).listRoleAssignments(ofAdmins);
+    const asked = { assignmentId: assignments[0]?.id ?? "" };
+    const denied = { code: "permission_denied", reason: "ROLE_MISSING" };
+    expect(await refusal(as(kind("member")).deleteRoleAssignment(asked))).toMatchObject(denied);
+    expect(await refusal(as(robot).deleteRoleAssignment(asked))).toMatchObject({ code: "not_found" });
+  });
+
+  test("are asked for by one resource or by several, not by both", async () => {
+    const { groups, runnerId: resourceId } = world;
+    const both = groups.listRoleAssignments({ filter: { resourceId, resourceIds: [resourceId] } });
+    expect(await refusal(both)).toMatchObject({
+      code: "invalid_argument",
+      fields: ["filter.resource_id"],
+    });
   });
 });
 
@@ -160,7 +189,8 @@ describe("sharing with one principal", () => {
     const onAccount = { resourceType: ResourceType.SERVICE_ACCOUNT, resourceId: account.id };
     const resourceRole = ResourceRole.SERVICE_ACCOUNT_ADMIN;
     await groups.createRoleAssignment({ ...onAccount, groupId: other, resourceRole });
-    const direct = async () => (await groups.listGroups({ filter: { search: robot.id } })).groups.length;
+    const direct = async () =>
+      (await groups.listGroups({ filter: { search: robot.id, directShare: true } })).groups.length;
     const granted = async (filter: object) =>
       (await groups.listRoleAssignments({ filter })).assignments.length;
     expect([await direct(), await granted({ userId: robot.id })]).toEqual([1, 1]);

@@ -1,9 +1,11 @@
-import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { EventService } from "../../gen/gitpod/v1/event_pb.js";
+import { ResourceType } from "../../gen/gitpod/v1/event_pb.js";
+import { GroupService, ResourceRole } from "../../gen/gitpod/v1/group_pb.js";
 import { IdentityService, Principal } from "../../gen/gitpod/v1/identity_pb.js";
 import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
+import { eventually } from "../support/eventually.ts";
 import { newOrganization, newServiceAccount, newUser, type Someone } from "../support/people.ts";
 import { refusal, refusals } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -37,13 +39,54 @@ describe("service accounts", () => {
     const cleared = await accounts().updateServiceAccount({ serviceAccountId: id, description: "" });
     expect(cleared.serviceAccount).toMatchObject({ name: "cd", description: "" });
     await accounts().deleteServiceAccount({ serviceAccountId: id });
-    for (const refused of await refusals([
-      accounts().getServiceAccount({ serviceAccountId: id }),
-      accounts().deleteServiceAccount({ serviceAccountId: id }),
-      accounts().createServiceAccountAccessToken({ serviceAccountId: id }),
-    ])) {
-      expect(refused).toMatchObject({ code: "not_found", reason: "SERVICE_ACCOUNT_NOT_FOUND" });
+    const { serviceAccount } = await accounts().getServiceAccount({ serviceAccountId: id });
+    expect(serviceAccount).toEqual({ ...cleared.serviceAccount, suspended: true });
+  });
+
+  test("stay readable when they are deleted, suspended for good, and leave their name to others", async () => {
+    const deleted = await newServiceAccount(server, "ci");
+    const asked = { serviceAccountId: deleted.id };
+    const groups = server.client(GroupService);
+    const { organizationId } = deleted;
+    const groupId = (await groups.createGroup({ organizationId, name: "robots" })).group?.id ?? "";
+    const subject = { id: deleted.id, principal: Principal.SERVICE_ACCOUNT };
+    await groups.createMembership({ groupId, subject });
+    await accounts().deleteServiceAccount(asked);
+
+    const listed = async (filter: object) =>
+      (await accounts().listServiceAccounts({ filter })).serviceAccounts.map(({ id }) => id);
+    expect(await listed({})).toEqual([]);
+    expect(await listed({ serviceAccountIds: [deleted.id] })).toEqual([]);
+    expect(await listed({ includeSuspended: true })).toEqual([deleted.id]);
+    expect((await accounts().getServiceAccount(asked)).serviceAccount?.suspended).toBe(true);
+    expect(await refusal(whoIs(deleted.token))).toMatchObject({ reason: "SERVICE_ACCOUNT_DELETED" });
+    expect((await groups.listMemberships({ groupId })).members).toEqual([]);
+    const share = { resourceType: ResourceType.GROUP, resourceId: groupId };
+    const principal = { principal: subject.principal, principalId: subject.id };
+    const gone = { code: "not_found", reason: "SERVICE_ACCOUNT_NOT_FOUND" };
+    const nobody = { code: "not_found", reason: "PRINCIPAL_NOT_FOUND" };
+    for (const [call, refused] of [
+      [accounts().deleteServiceAccount(asked), gone],
+      [accounts().updateServiceAccount({ ...asked, name: "back" }), gone],
+      [accounts().createServiceAccountAccessToken(asked), gone],
+      [server.client(AdminService).resumeServiceAccount(asked), gone],
+      [groups.createMembership({ groupId, subject }), nobody],
+      [
+        groups.shareResourceWithPrincipal({ ...share, ...principal, role: ResourceRole.GROUP_VIEWER }),
+        nobody,
+      ],
+    ] as const) {
+      expect(await refusal(call)).toMatchObject(refused);
     }
+
+    const second = await newServiceAccount(server, "ci");
+    expect(await listed({ search: "ci" })).toEqual([second.id]);
+    await accounts().deleteServiceAccount({ serviceAccountId: second.id });
+    await newServiceAccount(server, "ci");
+    expect(await listed({ search: "ci", includeSuspended: true })).toHaveLength(3);
+    expect(await refusal(newServiceAccount(server, "ci"))).toMatchObject({
+      reason: "SERVICE_ACCOUNT_NAME_TAKEN",
+    });
   });
 
   test("are for admins to change: members see them, strangers and the accounts themselves cannot touch them", async () => {
@@ -102,9 +145,11 @@ describe("service accounts", () => {
     }
   });
 
-  test("are found by id, by part of the name in any case, and suspended ones on request", async () => {
+  test("are found by id, by part of name, description or id in any case, and suspended ones on request", async () => {
     const release = await newServiceAccount(server, "Größe-Release");
     const nightly = await newServiceAccount(server, "nightly");
+    const described = { serviceAccountId: release.id, description: "Für Ämter" };
+    await accounts().updateServiceAccount(described);
     await server.client(AdminService).suspendServiceAccount({ serviceAccountId: nightly.id });
     const listed = async (filter: object) =>
       (await accounts().listServiceAccounts({ filter })).serviceAccounts.map(({ id }) => id);
@@ -113,115 +158,26 @@ describe("service accounts", () => {
     expect(await listed({ search: "GRÖSSE" })).toEqual([]);
     expect(await listed({ search: "GRÖßE-r" })).toEqual([release.id]);
     expect(await listed({ search: "%" })).toEqual([]);
+    expect(await listed({ search: "für äMTER" })).toEqual([release.id]);
+    expect(await listed({ search: release.id.slice(9).toUpperCase() })).toEqual([release.id]);
     expect(await listed({ serviceAccountIds: [nightly.id.toUpperCase()], includeSuspended: true })).toEqual([
       nightly.id,
     ]);
   });
 });
 
-describe("tokens of a service account", () => {
-  test("act as the account, and last no longer than it", async () => {
-    const account = await newServiceAccount(server, "ci");
-    expect(account.token).toMatch(/^rcsat_/);
-    expect((await whoIs(account.token)).subject).toMatchObject({
-      id: account.id,
-      principal: Principal.SERVICE_ACCOUNT,
-    });
-    const end = server.clock.now() + dayMs;
-    for (const [seconds, expiry] of [
-      [60n, server.clock.now() + 60_000],
-      [0n, end],
-      [2_524_608_000n, end],
-    ] as const) {
-      const { token, serviceAccountToken } = await accounts(account).createServiceAccountToken({
-        description: "step",
-        validFor: { seconds },
-      });
-      expect(serviceAccountToken).toMatchObject({ serviceAccountId: account.id, description: "step" });
-      expect(serviceAccountToken?.expiresAt && timestampMs(serviceAccountToken.expiresAt)).toBe(expiry);
-      expect((await whoIs(token)).subject?.id).toBe(account.id);
-    }
-    server.clock.advance(dayMs);
-    expect(await refusal(whoIs(account.token))).toMatchObject({ code: "unauthenticated" });
-  });
-
-  test("are the account's own: nobody else mints them but people who administer the organisation", async () => {
-    const account = await newServiceAccount(server, "ci");
-    const other = await newServiceAccount(server, "other");
-    const member = await newUser(server);
-    const stranger = await newOrganization(server);
-    const asked = { serviceAccountId: account.id };
-    expect(await refusal(accounts(other).createServiceAccountAccessToken(asked))).toMatchObject({
-      code: "permission_denied",
-      reason: "NOT_YOURSELF",
-    });
-    expect(await refusal(accounts(member).createServiceAccountAccessToken(asked))).toMatchObject({
-      code: "permission_denied",
-      reason: "ROLE_MISSING",
-    });
-    expect(await refusal(accounts(stranger).createServiceAccountAccessToken(asked))).toMatchObject({
-      code: "not_found",
-    });
-    expect(await refusal(accounts().createServiceAccountToken({}))).toMatchObject({
-      code: "permission_denied",
-      reason: "NOT_A_SERVICE_ACCOUNT",
-    });
-  });
-
-  test("are listed, read and revoked by the account and by admins, not by other accounts", async () => {
-    const account = await newServiceAccount(server, "ci");
-    const other = await newServiceAccount(server, "other");
-    const { token, serviceAccountToken } = await accounts(account).createServiceAccountToken({});
-    const asked = { serviceAccountTokenId: serviceAccountToken?.id ?? "" };
-    const { tokens } = await accounts(account).listServiceAccountTokens({});
-    expect(tokens.map(({ serviceAccountId }) => serviceAccountId)).toEqual([account.id, account.id]);
-    expect((await accounts().listServiceAccountTokens({})).tokens).toHaveLength(3);
-    expect((await accounts(account).getServiceAccountToken(asked)).token).toMatchObject({
-      id: asked.serviceAccountTokenId,
-      creator: { id: account.id },
-    });
-    for (const refused of await refusals([
-      accounts(other).getServiceAccountToken(asked),
-      accounts(other).deleteServiceAccountToken(asked),
-    ])) {
-      expect(refused).toMatchObject({ code: "not_found", reason: "TOKEN_NOT_FOUND" });
-    }
-    await accounts().deleteServiceAccountToken(asked);
-    expect(await refusal(whoIs(token))).toMatchObject({ reason: "TOKEN_REVOKED" });
-    expect((await whoIs(account.token)).subject?.id).toBe(account.id);
-  });
-
-  test("end what they have open when the account is suspended", async () => {
-    const account = await newServiceAccount(server, "ci");
-    const stop = new AbortController();
-    const stream = server
-      .client(EventService, { token: account.token })
-      .watchEvents({}, { signal: stop.signal });
-    const ended = refusal(
-      (async () => {
-        for await (const event of stream) expect(event.resourceId).toBe(account.id);
-      })(),
-    );
-    await server.client(AdminService).suspendServiceAccount({ serviceAccountId: account.id });
-    expect(await ended).toMatchObject({ code: "unauthenticated", reason: "SERVICE_ACCOUNT_SUSPENDED" });
-    stop.abort();
-  });
-
-  test("are refused while the account is suspended, and for ever once it is deleted", async () => {
-    const account = await newServiceAccount(server, "ci");
-    const admins = server.client(AdminService);
-    const asked = { serviceAccountId: account.id };
-    const { serviceAccount } = await admins.suspendServiceAccount(asked);
-    expect(serviceAccount?.suspended).toBe(true);
-    expect(await refusal(whoIs(account.token))).toMatchObject({
-      code: "unauthenticated",
-      reason: "SERVICE_ACCOUNT_SUSPENDED",
-    });
-    await admins.resumeServiceAccount(asked);
-    expect((await whoIs(account.token)).subject?.id).toBe(account.id);
-    await accounts().deleteServiceAccount(asked);
-    expect(await refusal(whoIs(account.token))).toMatchObject({ reason: "SERVICE_ACCOUNT_DELETED" });
-  });
+test("a deleted service account is kept as long as the audit entry of its deletion", async () => {
+  const { id: serviceAccountId } = await newServiceAccount(server, "ci");
+  const { id: other } = await newServiceAccount(server, "stays");
+  await accounts().deleteServiceAccount({ serviceAccountId });
+  server.clock.advance(server.config.retention.auditMs + 1);
+  await server.restart();
+  const asked = () => refusal(accounts().getServiceAccount({ serviceAccountId }));
+  const gone = await eventually(asked);
+  expect(gone).toMatchObject({ code: "not_found", reason: "SERVICE_ACCOUNT_NOT_FOUND" });
+  expect((await accounts().getServiceAccount({ serviceAccountId: other })).serviceAccount?.name).toBe(
+    "stays",
+  );
 });
 
 test("a time that no date can be is refused, where the binary form can say it", async () => {

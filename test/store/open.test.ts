@@ -18,7 +18,8 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
-import { openDataDir, UnusableServerKeyError, writeSecretFile } from "../../src/start/data-dir.ts";
+import { writeSecretFile } from "../../src/lib/files.ts";
+import { openDataDir, UnusableServerKeyError } from "../../src/start/data-dir.ts";
 import { openStore } from "../../src/start/open-store.ts";
 import { DatabaseInUseError } from "../../src/store/sqlite/engine/lock.ts";
 import { UnusableDatabaseError } from "../../src/store/sqlite/engine/open.ts";
@@ -339,7 +340,7 @@ describe("the data folder", () => {
     const old = join(dir, "old");
     writeFileSync(secret, "old", { mode: 0o644 });
     linkSync(secret, old);
-    writeSecretFile(secret, "new");
+    writeSecretFile(secret, "new\n", "replace");
     expect([readFileSync(secret, "utf8"), mode(secret)]).toEqual(["new\n", "600"]);
     // Never written over: a crash in the middle would leave neither of the two.
     expect(readFileSync(old, "utf8")).toBe("old");
@@ -348,7 +349,7 @@ describe("the data folder", () => {
 
   test("leaves nothing of a secret that could not be placed", () => {
     mkdirSync(join(dir, "taken"));
-    expect(() => writeSecretFile(join(dir, "taken"), "new")).toThrow();
+    expect(() => writeSecretFile(join(dir, "taken"), "new\n", "replace")).toThrow();
     expect(readdirSync(dir)).toEqual(["taken"]);
   });
 });

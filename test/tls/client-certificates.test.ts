@@ -68,8 +68,8 @@ async function register(): Promise<string> {
   return exchangeToken;
 }
 
-const exchange = (pair: KeyPair | null, exchangeToken: string, wire: Wire = "grpc 2") =>
-  showing(pair).client(IdentityService, { token: null, wire }).exchangeToken({ exchangeToken });
+const exchange = (pair: KeyPair | null, exchangeToken: string, wire: Wire = "grpc 2", headers = {}) =>
+  showing(pair).client(IdentityService, { token: null, wire, headers }).exchangeToken({ exchangeToken });
 
 const renew = (pair: KeyPair | null, token: string, wire: Wire = "grpc 2") =>
   showing(pair).client(RunnerAgentService, { token, wire }).renewRegistration({});
@@ -182,6 +182,25 @@ describe("a server where certificates are optional", () => {
     expect(await refusal(renew(runners.issue("runner-2"), bound.accessToken))).toMatchObject({
       reason: "CLIENT_CERTIFICATE_MISMATCH",
     });
+  });
+
+  test.each([
+    ["with one", mine, null, runners.issue("runner-2")],
+    ["without one", null, mine, runners.issue("runner-2")],
+  ])("lets an exchange that was made %s be repeated that way alone", async (_how, first, other, third) => {
+    const token = await register();
+    const repeat = (pair: KeyPair | null) => exchange(pair, token, "grpc 2", { "idempotency-key": "lost" });
+    const { accessToken } = await repeat(first);
+    for (const pair of [other, third]) {
+      expect(await refusal(repeat(pair))).toMatchObject({
+        code: "unauthenticated",
+        reason: pair === null ? "CLIENT_CERTIFICATE_REQUIRED" : "CLIENT_CERTIFICATE_MISMATCH",
+      });
+    }
+    expect((await renew(first, accessToken)).generation).toBe(1);
+    const again = await repeat(first === null ? null : renewed());
+    expect((await renew(first, again.accessToken)).generation).toBe(2);
+    expect(await refusal(renew(first, accessToken))).toMatchObject({ reason: "TOKEN_REVOKED" });
   });
 
   test("refuses one that is not valid rather than to overlook it", async () => {

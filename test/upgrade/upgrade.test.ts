@@ -99,6 +99,34 @@ describe.each(schemas)("a database of schema %s", (schema) => {
   });
 });
 
+test("service accounts of before soft deletion go on, and give their names free when they are deleted", async () => {
+  const { adminToken } = take("0006_longest_leases");
+  const database = new Database(file);
+  database.exec(`INSERT INTO service_accounts SELECT '01900000-0000-7000-8000-000000000001', id, 'ci', '', id, 2, 1,
+    4102444800000, 0, 0 FROM organizations`);
+  database.close();
+  const server = await start();
+  try {
+    const call = async (method: string, body: object) => {
+      const procedure = `gitpod.v1.ServiceAccountService/${method}`;
+      const answer = await postJson(server.url, procedure, body, { authorization: `Bearer ${adminToken}` });
+      return { status: answer.status, ...(answer.json() as object) };
+    };
+    const again = { name: "ci", validUntil: "2099-01-01T00:00:00Z" };
+    expect(await call("ListServiceAccounts", {})).toMatchObject({ serviceAccounts: [{ name: "ci" }] });
+    expect((await call("CreateServiceAccount", again)).status).toBe(409);
+    const serviceAccountId = "01900000-0000-7000-8000-000000000001";
+    expect((await call("DeleteServiceAccount", { serviceAccountId })).status).toBe(200);
+    expect((await call("CreateServiceAccount", again)).status).toBe(200);
+    const filter = { includeSuspended: true };
+    expect(await call("ListServiceAccounts", { filter })).toMatchObject({
+      serviceAccounts: [{ name: "ci" }, { name: "ci", suspended: true }],
+    });
+  } finally {
+    await server.close();
+  }
+});
+
 test("an upgrade that fails halfway leaves everything as it was, and the server does not start", async () => {
   take("0000_start");
   // The last step of the upgrade finds a table of its own name: all that ran before it has to be undone.

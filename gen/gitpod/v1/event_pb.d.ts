@@ -46,7 +46,7 @@ export declare type WatchEventsRequest = Message<"gitpod.v1.WatchEventsRequest">
   } | { case: undefined; value?: undefined };
 
   /**
-   * Events that match any entry are sent. Empty means all events in the scope.
+   * Events that match any entry are sent. Empty means all events in the scope. Of a whole organisation alone.
    *
    * @generated from field: repeated gitpod.v1.WatchEventsRequest.ResourceTypeFilter resource_type_filters = 3;
    */
@@ -78,7 +78,7 @@ export declare type WatchEventsRequest_ResourceTypeFilter = Message<"gitpod.v1.W
   resourceIds: string[];
 
   /**
-   * Resources that any of these subjects created. Empty means whoever created them.
+   * Resources that any of these subjects created; deletions are sent whoever did. Empty means all.
    *
    * @generated from field: repeated string creator_ids = 3;
    */
@@ -136,7 +136,7 @@ export declare type ListAuditLogsRequest = Message<"gitpod.v1.ListAuditLogsReque
   filter?: ListAuditLogsRequest_Filter | undefined;
 
   /**
-   * Only the field created_at can be sorted by. Unset means newest first.
+   * Only the field createdAt can be sorted by. Unset means newest first.
    *
    * @generated from field: gitpod.v1.Sort sort = 3;
    */

@@ -46,7 +46,7 @@ export declare const ListGroupsRequestSchema: GenMessage<ListGroupsRequest>;
  */
 export declare type ListGroupsRequest_Filter = Message<"gitpod.v1.ListGroupsRequest.Filter"> & {
   /**
-   * Part of the name, in any case. Empty matches every group.
+   * Part of the name, the description or the id, in any case. Empty matches every group.
    *
    * @generated from field: string search = 1;
    */
@@ -67,7 +67,7 @@ export declare type ListGroupsRequest_Filter = Message<"gitpod.v1.ListGroupsRequ
   systemManaged?: boolean | undefined;
 
   /**
-   * Whether groups that exist only to share with one principal are wanted. Unset means groups of both sorts.
+   * Whether groups that exist only to share with one principal are wanted, instead of all others. Unset means the others.
    *
    * @generated from field: optional bool direct_share = 4;
    */
@@ -578,7 +578,7 @@ export declare type GetMembershipRequest = Message<"gitpod.v1.GetMembershipReque
 export declare const GetMembershipRequestSchema: GenMessage<GetMembershipRequest>;
 
 /**
- * The membership that was asked for.
+ * The membership that was asked for; empty when there is none.
  *
  * @generated from message gitpod.v1.GetMembershipResponse
  */
@@ -630,7 +630,7 @@ export declare const ListMembershipsRequestSchema: GenMessage<ListMembershipsReq
  */
 export declare type ListMembershipsRequest_Filter = Message<"gitpod.v1.ListMembershipsRequest.Filter"> & {
   /**
-   * Part of the member's name, in any case. Empty matches every member.
+   * Part of the member's name, email, id or description, in any case. Empty matches every member.
    *
    * @generated from field: string search = 1;
    */
@@ -772,7 +772,7 @@ export declare type ListRoleAssignmentsRequest_Filter = Message<"gitpod.v1.ListR
   userId: string;
 
   /**
-   * Like `resource_ids` with one entry.
+   * Like `resource_ids` with one entry; the two exclude one another.
    *
    * @generated from field: string resource_id = 5;
    */
@@ -1374,8 +1374,8 @@ export declare const GroupService: GenService<{
     output: typeof UpdateGroupResponseSchema;
   },
   /**
-   * Deletes a group with its memberships and role assignments. Groups that the server manages are
-   * `failed_precondition`.
+   * Deletes a group with its memberships and role assignments; takes an admin of the organisation or of its groups.
+   * Groups that the server manages are `failed_precondition`.
    *
    * @generated from rpc gitpod.v1.GroupService.DeleteGroup
    */
@@ -1405,7 +1405,7 @@ export declare const GroupService: GenService<{
     output: typeof DeleteMembershipResponseSchema;
   },
   /**
-   * Tells whether a subject belongs to a group; `not_found` when it does not.
+   * Tells whether a subject belongs to a group; the answer is empty when it does not.
    *
    * @generated from rpc gitpod.v1.GroupService.GetMembership
    */
@@ -1435,8 +1435,8 @@ export declare const GroupService: GenService<{
     output: typeof CreateRoleAssignmentResponseSchema;
   },
   /**
-   * Lists the grants that the caller may see. Asked for certain resources, also those that follow from roles on the
-   * organisation.
+   * Lists grants: to members of the organisation all of them, to others those of what they share in or administer. Asked
+   * for certain resources, also those that follow from roles on the organisation.
    *
    * @generated from rpc gitpod.v1.GroupService.ListRoleAssignments
    */

@@ -177,7 +177,7 @@ export declare const ExchangeTokenResponseSchema: GenMessage<ExchangeTokenRespon
  */
 export enum IDTokenVersion {
   /**
-   * The server's default: V2.
+   * The server's default: V1.
    *
    * @generated from enum value: ID_TOKEN_VERSION_UNSPECIFIED = 0;
    */
@@ -293,8 +293,8 @@ export declare const IdentityService: GenService<{
    * Trades a runner's exchange token for its access token. Needs no bearer token: a new runner has nothing else yet.
    *
    * An exchange token works once. Unknown, used and expired ones are `unauthenticated`, told apart by the reason of a
-   * google.rpc.ErrorInfo detail. If the answer got lost, repeat the call with the same `Idempotency-Key` header
-   * within ten minutes: it returns a fresh access token and revokes the one that was lost.
+   * google.rpc.ErrorInfo detail. If the answer got lost, repeat the call with the same `Idempotency-Key` header,
+   * and the same client certificate if there was one, within ten minutes: it returns a fresh access token and revokes the one that was lost.
    *
    * @generated from rpc gitpod.v1.IdentityService.ExchangeToken
    */

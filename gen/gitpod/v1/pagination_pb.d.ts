@@ -68,7 +68,8 @@ export declare const PaginationResponseSchema: GenMessage<PaginationResponse>;
  */
 export declare type Sort = Message<"gitpod.v1.Sort"> & {
   /**
-   * Name of the field to sort by, in snake case. Each method says which ones it accepts; empty means its default.
+   * Name of the field to sort by, in camelCase; snake_case is understood too. Each method says which fields it accepts;
+   * empty means its default.
    *
    * @generated from field: string field = 1;
    */

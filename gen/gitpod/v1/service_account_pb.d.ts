@@ -93,7 +93,7 @@ export declare const ListServiceAccountsRequestSchema: GenMessage<ListServiceAcc
  */
 export declare type ListServiceAccountsRequest_Filter = Message<"gitpod.v1.ListServiceAccountsRequest.Filter"> & {
   /**
-   * Otherwise suspended accounts are left out.
+   * Otherwise suspended accounts, and with them those that were deleted, are left out.
    *
    * @generated from field: bool include_suspended = 1;
    */
@@ -107,7 +107,7 @@ export declare type ListServiceAccountsRequest_Filter = Message<"gitpod.v1.ListS
   serviceAccountIds: string[];
 
   /**
-   * Part of the name, in any case. Empty matches every account.
+   * Part of the name, the description or the id, in any case. Empty matches every account.
    *
    * @generated from field: string search = 3;
    */
@@ -341,7 +341,7 @@ export declare type ServiceAccount = Message<"gitpod.v1.ServiceAccount"> & {
   validUntil?: Timestamp | undefined;
 
   /**
-   * Barred: all of its tokens are refused.
+   * Barred or deleted: all of its tokens are refused.
    *
    * @generated from field: bool suspended = 8;
    */
@@ -621,8 +621,8 @@ export declare const ServiceAccountService: GenService<{
     output: typeof UpdateServiceAccountResponseSchema;
   },
   /**
-   * Deletes a service account with its tokens, which are refused from the next call on; takes an admin of the
-   * organisation.
+   * Deletes a service account: suspends it for good and ends its tokens, which are refused from the next call on. Its
+   * name can be used again. Takes an admin of the organisation.
    *
    * @generated from rpc gitpod.v1.ServiceAccountService.DeleteServiceAccount
    */
@@ -632,8 +632,8 @@ export declare const ServiceAccountService: GenService<{
     output: typeof DeleteServiceAccountResponseSchema;
   },
   /**
-   * Mints a token in the name of a service account, valid as long as the account itself; takes a person who
-   * administers the organisation. A service account mints for itself only, with CreateServiceAccountToken.
+   * Mints a token in the name of a service account, valid for 30 minutes and never longer than the account; takes a
+   * person who administers the organisation. A service account mints for itself only, with CreateServiceAccountToken.
    *
    * @generated from rpc gitpod.v1.ServiceAccountService.CreateServiceAccountAccessToken
    */

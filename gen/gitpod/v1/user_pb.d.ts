@@ -392,6 +392,367 @@ export declare type PersonalAccessToken = Message<"gitpod.v1.PersonalAccessToken
 export declare const PersonalAccessTokenSchema: GenMessage<PersonalAccessToken>;
 
 /**
+ * Whether a user may act from now on.
+ *
+ * @generated from message gitpod.v1.SetSuspendedRequest
+ */
+export declare type SetSuspendedRequest = Message<"gitpod.v1.SetSuspendedRequest"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+
+  /**
+   * @generated from field: bool suspended = 2;
+   */
+  suspended: boolean;
+};
+
+/**
+ * Describes the message gitpod.v1.SetSuspendedRequest.
+ * Use `create(SetSuspendedRequestSchema)` to create a new message.
+ */
+export declare const SetSuspendedRequestSchema: GenMessage<SetSuspendedRequest>;
+
+/**
+ * Nothing more to say.
+ *
+ * @generated from message gitpod.v1.SetSuspendedResponse
+ */
+export declare type SetSuspendedResponse = Message<"gitpod.v1.SetSuspendedResponse"> & {
+};
+
+/**
+ * Describes the message gitpod.v1.SetSuspendedResponse.
+ * Use `create(SetSuspendedResponseSchema)` to create a new message.
+ */
+export declare const SetSuspendedResponseSchema: GenMessage<SetSuspendedResponse>;
+
+/**
+ * Names the user to remove.
+ *
+ * @generated from message gitpod.v1.DeleteUserRequest
+ */
+export declare type DeleteUserRequest = Message<"gitpod.v1.DeleteUserRequest"> & {
+  /**
+   * @generated from field: string user_id = 1;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message gitpod.v1.DeleteUserRequest.
+ * Use `create(DeleteUserRequestSchema)` to create a new message.
+ */
+export declare const DeleteUserRequestSchema: GenMessage<DeleteUserRequest>;
+
+/**
+ * Nothing more to say.
+ *
+ * @generated from message gitpod.v1.DeleteUserResponse
+ */
+export declare type DeleteUserResponse = Message<"gitpod.v1.DeleteUserResponse"> & {
+};
+
+/**
+ * Describes the message gitpod.v1.DeleteUserResponse.
+ * Use `create(DeleteUserResponseSchema)` to create a new message.
+ */
+export declare const DeleteUserResponseSchema: GenMessage<DeleteUserResponse>;
+
+/**
+ * A preference as it shall be.
+ *
+ * @generated from message gitpod.v1.SetPreferenceRequest
+ */
+export declare type SetPreferenceRequest = Message<"gitpod.v1.SetPreferenceRequest"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: string value = 2;
+   */
+  value: string;
+};
+
+/**
+ * Describes the message gitpod.v1.SetPreferenceRequest.
+ * Use `create(SetPreferenceRequestSchema)` to create a new message.
+ */
+export declare const SetPreferenceRequestSchema: GenMessage<SetPreferenceRequest>;
+
+/**
+ * Nothing more to say.
+ *
+ * @generated from message gitpod.v1.SetPreferenceResponse
+ */
+export declare type SetPreferenceResponse = Message<"gitpod.v1.SetPreferenceResponse"> & {
+};
+
+/**
+ * Describes the message gitpod.v1.SetPreferenceResponse.
+ * Use `create(SetPreferenceResponseSchema)` to create a new message.
+ */
+export declare const SetPreferenceResponseSchema: GenMessage<SetPreferenceResponse>;
+
+/**
+ * Names one preference, by its id or by its key.
+ *
+ * @generated from message gitpod.v1.GetPreferenceRequest
+ */
+export declare type GetPreferenceRequest = Message<"gitpod.v1.GetPreferenceRequest"> & {
+  /**
+   * Its id; `preference_id` says the same.
+   *
+   * @generated from field: string user_preference_id = 1 [deprecated = true];
+   * @deprecated
+   */
+  userPreferenceId: string;
+
+  /**
+   * Either name will do.
+   *
+   * @generated from oneof gitpod.v1.GetPreferenceRequest.preference
+   */
+  preference: {
+    /**
+     * @generated from field: string preference_id = 2;
+     */
+    value: string;
+    case: "preferenceId";
+  } | {
+    /**
+     * @generated from field: string preference_key = 3;
+     */
+    value: string;
+    case: "preferenceKey";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message gitpod.v1.GetPreferenceRequest.
+ * Use `create(GetPreferenceRequestSchema)` to create a new message.
+ */
+export declare const GetPreferenceRequestSchema: GenMessage<GetPreferenceRequest>;
+
+/**
+ * The preference that was asked for.
+ *
+ * @generated from message gitpod.v1.GetPreferenceResponse
+ */
+export declare type GetPreferenceResponse = Message<"gitpod.v1.GetPreferenceResponse"> & {
+  /**
+   * @generated from field: gitpod.v1.UserPreference preference = 1;
+   */
+  preference?: UserPreference | undefined;
+};
+
+/**
+ * Describes the message gitpod.v1.GetPreferenceResponse.
+ * Use `create(GetPreferenceResponseSchema)` to create a new message.
+ */
+export declare const GetPreferenceResponseSchema: GenMessage<GetPreferenceResponse>;
+
+/**
+ * What a client keeps here for its user.
+ *
+ * @generated from message gitpod.v1.UserPreference
+ */
+export declare type UserPreference = Message<"gitpod.v1.UserPreference"> & {
+  /**
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * @generated from field: string value = 2;
+   */
+  value: string;
+
+  /**
+   * @generated from field: string id = 3;
+   */
+  id: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp created_at = 4;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp updated_at = 5;
+   */
+  updatedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message gitpod.v1.UserPreference.
+ * Use `create(UserPreferenceSchema)` to create a new message.
+ */
+export declare const UserPreferenceSchema: GenMessage<UserPreference>;
+
+/**
+ * Which page is wanted.
+ *
+ * @generated from message gitpod.v1.ListPreferencesRequest
+ */
+export declare type ListPreferencesRequest = Message<"gitpod.v1.ListPreferencesRequest"> & {
+  /**
+   * @generated from field: gitpod.v1.PaginationRequest pagination = 1;
+   */
+  pagination?: PaginationRequest | undefined;
+};
+
+/**
+ * Describes the message gitpod.v1.ListPreferencesRequest.
+ * Use `create(ListPreferencesRequestSchema)` to create a new message.
+ */
+export declare const ListPreferencesRequestSchema: GenMessage<ListPreferencesRequest>;
+
+/**
+ * One page of preferences.
+ *
+ * @generated from message gitpod.v1.ListPreferencesResponse
+ */
+export declare type ListPreferencesResponse = Message<"gitpod.v1.ListPreferencesResponse"> & {
+  /**
+   * @generated from field: gitpod.v1.PaginationResponse pagination = 1;
+   */
+  pagination?: PaginationResponse | undefined;
+
+  /**
+   * @generated from field: repeated gitpod.v1.UserPreference preferences = 2;
+   */
+  preferences: UserPreference[];
+};
+
+/**
+ * Describes the message gitpod.v1.ListPreferencesResponse.
+ * Use `create(ListPreferencesResponseSchema)` to create a new message.
+ */
+export declare const ListPreferencesResponseSchema: GenMessage<ListPreferencesResponse>;
+
+/**
+ * Names the preference to forget.
+ *
+ * @generated from message gitpod.v1.DeletePreferenceRequest
+ */
+export declare type DeletePreferenceRequest = Message<"gitpod.v1.DeletePreferenceRequest"> & {
+  /**
+   * @generated from field: string user_preference_id = 1;
+   */
+  userPreferenceId: string;
+};
+
+/**
+ * Describes the message gitpod.v1.DeletePreferenceRequest.
+ * Use `create(DeletePreferenceRequestSchema)` to create a new message.
+ */
+export declare const DeletePreferenceRequestSchema: GenMessage<DeletePreferenceRequest>;
+
+/**
+ * Nothing more to say.
+ *
+ * @generated from message gitpod.v1.DeletePreferenceResponse
+ */
+export declare type DeletePreferenceResponse = Message<"gitpod.v1.DeletePreferenceResponse"> & {
+};
+
+/**
+ * Describes the message gitpod.v1.DeletePreferenceResponse.
+ * Use `create(DeletePreferenceResponseSchema)` to create a new message.
+ */
+export declare const DeletePreferenceResponseSchema: GenMessage<DeletePreferenceResponse>;
+
+/**
+ * Has no parameters: the bearer token says whose.
+ *
+ * @generated from message gitpod.v1.GetDotfilesConfigurationRequest
+ */
+export declare type GetDotfilesConfigurationRequest = Message<"gitpod.v1.GetDotfilesConfigurationRequest"> & {
+};
+
+/**
+ * Describes the message gitpod.v1.GetDotfilesConfigurationRequest.
+ * Use `create(GetDotfilesConfigurationRequestSchema)` to create a new message.
+ */
+export declare const GetDotfilesConfigurationRequestSchema: GenMessage<GetDotfilesConfigurationRequest>;
+
+/**
+ * Where the caller's dotfiles are.
+ *
+ * @generated from message gitpod.v1.GetDotfilesConfigurationResponse
+ */
+export declare type GetDotfilesConfigurationResponse = Message<"gitpod.v1.GetDotfilesConfigurationResponse"> & {
+  /**
+   * @generated from field: gitpod.v1.DotfilesConfiguration dotfiles_configuration = 1;
+   */
+  dotfilesConfiguration?: DotfilesConfiguration | undefined;
+};
+
+/**
+ * Describes the message gitpod.v1.GetDotfilesConfigurationResponse.
+ * Use `create(GetDotfilesConfigurationResponseSchema)` to create a new message.
+ */
+export declare const GetDotfilesConfigurationResponseSchema: GenMessage<GetDotfilesConfigurationResponse>;
+
+/**
+ * Where a user's dotfiles are.
+ *
+ * @generated from message gitpod.v1.DotfilesConfiguration
+ */
+export declare type DotfilesConfiguration = Message<"gitpod.v1.DotfilesConfiguration"> & {
+  /**
+   * Empty: there are none.
+   *
+   * @generated from field: string repository = 1;
+   */
+  repository: string;
+};
+
+/**
+ * Describes the message gitpod.v1.DotfilesConfiguration.
+ * Use `create(DotfilesConfigurationSchema)` to create a new message.
+ */
+export declare const DotfilesConfigurationSchema: GenMessage<DotfilesConfiguration>;
+
+/**
+ * Where the caller's dotfiles shall be.
+ *
+ * @generated from message gitpod.v1.SetDotfilesConfigurationRequest
+ */
+export declare type SetDotfilesConfigurationRequest = Message<"gitpod.v1.SetDotfilesConfigurationRequest"> & {
+  /**
+   * Empty: there are none any more.
+   *
+   * @generated from field: string repository = 1;
+   */
+  repository: string;
+};
+
+/**
+ * Describes the message gitpod.v1.SetDotfilesConfigurationRequest.
+ * Use `create(SetDotfilesConfigurationRequestSchema)` to create a new message.
+ */
+export declare const SetDotfilesConfigurationRequestSchema: GenMessage<SetDotfilesConfigurationRequest>;
+
+/**
+ * Nothing more to say.
+ *
+ * @generated from message gitpod.v1.SetDotfilesConfigurationResponse
+ */
+export declare type SetDotfilesConfigurationResponse = Message<"gitpod.v1.SetDotfilesConfigurationResponse"> & {
+};
+
+/**
+ * Describes the message gitpod.v1.SetDotfilesConfigurationResponse.
+ * Use `create(SetDotfilesConfigurationResponseSchema)` to create a new message.
+ */
+export declare const SetDotfilesConfigurationResponseSchema: GenMessage<SetDotfilesConfigurationResponse>;
+
+/**
  * Whether a user may act.
  *
  * @generated from enum gitpod.v1.UserStatus
@@ -455,6 +816,26 @@ export declare const UserService: GenService<{
     output: typeof GetUserResponseSchema;
   },
   /**
+   * Bars a user, or lets it act again. All its tokens are refused meanwhile. For admins of the organisation.
+   *
+   * @generated from rpc gitpod.v1.UserService.SetSuspended
+   */
+  setSuspended: {
+    methodKind: "unary";
+    input: typeof SetSuspendedRequestSchema;
+    output: typeof SetSuspendedResponseSchema;
+  },
+  /**
+   * Removes a user from the organisation: its tokens end, records still name it. For admins of the organisation.
+   *
+   * @generated from rpc gitpod.v1.UserService.DeleteUser
+   */
+  deleteUser: {
+    methodKind: "unary";
+    input: typeof DeleteUserRequestSchema;
+    output: typeof DeleteUserResponseSchema;
+  },
+  /**
    * Mints a personal access token. The answer is the only time that it is shown.
    *
    * @generated from rpc gitpod.v1.UserService.CreatePersonalAccessToken
@@ -494,6 +875,66 @@ export declare const UserService: GenService<{
     methodKind: "unary";
     input: typeof DeletePersonalAccessTokenRequestSchema;
     output: typeof DeletePersonalAccessTokenResponseSchema;
+  },
+  /**
+   * Keeps a preference of the caller under a key; the one that was there goes.
+   *
+   * @generated from rpc gitpod.v1.UserService.SetPreference
+   */
+  setPreference: {
+    methodKind: "unary";
+    input: typeof SetPreferenceRequestSchema;
+    output: typeof SetPreferenceResponseSchema;
+  },
+  /**
+   * Reads a preference of the caller.
+   *
+   * @generated from rpc gitpod.v1.UserService.GetPreference
+   */
+  getPreference: {
+    methodKind: "unary";
+    input: typeof GetPreferenceRequestSchema;
+    output: typeof GetPreferenceResponseSchema;
+  },
+  /**
+   * Lists the preferences of the caller.
+   *
+   * @generated from rpc gitpod.v1.UserService.ListPreferences
+   */
+  listPreferences: {
+    methodKind: "unary";
+    input: typeof ListPreferencesRequestSchema;
+    output: typeof ListPreferencesResponseSchema;
+  },
+  /**
+   * Forgets a preference of the caller.
+   *
+   * @generated from rpc gitpod.v1.UserService.DeletePreference
+   */
+  deletePreference: {
+    methodKind: "unary";
+    input: typeof DeletePreferenceRequestSchema;
+    output: typeof DeletePreferenceResponseSchema;
+  },
+  /**
+   * Reads where the dotfiles of the caller are.
+   *
+   * @generated from rpc gitpod.v1.UserService.GetDotfilesConfiguration
+   */
+  getDotfilesConfiguration: {
+    methodKind: "unary";
+    input: typeof GetDotfilesConfigurationRequestSchema;
+    output: typeof GetDotfilesConfigurationResponseSchema;
+  },
+  /**
+   * Says where the dotfiles of the caller are.
+   *
+   * @generated from rpc gitpod.v1.UserService.SetDotfilesConfiguration
+   */
+  setDotfilesConfiguration: {
+    methodKind: "unary";
+    input: typeof SetDotfilesConfigurationRequestSchema;
+    output: typeof SetDotfilesConfigurationResponseSchema;
   },
 }>;
 

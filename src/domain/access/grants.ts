@@ -82,8 +82,8 @@ export function authorizeUnsharing(
     return authorizeSharing(caller, assignment, facts);
   } catch (error) {
     if (!(error instanceof DomainError) || error.kind === "failed_precondition") throw error;
-    const { groupsAdmin, groupIds } = caller.authority;
-    const seen = groupsAdmin || groupIds.includes(assignment.groupId);
+    const { member, groupsAdmin, groupIds } = caller.authority;
+    const seen = member || groupsAdmin || groupIds.includes(assignment.groupId);
     if (!seen && !heldOnGroup.includes(ResourceRole.GROUP_ADMIN)) throw assignmentNotFound();
     throw roleMissing("an admin of the resource");
   }
@@ -93,8 +93,8 @@ export function authorizeUnsharing(
 export function assignmentScope(caller: Caller): AssignmentScope {
   refuseRunner(caller);
   const { organizationId, id, authority } = caller;
-  const { groupsAdmin, groupIds, runnersAdmin } = authority;
-  const visibleTo = groupsAdmin ? null : { subjectId: id, groupIds, everyRunner: runnersAdmin };
+  const { member, groupsAdmin, groupIds, runnersAdmin } = authority;
+  const visibleTo = member || groupsAdmin ? null : { subjectId: id, groupIds, everyRunner: runnersAdmin };
   return { organizationId, visibleTo };
 }
 

@@ -5,7 +5,10 @@ import { attributionOf, type Caller, refuseRunner, roleMissing } from "./caller.
 import { ResourceType } from "./resources.ts";
 import { ResourceRole } from "./roles.ts";
 
-/** What can be done to one group. All but reading it takes an admin of the group. */
+/**
+ * What can be done to one group. All but reading it takes an admin of the group, and deleting it an admin of the
+ * organisation's groups.
+ */
 export type GroupAction = "read" | "update" | "delete" | "changeMembers" | "share";
 
 declare const granted: unique symbol;
@@ -48,6 +51,7 @@ export function authorizeGroup<Action extends GroupAction>(
     const { orgAdmin, groupsAdmin } = caller.authority;
     // Whoever changes such a group, or its members, could give itself what the group holds.
     if (group.holdsOrganizationRole && !orgAdmin) throw roleMissing("an admin of the organization");
+    if (action === "delete" && !groupsAdmin) throw roleMissing("an admin of the organization's groups");
     if (!groupsAdmin && !held.includes(ResourceRole.GROUP_ADMIN)) throw roleMissing("an admin of the group");
     refuseServerKept(action, group);
   }

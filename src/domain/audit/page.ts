@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { invalidField } from "../errors.ts";
 import { defaultPageSize } from "../paging/cursor.ts";
+import { sortingOf } from "../paging/sort.ts";
 import type { AuditOrder, AuditRecord } from "./entry.ts";
 
 /** Which entries to give: at most `limit`, after that entry in the order of the list. */
@@ -48,16 +49,12 @@ export function decodeAuditPage(pageSize: number, token: string, list: string): 
   return { limit, after: { createdAt: key.readUIntBE(0, timeLength), id: id.join("-") } };
 }
 
-/**
- * The order that a request asks for.
- * @param order number of `gitpod.v1.SortOrder`: 0 unspecified, 1 ascending, 2 descending
- * @throws DomainError `invalid` for a field that the log cannot be sorted by
- */
-export function auditOrder(field: string, order: number): AuditOrder {
-  if (field !== "" && field !== "created_at") {
-    throw invalidField("sort.field", "sort.field.known", "the audit log can be sorted by created_at alone");
-  }
-  return order === 1 ? "oldest_first" : "newest_first";
+/** The order that a request asks for. @throws DomainError `invalid` for a field that the log cannot be sorted by */
+export function auditOrder(
+  asked: { readonly field: string; readonly order: number } | undefined,
+): AuditOrder {
+  const { descending } = sortingOf(asked, ["createdAt"], { field: "createdAt", descending: true });
+  return descending ? "newest_first" : "oldest_first";
 }
 
 function check(key: Uint8Array, list: string): Buffer {

@@ -2,6 +2,12 @@ import { DomainError } from "../errors.ts";
 import type { SecretBox } from "../tokens/seal.ts";
 import type { Viewer } from "./viewer.ts";
 
+/**
+ * Counts the changes to the rules of which events a watch sends, `mayKnow` and `selects`: what a watch sent by others
+ * cannot be counted again.
+ */
+const watchRules = 2;
+
 /** Where a watch began, and all that decides which events it then sent. */
 export interface WatchCursor {
   /** The events after this one. */
@@ -18,21 +24,26 @@ const countPattern = /^\d{1,9}$/;
 /** Opaque text for a header; null when the viewer is in too many groups. */
 export function encodeWatchCursor(cursor: WatchCursor, box: SecretBox): string | null {
   if (cursor.viewer.groupIds.length > groupsAtMost) return null;
-  return Buffer.from(box.seal(Buffer.from(JSON.stringify(cursor)))).toString("base64url");
+  return Buffer.from(box.seal(Buffer.from(JSON.stringify({ ...cursor, rules: watchRules })))).toString(
+    "base64url",
+  );
 }
 
 /**
  * Reads a cursor back.
  * @param who who presents it; it works for the subject that it was given to, whichever token it uses
- * @throws DomainError `invalid` when it is damaged, or belongs to another caller or another selection
+ * @param received how many messages the client got since
+ * @throws DomainError `invalid` when it is damaged, or belongs to another caller or another selection, `aborted` when an
+ *   earlier version sent these messages by other rules, so that nothing can tell which they were
  */
 export function decodeWatchCursor(
   text: string,
   box: SecretBox,
   who: Pick<Viewer, "id" | "organizationId">,
   selection: string,
+  received: number,
 ): WatchCursor {
-  let cursor: WatchCursor;
+  let cursor: WatchCursor & { readonly rules?: number };
   try {
     cursor = JSON.parse(Buffer.from(box.open(Buffer.from(text, "base64url"))).toString());
   } catch {
@@ -43,6 +54,7 @@ export function decodeWatchCursor(
     throw invalidCursor("belongs to another caller");
   }
   if (cursor.selection !== selection) throw invalidCursor("belongs to a watch with another scope or filter");
+  if (received > 0 && cursor.rules !== watchRules) throw eventsLost();
   return cursor;
 }
 

@@ -1,7 +1,11 @@
 import { createHash } from "node:crypto";
+import { ResourceOperation } from "../access/resources.ts";
 import type { EventRecord } from "./event.ts";
 
-/** Wants events of one type; ids and creators narrow it down when they are given. */
+/**
+ * Wants events of one type; ids and creators narrow it down when they are given. The contract has no creator of what is
+ * deleted: a deletion is wanted whoever the creator was.
+ */
 export interface EventFilterEntry {
   readonly resourceType: number;
   readonly resourceIds: readonly string[];
@@ -16,7 +20,7 @@ export interface EventSelection {
   readonly entries: readonly EventFilterEntry[];
 }
 
-/** Compiles a selection, which is asked for every event by every watcher. */
+/** Compiles a selection, which is asked for every event by every watcher. To change what it says is to raise `watchRules` of cursor.ts. */
 export function selects({ environmentId, entries }: EventSelection): (event: EventRecord) => boolean {
   // This server has no environments, so nothing ever happens in one.
   if (environmentId !== null) return () => false;
@@ -26,9 +30,12 @@ export function selects({ environmentId, entries }: EventSelection): (event: Eve
     ids: anyOf(resourceIds),
     creators: anyOf(creatorIds),
   }));
-  return ({ resourceType, resourceId, creatorId }) =>
+  return ({ operation, resourceType, resourceId, creatorId }) =>
     compiled.some(
-      (entry) => entry.resourceType === resourceType && entry.ids(resourceId) && entry.creators(creatorId),
+      (entry) =>
+        entry.resourceType === resourceType &&
+        entry.ids(resourceId) &&
+        (operation === ResourceOperation.DELETE || entry.creators(creatorId)),
     );
 }
 

@@ -8,7 +8,7 @@ export interface Viewer extends Subject {
   readonly organizationId: string;
   /** Organisation admin. */
   readonly admin: boolean;
-  /** Sees the users, service accounts and groups of the organisation. */
+  /** Sees the users, service accounts, groups and role assignments of the organisation. */
   readonly member: boolean;
   /** Admin of every runner of the organisation. */
   readonly runnersAdmin: boolean;
@@ -28,7 +28,10 @@ function viewKey({ id, organizationId, admin, member, runnersAdmin, groupsAdmin,
   return [id, organizationId, admin, member, runnersAdmin, groupsAdmin, groupIds];
 }
 
-/** The rule of who is told of a change. It reads nothing but its arguments: a resumed watch asks it again. */
+/**
+ * The rule of who is told of a change. It reads nothing but its arguments: a resumed watch asks it again. To change it is
+ * to raise `watchRules` of cursor.ts.
+ */
 export function mayKnow(viewer: Viewer, event: EventRecord): boolean {
   const itself = event.resourceId === viewer.id;
   // A runner's token acts on the runner alone, whatever groups anybody put the runner into.
@@ -40,10 +43,9 @@ export function mayKnow(viewer: Viewer, event: EventRecord): boolean {
       return own || viewer.runnersAdmin || shared();
     case ResourceType.GROUP:
     case ResourceType.GROUP_MEMBERSHIP_CHANGED:
-      return own || viewer.member || viewer.groupsAdmin || inside(viewer, event) || shared();
     case ResourceType.ROLE_ASSIGNMENT:
     case ResourceType.ROLE_ASSIGNMENT_CHANGED:
-      return own || viewer.groupsAdmin || inside(viewer, event) || shared();
+      return own || viewer.member || viewer.groupsAdmin || inside(viewer, event) || shared();
     case ResourceType.ORGANIZATION:
       return true;
     case ResourceType.USER:

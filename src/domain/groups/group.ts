@@ -28,12 +28,13 @@ export interface Group {
 export type NewGroup = Pick<Group, "id" | "name" | "description" | "createdAt">;
 
 export interface GroupFilter {
-  /** Part of the name, in any case; empty matches every name. */
+  /** Part of the name, the description or the id, in any case; empty matches every group. */
   readonly search: string;
   /** Empty matches every group. */
   readonly groupIds: readonly string[];
   readonly systemManaged: boolean | undefined;
-  readonly directShare: boolean | undefined;
+  /** The groups that hold what was shared directly, or all others. */
+  readonly directShare: boolean;
   /** Leaves out the groups that hold a role on this resource. */
   readonly withoutRoleOn: { readonly resourceType: number; readonly resourceId: string } | undefined;
 }

@@ -4,14 +4,14 @@ import { invalidField } from "../errors.ts";
 import { longestTokenMs } from "./signing-key.ts";
 
 /** `gitpod.v1.IDTokenVersion`. */
-export const IdTokenVersion = { UNSPECIFIED: 0, V1: 1, V2: 2 } as const;
+const IdTokenVersion = { UNSPECIFIED: 0, V1: 1, V2: 2 } as const;
 export type IdTokenVersion = (typeof IdTokenVersion)[keyof typeof IdTokenVersion];
 
 /** How long an id token is valid, in milliseconds: it is traded for another credential right away. */
-export const idTokenLifetimeMs = 10 * 60 * 1000;
+const idTokenLifetimeMs = 10 * 60 * 1000;
 
 /** How long a logs token is valid, in milliseconds: the contract's hour. */
-export const logsTokenLifetimeMs = longestTokenMs;
+const logsTokenLifetimeMs = longestTokenMs;
 
 /** Tokens are valid from a minute before they are made, in seconds, for verifiers whose clocks are behind ours. */
 const notBeforeSlackSeconds = 60;
@@ -38,7 +38,7 @@ export interface Issue {
 /**
  * The claims of an id token about the caller. V1 has the subject `user:<id>`; V2 puts the organisation before it,
  * because cloud providers can often match on the subject alone, and says the parts in claims of their own too.
- * Without a version it is V2.
+ * Without a version it is V1.
  * @throws DomainError `invalid` for a version or an audience that cannot be used
  */
 export function idTokenClaims(
@@ -54,9 +54,9 @@ export function idTokenClaims(
     organization_id: organizationId,
   };
   switch (request.version) {
+    case IdTokenVersion.UNSPECIFIED:
     case IdTokenVersion.V1:
       return { ...common, sub: `${principal}:${id}` };
-    case IdTokenVersion.UNSPECIFIED:
     case IdTokenVersion.V2:
       return {
         ...common,

@@ -44,7 +44,7 @@ export interface BrakeChange {
  * @param nextId gives incidents their ids
  * @param windowMs the length of the window: the interval in force
  */
-export function createBrake(
+function createBrake(
   provider: RunnerProvider,
   settings: BrakeSettings,
   windowMs: () => number,

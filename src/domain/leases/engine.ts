@@ -50,11 +50,6 @@ export class LeaseEngine {
     this.#book = new LeaseBook(options.clock, options.listener, options.settings, windowMs);
   }
 
-  /** Is the runner in memory? If not, admit() it before anything else. */
-  knows(runnerId: string): boolean {
-    return this.#book.get(runnerId) !== undefined;
-  }
-
   /** Takes a runner in that has no live lease here. One that is in memory already stays as it is. */
   admit(facts: LeaseFacts): void {
     this.#book.admit(facts);

@@ -85,6 +85,8 @@ function kindOf(provider: RunnerProvider): RunnerKind {
 /** What every runner starts with: no report, no lease, nobody who wants it gone. */
 export const freshRunner = {
   specRevision: 1,
+  pauseNote: "",
+  configurationRevision: 0,
   desiredSince: null,
   deletionRequestedAt: null,
   report: emptyReport,

@@ -58,6 +58,10 @@ export interface Runner {
   readonly metricsPassword: Uint8Array | null;
   /** When `spec.desiredPhase` last changed; null when it never did. */
   readonly desiredSince: number | null;
+  /** Why an operator paused it, in the operator's words; empty when it is not paused, or no reason was given. */
+  readonly pauseNote: string;
+  /** Counts the changes of what is set up on the runner: classes and integrations. 0: nothing ever was. */
+  readonly configurationRevision: number;
   /** When deletion was asked for; the runner is winding down from then on. */
   readonly deletionRequestedAt: number | null;
   readonly report: RunnerReport;

@@ -4,7 +4,7 @@ import { Principal } from "../access/principal.ts";
 import { DomainError } from "../errors.ts";
 import type { TokenScope } from "../tokens/scope.ts";
 import { type OrgAdminGrant, requireOrgAdmin } from "../users/rights.ts";
-import { type ServiceAccount, serviceAccountNotFound } from "./service-account.ts";
+import { existingServiceAccount, type ServiceAccount } from "./service-account.ts";
 
 declare const granted: unique symbol;
 
@@ -39,14 +39,14 @@ export function authorizeServiceAccount(
   caller: Caller,
   account: ServiceAccount | null,
 ): AuthorizedServiceAccount {
-  if (account === null) throw serviceAccountNotFound();
+  const existing = existingServiceAccount(account);
   const { by } = requireOrgAdmin(caller);
-  if (account.systemManaged) {
+  if (existing.systemManaged) {
     throw new DomainError("failed_precondition", "this service account is kept by the server", {
       reason: "SYSTEM_MANAGED",
     });
   }
-  return { ...account, by } as AuthorizedServiceAccount;
+  return { ...existing, by } as AuthorizedServiceAccount;
 }
 
 /**

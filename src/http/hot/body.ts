@@ -68,7 +68,7 @@ export function joined({ chunks }: Body): Buffer {
 }
 
 /** Bytes before each message of gRPC and gRPC-Web: flags, and the message's length. */
-export const frameHead = 5;
+const frameHead = 5;
 
 /** The message of a body that is exactly one frame, and whether it is compressed; null for any other body. */
 export function onlyFrame(body: Buffer): { readonly data: Buffer; readonly compressed: boolean } | null {
@@ -82,7 +82,7 @@ export function onlyFrame(body: Buffer): { readonly data: Buffer; readonly compr
  * How long a body that begins like this may become before it is no longer one frame of at most `max` bytes. 0 when
  * its frame is too large already by what it announces.
  */
-export function frameLimit(start: Buffer, max: number): number {
+function frameLimit(start: Buffer, max: number): number {
   if (start.length < frameHead) return frameHead + max;
   const length = start.readUInt32BE(1);
   return length > max ? 0 : frameHead + length;

@@ -79,7 +79,7 @@ export function hotPath(options: HotPathOptions): HotPath {
 let known = "";
 
 /** Whether a URL can be made of what a client calls this server. */
-export function usableAuthority(authority: string | undefined): authority is string {
+function usableAuthority(authority: string | undefined): authority is string {
   if (authority === undefined) return false;
   if (authority === known) return true;
   if (!URL.canParse(`http://${authority}`)) return false;

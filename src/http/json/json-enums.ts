@@ -9,7 +9,7 @@ import { buildPath, type PathBuilder } from "@bufbuild/protobuf/reflect";
 import { Violation } from "@bufbuild/protovalidate";
 
 /** Rule id of the violations found here. */
-export const knownNameRule = "enum.known_name";
+const knownNameRule = "enum.known_name";
 
 /**
  * Finds the unknown enum names in the JSON of one message. Everything else that may be wrong with the JSON is

@@ -165,11 +165,7 @@ const silent = Symbol("silent");
  * Yields what the source yields, and the filler whenever nothing came for so many milliseconds. The source is
  * asked for one thing at a time, and is told when nobody wants more.
  */
-export async function* fillSilence<T, F>(
-  source: AsyncIterable<T>,
-  ms: number,
-  filler: F,
-): AsyncGenerator<T | F> {
+async function* fillSilence<T, F>(source: AsyncIterable<T>, ms: number, filler: F): AsyncGenerator<T | F> {
   const iterator = source[Symbol.asyncIterator]();
   try {
     for (let next = iterator.next(); ; ) {

@@ -8,7 +8,7 @@ import { ErrorInfoSchema, RetryInfoSchema } from "../../../gen/google/rpc/error_
 import { DomainError, type DomainErrorKind } from "../../domain/errors.ts";
 
 /** `google.rpc.ErrorInfo.domain` of every reason that this server gives. */
-export const errorDomain = "rollcall";
+const errorDomain = "rollcall";
 
 const codes: Record<DomainErrorKind, Code> = {
   invalid: Code.InvalidArgument,

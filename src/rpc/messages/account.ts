@@ -30,6 +30,7 @@ export function userMessage({ createdAt, ...user }: User): UserMessage {
 export function serviceAccountMessage({
   createdAt,
   validUntil,
+  deletedAt: _,
   ...account
 }: ServiceAccount): ServiceAccountMessage {
   return create(ServiceAccountSchema, {

@@ -24,7 +24,7 @@ export function auditMethods(
       const caller = callerOf(context);
       requireAuditReader(await store.events.viewer(caller));
       const filter = auditFilter(request);
-      const order = auditOrder(request.sort?.field ?? "", request.sort?.order ?? 0);
+      const order = auditOrder(request.sort);
       const bound = `gitpod.v1.EventService/ListAuditLogs ${order} ${JSON.stringify(filter)}`;
       const { pageSize = 0, token = "" } = request.pagination ?? {};
       const page = decodeAuditPage(pageSize, token, bound);

@@ -6,6 +6,7 @@ import {
   type WatchEventsRequest,
   WatchEventsResponseSchema,
 } from "../../../gen/gitpod/v1/event_pb.js";
+import { invalidField } from "../../domain/errors.ts";
 import {
   decodeWatchCursor,
   encodeWatchCursor,
@@ -89,8 +90,8 @@ export function eventService(deps: EventServiceDeps): ServiceImpl<typeof EventSe
     wants: (event: EventRecord) => boolean,
   ): Promise<number> {
     if (asked === null || asked === "new") return store.events.newest();
-    const cursor = decodeWatchCursor(asked, secrets, viewer, key);
-    return replay(cursor, receivedCount(context.requestHeader.get(receivedHeader)), wants);
+    const received = receivedCount(context.requestHeader.get(receivedHeader));
+    return replay(decodeWatchCursor(asked, secrets, viewer, key, received), received, wants);
   }
 
   /** Finds the last event that the client received, by sending nothing and counting as the cut stream did. */
@@ -118,6 +119,13 @@ export function eventService(deps: EventServiceDeps): ServiceImpl<typeof EventSe
 }
 
 function selectionOf({ scope, resourceTypeFilters }: WatchEventsRequest): EventSelection {
+  if (scope.case === "environmentId" && resourceTypeFilters.length > 0) {
+    throw invalidField(
+      "resource_type_filters",
+      "watch_events.filters_of_organization",
+      "can be set for a watch of the organization alone, not for one of an environment",
+    );
+  }
   return {
     environmentId: scope.case === "environmentId" ? scope.value : null,
     entries: resourceTypeFilters.map(({ resourceType, resourceIds, creatorIds }) => ({

@@ -108,8 +108,7 @@ export function groupService(deps: Deps): ServiceImpl<typeof GroupService> {
       const group = await authorizedGroup(store, caller, "read", request.groupId);
       const subject = subjectOf(request.subject);
       const member = await store.groups.membershipOf(caller.organizationId, group.id, subject);
-      if (member === null) throw membershipNotFound();
-      return { member: membershipMessage(member) };
+      return member === null ? {} : { member: membershipMessage(member) };
     },
 
     async listMemberships({ groupId, filter, pagination }, context) {
@@ -215,12 +214,19 @@ function groupFilter({ filter }: ListGroupsRequest): GroupFilter {
     search: filter?.search ?? "",
     groupIds: lowered(filter?.groupIds ?? []),
     systemManaged: filter?.systemManaged,
-    directShare: filter?.directShare,
+    directShare: filter?.directShare ?? false,
     withoutRoleOn: exclude && resourceOf(exclude),
   };
 }
 
 function assignmentFilter({ filter }: ListRoleAssignmentsRequest): AssignmentFilter {
+  if (filter?.resourceId && filter.resourceIds.length > 0) {
+    throw invalidField(
+      "filter.resource_id",
+      "list_role_assignments.one_or_many",
+      "cannot be set together with filter.resource_ids",
+    );
+  }
   const one = filter?.resourceId ? [filter.resourceId] : [];
   return {
     resourceTypes: filter?.resourceTypes ?? [],

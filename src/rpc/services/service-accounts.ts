@@ -12,7 +12,9 @@ import {
   serviceAccountTokenScope,
 } from "../../domain/service-accounts/rights.ts";
 import {
+  accessTokenLifetimeMs,
   draftServiceAccount,
+  existingServiceAccount,
   type ServiceAccount,
   serviceAccountNotFound,
   serviceAccountTokenExpiry,
@@ -104,16 +106,14 @@ export function serviceAccountService(deps: MintingDeps): ServiceImpl<typeof Ser
     async createServiceAccountAccessToken(request, context) {
       const caller = callerOf(context);
       const grant = requireMintingForOthers(caller);
-      const account = await visible(caller, request.serviceAccountId);
-      if (account === null) throw serviceAccountNotFound();
-      return { token: (await mintFor(account, grant.by, "", 0)).secret };
+      const account = existingServiceAccount(await visible(caller, request.serviceAccountId));
+      return { token: (await mintFor(account, grant.by, "", accessTokenLifetimeMs)).secret };
     },
 
     async createServiceAccountToken(request, context) {
       const caller = callerOf(context);
       const by = requireServiceAccount(caller);
-      const account = await visible(caller, caller.id);
-      if (account === null) throw serviceAccountNotFound();
+      const account = existingServiceAccount(await visible(caller, caller.id));
       const minted = await mintFor(account, by, request.description, lifetimeMs(request.validFor));
       return { token: minted.secret, serviceAccountToken: serviceAccountTokenMessage(minted.token) };
     },

@@ -14,8 +14,16 @@ import { lifetimeMs, personalTokenMessage, userMessage } from "../messages/accou
 import { type MintingDeps, mint } from "./minting.ts";
 import { pageOf } from "./paging.ts";
 
+type UserMethods =
+  | "getAuthenticatedUser"
+  | "getUser"
+  | "createPersonalAccessToken"
+  | "getPersonalAccessToken"
+  | "listPersonalAccessTokens"
+  | "deletePersonalAccessToken";
+
 /** `gitpod.v1.UserService`. */
-export function userService(deps: MintingDeps): ServiceImpl<typeof UserService> {
+export function userService(deps: MintingDeps): Pick<ServiceImpl<typeof UserService>, UserMethods> {
   const { store, clock } = deps;
   return {
     async getAuthenticatedUser(_request, context) {

@@ -1,7 +1,14 @@
 // The tables, by what they are about. Times are wall-clock milliseconds since the Unix epoch, hashes are SHA-256, ids
 // are UUIDs in lower case.
 
-export { serviceAccounts, users } from "./schema/accounts.ts";
+export { serviceAccounts, userDotfiles, userPreferences, users } from "./schema/accounts.ts";
+export {
+  configurationSchemas,
+  environmentClasses,
+  hostAuthenticationTokens,
+  llmIntegrations,
+  scmIntegrations,
+} from "./schema/configuration.ts";
 export {
   accessTokens,
   exchangeTokens,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import {
   type AgentEnd,
   type AgentHooks,
+  type AgentLog,
   type AgentOptions,
   defaultTiming,
   openConnection,
@@ -24,7 +25,7 @@ export class Bench {
   readonly dir = mkdtempSync(join(tmpdir(), "rollcall-agent-"));
   readonly stateDir = join(this.dir, "state");
   readonly tokenFile = join(this.dir, "token");
-  readonly log: { readonly message: string; readonly fields: object }[] = [];
+  readonly log: { readonly level: keyof AgentLog; readonly message: string; readonly fields: object }[] = [];
   readonly #agents: RunningAgent[] = [];
 
   static async open(): Promise<Bench> {
@@ -37,7 +38,8 @@ export class Bench {
   start(hooks: AgentHooks = {}, changes: Partial<AgentOptions> = {}): RunningAgent {
     const time = new MovedTime();
     const stop = new AbortController();
-    const keep = (fields: object, message: string) => void this.log.push({ message, fields });
+    const keep = (level: keyof AgentLog) => (fields: object, message: string) =>
+      void this.log.push({ level, message, fields });
     const end = runAgent({
       tokenFile: this.tokenFile,
       stateDir: this.stateDir,
@@ -51,7 +53,7 @@ export class Bench {
       },
       hooks,
       stop: stop.signal,
-      log: { debug: keep, info: keep, warn: keep },
+      log: { debug: keep("debug"), info: keep("info"), warn: keep("warn") },
       time,
       random: () => 0.5,
       timing: defaultTiming,

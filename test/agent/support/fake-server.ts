@@ -20,11 +20,11 @@ type Renewed = Pick<MessageInitShape<typeof RenewRegistrationResponseSchema>, "w
 type Pushed = MessageInitShape<typeof WatchRegistrationResponseSchema>;
 
 /** A refusal as the real server words it on the wire. */
-export function refusal(reason: string, code: Code): ConnectError {
+export function refusal(reason: string, code: Code, domain = "rollcall"): ConnectError {
   const error = new ConnectError(`refused: ${reason}`, code);
   error.details.push({
     desc: ErrorInfoSchema,
-    value: create(ErrorInfoSchema, { reason, domain: "rollcall" }),
+    value: create(ErrorInfoSchema, { reason, domain }),
   });
   return error;
 }
@@ -39,10 +39,14 @@ export class FakeServer {
   generation = 0;
   /** Throw to refuse. */
   exchange: (token: string) => string = () => `access-${this.keys.length}`;
+  /** The id of the runner whose access token it is. */
+  identity: () => string = () => runnerId;
   renew: (request: RenewRegistrationRequest) => Renewed | Promise<Renewed> = () => ({});
   watch: (request: WatchRegistrationRequest, signal: AbortSignal) => AsyncIterable<Pushed> = (_, signal) =>
     this.#pushes(signal);
   signOff: () => void = () => {};
+  /** The status that a proxy answers instead of the server, with a page of HTML; null: the server answers. */
+  proxyStatus: number | null = null;
   #server: http2.Http2Server | null = null;
   #sessions = new Set<http2.ServerHttp2Session>();
   #port = 0;
@@ -62,7 +66,11 @@ export class FakeServer {
 
   /** Listens, on the same port when it did before. */
   async start(): Promise<void> {
-    const server = http2.createServer(connectNodeAdapter({ routes: (router) => this.#routes(router) }));
+    const handler = connectNodeAdapter({ routes: (router) => this.#routes(router) });
+    const server = http2.createServer((request, response) => {
+      if (this.proxyStatus === null) return handler(request, response);
+      response.writeHead(this.proxyStatus, { "content-type": "text/html" }).end("<h1>no such service</h1>");
+    });
     server.on("session", (session) => {
       this.#sessions.add(session);
       session.once("close", () => this.#sessions.delete(session));
@@ -88,7 +96,7 @@ export class FakeServer {
         this.keys.push(context.requestHeader.get("idempotency-key"));
         return { accessToken: this.exchange(request.exchangeToken) };
       },
-      getAuthenticatedIdentity: () => ({ subject: { id: runnerId, principal: Principal.RUNNER } }),
+      getAuthenticatedIdentity: () => ({ subject: { id: this.identity(), principal: Principal.RUNNER } }),
     });
     router.service(RunnerAgentService, {
       renewRegistration: async (request, context) => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { LeaseState } from "../../../src/domain/leases/lease.ts";
-import { parseLeaseSettings } from "../../../src/domain/leases/settings-check.ts";
+import { defaultLeaseSettings } from "../../../src/domain/leases/settings.ts";
 import { RunnerPhase, RunnerProvider } from "../../../src/domain/runners/enums.ts";
 import { Bench, facts, id, SECOND, WALL_START } from "./fixture.ts";
 
@@ -108,7 +108,7 @@ describe("a lease", () => {
 
   test("is as long as its provider's setting says", () => {
     const perProvider = { [RunnerProvider.DEV_AGENT]: { intervalMs: 10 * SECOND } };
-    const bench = new Bench(parseLeaseSettings({ perProvider }));
+    const bench = new Bench({ ...defaultLeaseSettings, perProvider });
     expect(bench.open(1, { provider: RunnerProvider.DEV_AGENT }).leaseMs).toBe(25 * SECOND);
     expect(bench.open(2).leaseMs).toBe(LEASE);
   });

@@ -7,7 +7,7 @@ import { type Act, act, audit, unique } from "./cases.ts";
 const { ORGANIZATION, USER, SERVICE_ACCOUNT, PERSONAL_ACCESS_TOKEN, UNSPECIFIED } = ResourceType;
 
 /** An act of an operator in another organisation: that organisation and the operator's both have it. */
-export function inBoth(organizationId: string | undefined, one: Act): Act[] {
+function inBoth(organizationId: string | undefined, one: Act): Act[] {
   return [{ ...one, organizationId }, one];
 }
 

@@ -3,6 +3,7 @@ import { Principal } from "../../../gen/gitpod/v1/identity_pb.js";
 import { ServiceAccountService } from "../../../gen/gitpod/v1/service_account_pb.js";
 import { UserService } from "../../../gen/gitpod/v1/user_pb.js";
 import { AdminService } from "../../../gen/rollcall/v1/admin_pb.js";
+import { accessTokenLifetimeMs } from "../../../src/domain/service-accounts/service-account.ts";
 import { bootstrapped } from "../../fleet/fixture.ts";
 import { type Clients, clientsOf } from "../../support/clients.ts";
 import { runInProcess } from "../../support/command-in-process.ts";
@@ -153,7 +154,7 @@ describe("open streams end within a second, on every protocol, when", () => {
     const { token } = await newAccount();
     const open = openWatch(clients, { token });
     await open.opened;
-    server.clock.advance(dayMs - 1);
+    server.clock.advance(accessTokenLifetimeMs - 1);
     // A round of the server, which looks at deadlines before it tells anything.
     const { id: serviceAccountId } = await newAccount();
     const ended = refusal(open.done);

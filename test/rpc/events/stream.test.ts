@@ -70,6 +70,7 @@ test("filters: all of an entry must match, any entry is enough", async () => {
     openWatch(clients, { request: { resourceTypeFilters } });
   const byId = filtered({ resourceType: runner, resourceIds: [first.toUpperCase()] });
   const both = filtered({ resourceType: runner, resourceIds: [first], creatorIds: [other] });
+  const theirs = filtered({ resourceType: runner, creatorIds: [other] });
   const mine = filtered({ resourceType: runner, creatorIds: [me] });
   const groups = filtered({ resourceType: ResourceType.GROUP });
   const either = filtered(
@@ -78,7 +79,7 @@ test("filters: all of an entry must match, any entry is enough", async () => {
   );
   const environment = openWatch(clients, { request: { scope: { case: "environmentId", value: other } } });
   const organization = openWatch(clients, { request: { scope: { case: "organization", value: false } } });
-  const all = [byId, both, mine, groups, either, environment, organization];
+  const all = [byId, both, theirs, mine, groups, either, environment, organization];
   await Promise.all(all.map(({ opened }) => opened));
   const second = await createRunner(server);
   await rename(server, first);
@@ -87,7 +88,11 @@ test("filters: all of an entry must match, any entry is enough", async () => {
   expect(either.got).toEqual([updated(first)]);
   expect(mine.got).toEqual([created(second), updated(first)]);
   expect(organization.got).toEqual([created(second), updated(first)]);
-  expect([both.got, groups.got, environment.got]).toEqual([[], [], []]);
+  // Who made a thing that is gone cannot be asked for, says the contract: deletions pass.
+  await server.client(RunnerService).deleteRunner({ runnerId: first });
+  await Promise.all([both.count(1), theirs.count(1)]);
+  expect([both.got, theirs.got]).toEqual([[deleted(first)], [deleted(first)]]);
+  expect([groups.got, environment.got]).toEqual([[], []]);
   await Promise.all(all.map((one) => one.leave()));
 });
 
@@ -96,6 +101,18 @@ test("refuses filters that the contract refuses", async () => {
     request: { resourceTypeFilters: [{ resourceType: ResourceType.RUNNER, resourceIds: ["no uuid"] }] },
   });
   expect(await refusal(bad.done)).toMatchObject({ code: "invalid_argument" });
+});
+
+test("refuses filters for a watch of an environment", async () => {
+  const request: object = {
+    scope: { case: "environmentId", value: newId() },
+    resourceTypeFilters: [{ resourceType: ResourceType.RUNNER }],
+  };
+  const bad = openWatch(clients, { request });
+  expect(await refusal(bad.done)).toMatchObject({
+    code: "invalid_argument",
+    fields: ["resource_type_filters"],
+  });
 });
 
 test("is told when the server stops", async () => {

@@ -202,22 +202,29 @@ describe("an open stream", () => {
 });
 
 describe("of groups and people", () => {
-  test("hear members of the organisation; a program hears of its own groups, their end included", async () => {
+  test("hear members of the organisation, grants included; a program hears of its own groups, their end included", async () => {
     const member = await person();
     const program = await account("inside");
     const outsider = await account("outside");
     const groupId = await newGroup(program);
     const all = await Promise.all([member, program, outsider].map(({ token }) => watching(token, {})));
     await groups().updateGroup({ groupId, name: `renamed ${Math.random()}` });
+    const onRunner = { resourceType: ResourceType.RUNNER, resourceId: await createRunner(server) };
+    const resourceRole = ResourceRole.RUNNER_CONFIGURATION_READER;
+    await groups().createRoleAssignment({ groupId, ...onRunner, resourceRole });
     const late = await newUser(server);
     await groups().deleteGroup({ groupId });
     await marked(...all);
     const about = (watch: OpenWatch, ...types: string[]) =>
       told(watch).filter((one) => types.includes(one.split(" ")[1] ?? ""));
-    const changes = [`UPDATE GROUP ${groupId}`, `DELETE GROUP ${groupId}`];
-    const [ofMember, ofProgram, ofOutsider] = all.map((one) => about(one, "GROUP", "USER"));
-    expect(ofMember).toEqual([changes[0], `CREATE USER ${late.id}`, changes[1]]);
-    expect(ofProgram).toEqual(changes);
+    const changes = [`UPDATE GROUP ${groupId}`, `CREATE ROLE_ASSIGNMENT_CHANGED ${groupId}`];
+    const end = `DELETE GROUP ${groupId}`;
+    const types = ["GROUP", "ROLE_ASSIGNMENT_CHANGED", "USER"];
+    const [ofMember, ofProgram, ofOutsider] = all.map((one) =>
+      about(one, ...types).filter((told) => told.endsWith(groupId) || told.endsWith(late.id)),
+    );
+    expect(ofMember).toEqual([...changes, `CREATE USER ${late.id}`, end]);
+    expect(ofProgram).toEqual([...changes, end]);
     expect(ofOutsider).toEqual([]);
   });
 });

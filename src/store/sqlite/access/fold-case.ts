@@ -1,4 +1,5 @@
 import { type SQL, sql } from "drizzle-orm";
+import type { SQLiteColumn } from "drizzle-orm/sqlite-core";
 import type { Connection } from "../engine/open.ts";
 
 /** A text as searches compare it: SQLite's own lower() knows ASCII alone. */
@@ -11,8 +12,9 @@ export function defineFoldCase(connection: Connection): void {
   connection.$client.function("fold_case", { deterministic: true }, foldCase);
 }
 
-/** Whether `text` contains what the placeholder holds, already folded; an empty search matches everything. */
-export function containsFolded(text: SQL, search: string): SQL {
+/** Whether one of the texts contains what the placeholder holds, already folded; an empty search matches everything. */
+export function containsFolded(search: string, texts: readonly (SQL | SQLiteColumn)[]): SQL {
   const wanted = sql.placeholder(search);
-  return sql`(${wanted} = '' OR instr(fold_case(${text}), ${wanted}) > 0)`;
+  const found = texts.map((text) => sql`instr(fold_case(${text}), ${wanted}) > 0`);
+  return sql`(${wanted} = '' OR ${sql.join(found, sql` OR `)})`;
 }

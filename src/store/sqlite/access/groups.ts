@@ -154,10 +154,10 @@ function listStatement(connection: Connection) {
           SELECT 1 FROM role_assignments AS shown WHERE shown.organization_id = "groups"."organization_id"
           AND shown.resource_type = ${ResourceType.GROUP} AND shown.resource_id = "groups"."id"
           AND shown.group_id IN (SELECT value FROM json_each(${visible}))))`,
-        containsFolded(sql`"groups"."name"`, "search"),
+        containsFolded("search", [groups.name, groups.description, groups.id]),
         sql`(${ids} IS NULL OR "groups"."id" IN (SELECT value FROM json_each(${ids})))`,
         sql`(${system} IS NULL OR "groups"."system_managed" = ${system})`,
-        sql`(${direct} IS NULL OR "groups"."direct_share" = ${direct})`,
+        sql`"groups"."direct_share" = ${direct}`,
         sql`(${type} IS NULL OR NOT EXISTS (SELECT 1 FROM role_assignments AS has
           WHERE has.group_id = "groups"."id" AND has.resource_type = ${type} AND has.resource_id = ${resource}))`,
       ),
@@ -172,7 +172,7 @@ function filterValues({ search, groupIds, systemManaged, directShare, withoutRol
     search: foldCase(search),
     groupIds: groupIds.length === 0 ? null : JSON.stringify(groupIds),
     systemManaged: systemManaged === undefined ? null : Number(systemManaged),
-    directShare: directShare === undefined ? null : Number(directShare),
+    directShare: Number(directShare),
     withoutType: withoutRoleOn?.resourceType ?? null,
     withoutId: withoutRoleOn?.resourceId ?? null,
   };
@@ -187,7 +187,7 @@ function unlessNameTaken<T>(write: () => T): T {
 }
 
 // Drizzle leaves the table's name out inside of selected expressions, where "id" would then mean the inner table's.
-export const groupColumns = {
+const groupColumns = {
   ...getTableColumns(groups),
   memberCount: sql<number>`(SELECT count(*) FROM group_memberships AS m WHERE m.group_id = "groups"."id")`,
   holdsOrganizationRole:
@@ -197,7 +197,7 @@ export const groupColumns = {
 };
 
 /** Reads one group of an organisation; usable inside a transaction. */
-export function groupReader(connection: Connection): (organizationId: string, id: string) => Group | null {
+function groupReader(connection: Connection): (organizationId: string, id: string) => Group | null {
   const select = connection
     .select(groupColumns)
     .from(groups)

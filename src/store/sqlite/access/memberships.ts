@@ -35,6 +35,8 @@ const beyondAllIds = "~";
 export function memberPart(connection: Connection, commits: Commits, log: Journal): MemberPart {
   const lookup = resourceLookup(connection);
   const name = sql<string>`coalesce(${users.name}, ${serviceAccounts.name}, '')`;
+  const email = sql`coalesce(${users.email}, '')`;
+  const description = sql`coalesce(${serviceAccounts.description}, '')`;
   const members = () =>
     connection
       .select({
@@ -69,7 +71,7 @@ export function memberPart(connection: Connection, commits: Commits, log: Journa
         ofOrganization,
         ofGroup,
         lt(groupMemberships.id, sql.placeholder("after")),
-        containsFolded(name, "search"),
+        containsFolded("search", [name, email, description, groupMemberships.subjectId]),
       ),
     )
     .orderBy(desc(groupMemberships.id))

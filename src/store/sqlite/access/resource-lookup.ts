@@ -1,4 +1,4 @@
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, isNull, type SQL, sql } from "drizzle-orm";
 import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
 import { Principal, type Subject } from "../../../domain/access/principal.ts";
 import { ResourceType } from "../../../domain/access/resources.ts";
@@ -15,18 +15,22 @@ export interface ResourceLookup {
 }
 
 export function resourceLookup(connection: Connection): ResourceLookup {
-  const hasRow = (table: SQLiteTable & { id: SQLiteColumn; organizationId: SQLiteColumn }) => {
+  const hasRow = (table: SQLiteTable & { id: SQLiteColumn; organizationId: SQLiteColumn }, is?: SQL) => {
     const select = connection
       .select({ id: table.id })
       .from(table as SQLiteTable)
       .where(
-        and(eq(table.organizationId, sql.placeholder("organizationId")), eq(table.id, sql.placeholder("id"))),
+        and(
+          eq(table.organizationId, sql.placeholder("organizationId")),
+          eq(table.id, sql.placeholder("id")),
+          is,
+        ),
       )
       .prepare();
     return (organizationId: string, id: string) => select.get({ organizationId, id }) !== undefined;
   };
   const hasUser = hasRow(users);
-  const hasServiceAccount = hasRow(serviceAccounts);
+  const hasServiceAccount = hasRow(serviceAccounts, isNull(serviceAccounts.deletedAt));
   const hasRunner = hasRow(runners);
   const hasGroup = hasRow(groups);
   return {

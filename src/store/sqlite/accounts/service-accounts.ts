@@ -39,10 +39,15 @@ export function serviceAccountStore(
       name: sql`${sql.placeholder("name")}`,
       description: sql`${sql.placeholder("description")}`,
       suspended: sql`${sql.placeholder("suspended")}`,
+      deletedAt: sql`${sql.placeholder("deletedAt")}`,
     })
     .where(isTheAccount)
     .prepare();
-  const remove = connection.delete(serviceAccounts).where(isTheAccount).prepare();
+  const removeOldest = connection.$client.prepare<{
+    time: number;
+    limit: number;
+  }>(`DELETE FROM service_accounts
+    WHERE id IN (SELECT id FROM service_accounts WHERE deleted_at < @time LIMIT @limit)`);
   const endTokens = tokenEnder(connection, "SERVICE_ACCOUNT_DELETED");
   const endGrants = grantEnder(connection);
   const shares = directShares(connection, newId);
@@ -65,12 +70,18 @@ export function serviceAccountStore(
         lt(serviceAccounts.id, sql.placeholder("after")),
         sql`(${sql.placeholder("includeSuspended")} OR NOT ${serviceAccounts.suspended})`,
         sql`(${ids} IS NULL OR ${serviceAccounts.id} IN (SELECT value FROM json_each(${ids})))`,
-        containsFolded(sql`${serviceAccounts.name}`, "search"),
+        containsFolded("search", [serviceAccounts.name, serviceAccounts.description, serviceAccounts.id]),
       ),
     )
     .orderBy(desc(serviceAccounts.id))
     .limit(sql.placeholder("limit"))
     .prepare();
+
+  /** The account, unless it is gone. */
+  function there(id: string): ServiceAccount | null {
+    const row = select.get({ id });
+    return row === undefined || row.deletedAt !== null ? null : fromRow(row);
+  }
 
   /** A value in an expression is not converted as that of a column is, hence the number. */
   function write(account: ServiceAccount): void {
@@ -120,17 +131,19 @@ export function serviceAccountStore(
       }),
     update: (account, wanted, now) =>
       commits.run(() => {
-        const row = select.get({ id: account.id });
-        if (row === undefined) return null;
-        const changed = { ...fromRow(row), ...wanted };
+        const existing = there(account.id);
+        if (existing === null) return null;
+        const changed = { ...existing, ...wanted };
         unlessNameTaken(() => write(changed));
         written(account.by, changed, "update", ResourceOperation.UPDATE, now);
         return changed;
       }),
     remove: (account, now) =>
       commits.run(() => {
-        if (remove.run({ ...account }).changes === 0) return false;
+        const existing = there(account.id);
+        if (existing === null) return false;
         const { id, organizationId } = account;
+        write({ ...existing, suspended: true, deletedAt: now });
         endTokens(account, now);
         shares.end(organizationId, id);
         leaveGroups.run({ id, organizationId });
@@ -140,17 +153,18 @@ export function serviceAccountStore(
       }),
     setSuspended: (grant, id, suspended, now) =>
       commits.run(() => {
-        const row = select.get({ id });
-        if (row === undefined) return null;
-        const changed = { ...fromRow(row), suspended };
-        if (row.suspended === suspended) return changed;
+        const existing = there(id);
+        if (existing === null) return null;
+        const changed = { ...existing, suspended };
+        if (existing.suspended === suspended) return changed;
         write(changed);
         const action = `service_account.${suspended ? "suspend" : "resume"}`;
         const subject = { subjectType: ResourceType.SERVICE_ACCOUNT, subjectId: id };
-        auditOperator(log, grant, { organizationId: row.organizationId, action, ...subject, now });
+        auditOperator(log, grant, { organizationId: existing.organizationId, action, ...subject, now });
         tell(changed, ResourceOperation.UPDATE, now);
         return changed;
       }),
+    removeBefore: (time, limit) => commits.run(() => removeOldest.run({ time, limit }).changes),
   };
 }
 

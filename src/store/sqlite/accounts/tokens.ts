@@ -56,7 +56,7 @@ export function tokenStore(
     )
     .prepare();
   const selectAccessById = connection
-    .select({ revokedAt: accessTokens.revokedAt })
+    .select({ revokedAt: accessTokens.revokedAt, certificateName: accessTokens.certificateName })
     .from(accessTokens)
     .where(eq(accessTokens.id, sql.placeholder("id")))
     .prepare();
@@ -173,8 +173,8 @@ export function tokenStore(
       commits.run(() => {
         const stored = selectExchange.get({ hash }) ?? null;
         const lost = stored?.accessTokenId ? selectAccessById.get({ id: stored.accessTokenId }) : undefined;
-        const isEnded = lost !== undefined && lost.revokedAt !== null;
-        const decision = decideExchange(stored, idempotencyHash, now, isEnded);
+        const given = lost ? { ended: lost.revokedAt !== null, certificateName: lost.certificateName } : null;
+        const decision = decideExchange(stored, { idempotencyHash, certificateName }, now, given);
         const { organizationId, runnerId, usedAt } = decision.token;
         if (decision.replaces !== null) {
           revoke.run({ id: decision.replaces, organizationId, now });

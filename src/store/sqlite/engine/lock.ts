@@ -2,6 +2,7 @@ import { existsSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import Database from "better-sqlite3";
+import { handOver } from "../../../lib/files.ts";
 import { StoreRefusedError } from "../../store.ts";
 import { isBusy } from "./failures.ts";
 
@@ -35,7 +36,10 @@ export interface DatabaseLock {
 export function lockDatabase(file: string): DatabaseLock {
   const lockFile = lockFileOf(file);
   // SQLite would let everybody read it, and who can read it can hold a lock that keeps the server from starting.
-  if (!existsSync(lockFile)) writeFileSync(lockFile, "", { mode: 0o600 });
+  if (!existsSync(lockFile)) {
+    writeFileSync(lockFile, "", { mode: 0o600 });
+    handOver(lockFile, file, 0o600);
+  }
   const lock = new Database(lockFile, { timeout: 0 });
   try {
     lock.exec("BEGIN EXCLUSIVE");

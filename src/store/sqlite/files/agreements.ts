@@ -6,23 +6,31 @@ export interface Agreement {
   readonly violations: string;
 }
 
-/** Things that are created and deleted with an entry in the audit log, and which rows of their table are such. */
+/**
+ * Things that are created and deleted with an entry in the audit log: which rows of their table are such, and which of
+ * these are there still.
+ */
 const audited = [
   // The server's own runner comes with its organisation (kind 3: RUNNER_KIND_LOCAL_CONFIGURATION).
-  { thing: "runner", table: "runners", rows: "kind <> 3" },
+  { thing: "runner", table: "runners", rows: "kind <> 3", present: "1" },
   // The others come with the organisation, and with the first thing that is shared with somebody.
-  { thing: "group", table: "groups", rows: "system_managed = 0 AND direct_share = 0" },
-  { thing: "service_account", table: "service_accounts", rows: "system_managed = 0" },
-  { thing: "user", table: "users", rows: "1" },
-  { thing: "gateway", table: "gateways", rows: "1" },
-  { thing: "runner_manager", table: "runner_managers", rows: "1" },
+  { thing: "group", table: "groups", rows: "system_managed = 0 AND direct_share = 0", present: "1" },
+  {
+    thing: "service_account",
+    table: "service_accounts",
+    rows: "system_managed = 0",
+    present: "deleted_at IS NULL",
+  },
+  { thing: "user", table: "users", rows: "1", present: "1" },
+  { thing: "gateway", table: "gateways", rows: "1", present: "1" },
+  { thing: "runner_manager", table: "runner_managers", rows: "1", present: "1" },
 ] as const;
 
 /** The audit log and the state: neither has what the other does not know of. */
-const lifeCycles = audited.flatMap(({ thing, table, rows }): Agreement[] => [
+const lifeCycles = audited.flatMap(({ thing, table, rows, present }): Agreement[] => [
   {
     broken: `${thing}: there, though the audit log says that it was deleted`,
-    violations: `SELECT id FROM ${table} AS t WHERE t.id IN ${subjectsOf(`${thing}.delete`)}`,
+    violations: `SELECT id FROM ${table} AS t WHERE ${present} AND t.id IN ${subjectsOf(`${thing}.delete`)}`,
   },
   {
     broken: `${thing}: there, though the audit log knows of no creation`,
@@ -32,7 +40,7 @@ const lifeCycles = audited.flatMap(({ thing, table, rows }): Agreement[] => [
   {
     broken: `${thing}: gone, though the audit log says that it was created and not that it was deleted`,
     violations: `SELECT DISTINCT c.subject_id FROM audit_log AS c
-      WHERE c.action = '${thing}.create' AND NOT EXISTS (SELECT 1 FROM ${table} WHERE id = c.subject_id)
+      WHERE c.action = '${thing}.create' AND NOT EXISTS (SELECT 1 FROM ${table} WHERE id = c.subject_id AND ${present})
         AND c.subject_id NOT IN ${subjectsOf(`${thing}.delete`)}`,
   },
 ]);

@@ -1,8 +1,9 @@
-import { existsSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, rmSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import Database from "better-sqlite3";
+import { bringToDisk, draftOf, publish } from "../../../lib/files.ts";
 import { StoreRefusedError } from "../../store.ts";
-import { bringToDisk, createPrivateFile } from "../engine/files-on-disk.ts";
+import { createPrivateFile } from "../engine/files-on-disk.ts";
 import { openReader } from "../engine/open.ts";
 import { damage } from "./damage.ts";
 
@@ -12,16 +13,21 @@ const allPages = 2 ** 31 - 1;
 /** See `StoreFiles.backUp`. */
 export async function backUp(file: string, target: string): Promise<{ bytes: number }> {
   const place = resolve(target);
-  if (existsSync(place)) throw new StoreRefusedError(`${target} is there already; a backup replaces nothing`);
-  const written = `${place}.tmp`;
+  const taken = () => new StoreRefusedError(`${target} is there already; a backup replaces nothing`);
+  if (existsSync(place)) throw taken();
+  const draft = draftOf(place);
   try {
-    await copyDatabase(file, written);
-    renameSync(written, place);
+    await copyDatabase(file, draft);
+    const bytes = statSync(draft).size;
+    publish(draft, place);
+    bringToDisk(place);
+    return { bytes };
+  } catch (error) {
+    // Another backup had the same name, and was faster.
+    throw Error.isError(error) && "code" in error && error.code === "EEXIST" ? taken() : error;
   } finally {
-    rmSync(written, { force: true });
+    rmSync(draft, { force: true });
   }
-  bringToDisk(place);
-  return { bytes: statSync(place).size };
 }
 
 /**

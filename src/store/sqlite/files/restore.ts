@@ -1,6 +1,7 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import Database from "better-sqlite3";
-import { bringToDisk, linkDatabase } from "../engine/files-on-disk.ts";
+import { bringToDisk, handOver } from "../../../lib/files.ts";
+import { linkDatabase } from "../engine/files-on-disk.ts";
 import { lockDatabase } from "../engine/lock.ts";
 import { copyDatabase } from "./backup.ts";
 
@@ -17,6 +18,7 @@ export async function restore(
     rmSync(copy, { force: true });
     await copyDatabase(backup, copy);
     accept(copy);
+    handOver(copy, file, 0o600);
     const kept = keep(file);
     // Before the rename: SQLite would read the old log into the new file. What was in it is kept by its other name.
     for (const suffix of ["-wal", "-shm"]) rmSync(file + suffix, { force: true });

@@ -72,7 +72,7 @@ export function eventStore(
 const nobody: readonly string[] = [];
 
 /** Reads what decides which events and audit entries a subject may see: its authority, as every call has it. */
-export function viewerReader(access: Pick<AccessStore, "grantsOf">): EventStore["viewer"] {
+function viewerReader(access: Pick<AccessStore, "grantsOf">): EventStore["viewer"] {
   return async ({ id, principal, organizationId }) => {
     const authority = authorityOf(principal, await access.grantsOf(organizationId, id));
     const { orgAdmin: admin, member, runnersAdmin, groupsAdmin, auditReader, groupIds } = authority;

@@ -42,6 +42,8 @@ export function runnerRows(codecs: RunnerCodecs): { toRow(runner: Runner): Row; 
         createdAt: row.createdAt,
         updatedAt: row.updatedAt,
         specRevision: row.specRevision,
+        pauseNote: row.pauseNote,
+        configurationRevision: row.configurationRevision,
         metricsPassword: row.metricsPassword,
         desiredSince: row.desiredSince,
         deletionRequestedAt: row.deletionRequestedAt,

@@ -1,3 +1,4 @@
+import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { UserStatus } from "../../../domain/users/user.ts";
 import { organizationId } from "./organizations.ts";
@@ -20,6 +21,36 @@ export const users = sqliteTable(
   ],
 );
 
+// What clients keep here for their users.
+export const userPreferences = sqliteTable(
+  "user_preferences",
+  {
+    id: text("id").primaryKey(),
+    organizationId: organizationId(),
+    userId: text("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    key: text("key").notNull(),
+    value: text("value").notNull(),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (t) => [
+    uniqueIndex("user_preferences_key").on(t.userId, t.key),
+    index("user_preferences_by_id").on(t.userId, t.id),
+  ],
+);
+
+// Where users keep their dotfiles. No row: nowhere.
+export const userDotfiles = sqliteTable("user_dotfiles", {
+  userId: text("user_id")
+    .primaryKey()
+    .references(() => users.id, { onDelete: "cascade" }),
+  organizationId: organizationId(),
+  repository: text("repository").notNull(),
+});
+
+// The rows of deleted accounts stay, suspended, so that records still name them; see domain/service-accounts.
 export const serviceAccounts = sqliteTable(
   "service_accounts",
   {
@@ -33,9 +64,11 @@ export const serviceAccounts = sqliteTable(
     validUntil: integer("valid_until").notNull(),
     suspended: integer("suspended", { mode: "boolean" }).notNull(),
     systemManaged: integer("system_managed", { mode: "boolean" }).notNull(),
+    deletedAt: integer("deleted_at"),
   },
   (t) => [
-    uniqueIndex("service_accounts_name").on(t.organizationId, t.name),
+    uniqueIndex("service_accounts_name").on(t.organizationId, t.name).where(sql`deleted_at IS NULL`),
+    index("service_accounts_deleted").on(t.deletedAt).where(sql`deleted_at IS NOT NULL`),
     index("service_accounts_by_id").on(t.organizationId, t.id),
   ],
 );

@@ -42,6 +42,10 @@ export const runners = sqliteTable(
     signOffReason: text("sign_off_reason").notNull(),
     // How many starts of the server have carried the lease over without hearing of the runner.
     unheardRestarts: integer("unheard_restarts").notNull().default(0),
+    // Why an operator paused it; empty when it is not paused, or no reason was given.
+    pauseNote: text("pause_note").notNull().default(""),
+    // Counts up with every change of what is set up on the runner: classes, integrations.
+    configurationRevision: integer("configuration_revision").notNull().default(0),
   },
   (t) => [
     // One index an order of listing: each page is a range of one of them, whatever the page number.
