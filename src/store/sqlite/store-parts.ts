@@ -60,26 +60,3 @@ export function storeParts(options: StorePartsOptions): StoreParts {
     audit: auditStore(connection, commits),
   };
 }
-
-/**
- * The methods that write: the main thread has them called on the thread that writes. One that is missing here rejects,
- * whatever it is given, since the main thread has nothing to write with.
- */
-export const writingMethods = {
-  runners: ["create", "update", "requestDeletion", "remove"],
-  leases: ["record", "announce", "saveLastSeen", "saveLongestLeases", "countRestart"],
-  tokens: ["addExchangeToken", "exchange", "addAccessToken", "forgetEnded", "revokeAccessToken"],
-  credentials: ["saveLastUsed"],
-  accounts: ["found"],
-  users: ["create", "setStatus"],
-  serviceAccounts: ["create", "update", "remove", "setSuspended"],
-  keys: ["reseal", "rotate", "forget", "recordIssue"],
-  organizations: ["create"],
-  runnerManagers: ["create", "remove"],
-  gateways: ["create", "remove"],
-  access: [],
-  groups: ["create", "update", "remove", "addMember", "removeMember"],
-  roles: ["assign", "remove", "share", "unshare", "changePolicy", "removePolicy"],
-  events: ["removeBefore"],
-  audit: ["removeBefore"],
-} as const satisfies { [Part in keyof StoreParts]: readonly (keyof StoreParts[Part])[] };

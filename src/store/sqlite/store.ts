@@ -11,7 +11,7 @@ import { type Connection, openConnection, openReadOnly } from "./engine/open.ts"
 import { WriterClient } from "./engine/writer-client.ts";
 import { serveWrites } from "./engine/writer-thread.ts";
 import { noteRunnerChanges, RememberedRunners } from "./runners/remembered-runners.ts";
-import { type StoreParts, storeParts, writingMethods } from "./store-parts.ts";
+import { type StoreParts, storeParts } from "./store-parts.ts";
 
 export interface SqliteStoreOptions {
   /** Path of the database file, or `:memory:`. */
@@ -55,9 +55,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
   const lock = role === "reader" ? null : lockDatabase(file);
   try {
     const first = lock && openConnection(file, lock, role === "server" ? "create" : "existing");
-    const reader = openReadOnly(file);
-    // Not before the reader has its lock on the file, so that no other server takes it in between.
-    first?.$client.close();
+    const reader = openReadOnlyBeside(first, file);
     const remembered = new RememberedRunners();
     const quotas = role === "tool" ? noQuotas : (options.quotas ?? defaultQuotas);
     const writer =
@@ -69,9 +67,10 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
         clock: options.clock,
         onRunnerChange: (id) => remembered.forget(id),
       });
+    const forwarded = writer && new ForwardedWrites(writer);
     const parts = storeParts({
       connection: reader,
-      commits: { ...readOnly, ...(writer && { onCommit: (listener) => writer.onCommit(listener) }) },
+      commits: forwarded ?? readOnly,
       codecs: options.codecs,
       newId: () => {
         throw new Error("the main thread writes nothing");
@@ -81,7 +80,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
       remembered,
     });
     return {
-      ...(writer === null ? parts : withWrites(parts, writer)),
+      ...(forwarded?.of(parts) ?? parts),
       async healthy() {
         try {
           // A real read: "SELECT 1" would not touch the file.
@@ -112,22 +111,65 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
 
 const inMemory = ":memory:";
 
-/** The main thread's connection reads only. */
+/** @param first is closed: not before the reader has its lock on the file, so that no other server takes it in between */
+function openReadOnlyBeside(first: Connection | null, file: string): Connection {
+  try {
+    return openReadOnly(file);
+  } finally {
+    first?.$client.close();
+  }
+}
+
+/** A store without a thread that writes. */
 const readOnly: Commits = {
-  run: () => Promise.reject(new Error("this store reads only, or its method is not among the writing ones")),
+  run: () => Promise.reject(new Error("this store reads only")),
   onCommit: () => () => {},
 };
 
-/** Has the methods that write called on the writer's thread. */
-function withWrites(parts: StoreParts, writer: WriterClient): StoreParts {
-  const all = Object.entries(writingMethods).map(([part, methods]) => {
-    const writes = methods.map((method) => [
+/**
+ * What the main thread's methods begin their writes with. The work of a write is not done here: the thread is asked to call
+ * the same method with the same arguments, and does it there.
+ */
+class ForwardedWrites implements Commits {
+  readonly #writer: WriterClient;
+  /** The method that is being called in this very moment. */
+  #called: { readonly part: string; readonly method: string; readonly args: readonly unknown[] } | null =
+    null;
+
+  constructor(writer: WriterClient) {
+    this.#writer = writer;
+  }
+
+  /** Has {@link run} know which method it is called by. */
+  of(parts: StoreParts): StoreParts {
+    const named = Object.entries(parts).map(([part, methods]) => [part, this.#named(part, methods)]);
+    return Object.fromEntries(named);
+  }
+
+  #named(part: string, methods: object): object {
+    const named = Object.entries(methods).map(([method, call]) => [
       method,
-      (...args: readonly unknown[]) => writer.call(part, method, args),
+      (...args: readonly unknown[]) => {
+        this.#called = { part, method, args };
+        try {
+          return call(...args);
+        } finally {
+          this.#called = null;
+        }
+      },
     ]);
-    return [part, { ...parts[part as keyof StoreParts], ...Object.fromEntries(writes) }];
-  });
-  return Object.fromEntries(all);
+    return Object.fromEntries(named);
+  }
+
+  run<T>(_work: () => T): Promise<T> {
+    if (this.#called === null) return Promise.reject(new Error("a method must begin its write at once"));
+    const { part, method, args } = this.#called;
+    return this.#writer.call(part, method, args) as Promise<T>;
+  }
+
+  onCommit(listener: () => void): () => void {
+    return this.#writer.onCommit(listener);
+  }
 }
 
 /** How large the database is, and how much is waiting to be written to it. */
