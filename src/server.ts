@@ -59,10 +59,10 @@ export interface RunningServer {
   /** The first admin's token, when this start minted it. It cannot be asked for again. */
   readonly adminToken: string | null;
   /**
-   * Resolves when the disk failed: close, end the process with `process.exit()` or a signal, and start it again. An end by
-   * itself would close the database, which takes what was not kept for kept. Everything is refused meanwhile.
+   * Resolves, to what happened, when the disk failed or nothing can be written any more: close, end the process with
+   * `process.exit()` or a signal, and start it again. All writes are refused meanwhile.
    */
-  readonly failed: Promise<void>;
+  readonly failed: Promise<Error>;
   /** Reads the certificate files again, now. What cannot be used is told in the log, and the present one stays. */
   reload(): Promise<void>;
   /** Stops accepting, lets running calls finish until the deadline, closes the database. Can be called again. */
@@ -85,7 +85,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   // Undone in reverse, on the way out of a start that failed and at the end of a run alike.
   await using undo = new AsyncDisposableStack();
   const metrics = new ServerMetrics(packageVersion(), overrides.processMetrics);
-  const failed = Promise.withResolvers<void>();
+  const failed = Promise.withResolvers<Error>();
   const store = openStore(files.database, "server", {
     quotas: config.quotas,
     clock,
@@ -101,9 +101,9 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       },
       onBatch: (writes, seconds) => metrics.store.committed(writes, seconds),
       onFailed(cause) {
-        log.fatal({ err: cause }, "the disk failed to keep what was written: the server has to start again");
+        log.fatal({ err: cause }, `${cause.message}: the server has to start again`);
         metrics.store.refusing(true);
-        failed.resolve();
+        failed.resolve(cause);
       },
     },
   });

@@ -173,8 +173,10 @@ export class WriterClient {
       if (answer.kind === "done") waiting?.resolve(answer.value);
       else if (answer.kind === "refused") waiting?.reject(unpackError(answer.error));
     }
-    if (syncFailure !== undefined) this.#fail(unpackError(syncFailure));
-    else if (writes > 0) for (const listener of this.#listeners) listener();
+    if (syncFailure !== undefined) {
+      this.#fail(new Error("the disk failed to keep what was written", { cause: unpackError(syncFailure) }));
+    }
+    if (writes > 0) for (const listener of this.#listeners) listener();
   }
 
   /** Its slot is another job's from now on. */
