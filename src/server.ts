@@ -1,7 +1,9 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import type { Config, TracingConfig } from "./config/config.ts";
 import { CallLimits } from "./domain/limits/call-limits.ts";
+import { OpenStreams } from "./domain/limits/open-streams.ts";
 import { Overload } from "./domain/limits/overload.ts";
 import { EventHub } from "./events/hub.ts";
 import { Cleanup } from "./fleet/cleanup.ts";
@@ -10,6 +12,7 @@ import { CallValues } from "./http/call-values.ts";
 import { clientAddress, trustedProxies } from "./http/connections/client-address.ts";
 import { listen } from "./http/connections/listener.ts";
 import { createHandler } from "./http/handler.ts";
+import type { Origin } from "./http/node-http.ts";
 import { openMetricsPort } from "./http/plain/metrics-port.ts";
 import { healthEndpoints } from "./http/plain/plain.ts";
 import { scrapeEndpoint } from "./http/plain/scrape.ts";
@@ -19,8 +22,9 @@ import { type IdSource, uuidv7Source } from "./lib/ids.ts";
 import { packageVersion } from "./lib/version.ts";
 import { Callers } from "./rpc/call/callers.ts";
 import { addressKey, clientCertificateKey } from "./rpc/call/context.ts";
+import { openMethods } from "./rpc/call/gate.ts";
 import { createRpc } from "./rpc/routes.ts";
-import { mayReadMetrics } from "./rpc/services/metrics-access.ts";
+import { runnerMetricsReader, serverMetricsReader } from "./rpc/services/metrics-access.ts";
 import { runnerMetrics } from "./rpc/services/runner-metrics.ts";
 import { controlOperations, listenForCommands } from "./start/control.ts";
 import { inMemory, openDataDir } from "./start/data-dir.ts";
@@ -34,6 +38,7 @@ import { createLog } from "./telemetry/logger.ts";
 import { ServerMetrics } from "./telemetry/server-metrics.ts";
 import type { Tracing } from "./telemetry/tracing.ts";
 import { CertificateKeeper } from "./tls/certificate-keeper.ts";
+import { IssueLog } from "./upkeep/issue-log.ts";
 import { KeyRing, signingAlgorithm } from "./upkeep/key-ring.ts";
 import { LoadWatch } from "./upkeep/load-meter.ts";
 import { Retention } from "./upkeep/retention.ts";
@@ -116,7 +121,6 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     store,
     clock,
     settings: config.leases,
-    quotas: config.quotas,
     log,
     observer: metrics.leases,
   });
@@ -145,12 +149,14 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const rotateEveryMs = config.keyRotationMs;
   const keyRing = new KeyRing({ keys: store.keys, secrets, clock, newId, log, rotateEveryMs });
   undo.defer(() => keyRing.stop());
+  const issues = new IssueLog({ keys: store.keys, clock, log });
+  undo.defer(() => issues.stop());
   const uses = new TokenUses({ credentials: store.credentials, clock, log });
   undo.defer(() => uses.stop());
   const overload = new Overload({ delayMs: config.shedDelayMs, clock });
   const loadWatch = new LoadWatch(overload, log);
   undo.defer(() => loadWatch.stop());
-  await Promise.all([hub.run(), retention.run(), keyRing.run(), uses.run(), loadWatch.run()]);
+  await Promise.all([hub.run(), retention.run(), keyRing.run(), issues.run(), uses.run(), loadWatch.run()]);
   const tracing = config.tracing && (await loadTracing(config.tracing, log));
   undo.defer(() => tracing?.stop());
   const callLimits = new CallLimits(config.callRates, clock);
@@ -168,15 +174,18 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
         return () => shutdown.signal.removeEventListener("abort", listener);
       },
     },
+    keepAliveMs: config.watchKeepAliveMs,
     reflection: config.reflection,
     store,
     clock,
     newId,
     secrets,
     keyRing,
+    issues,
     issuer: () => issuer,
     uses,
     callLimits,
+    streams: new OpenStreams(config.quotas),
     certificates: config.clientCertificates,
     overload,
     log,
@@ -194,19 +203,25 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const onConnectionError = (error: Error, address: string | undefined) =>
     log.debug({ err: error, address }, "connection failed");
   const { proxies } = trustedProxies(config.trustedProxies);
+  const addressOf = ({ remoteAddress }: Origin, headers: IncomingHttpHeaders) =>
+    clientAddress(remoteAddress, headers, proxies);
+  const scrapeDeps = { store, callers, limits: callLimits };
   const listener = await listen({
     host: config.host,
     port: config.port,
     limits: config.limits,
+    isProxy: (address) => proxies.has(address),
     ...(certificates && { tls: certificates.certificate }),
     ...createHandler({
       routes: rpc.routes,
       ...rpc.options,
-      contextValues: ({ remoteAddress, clientCertificate }, headers) =>
+      contextValues: (origin, headers) =>
         new CallValues()
-          .set(addressKey, clientAddress(remoteAddress, headers, proxies))
-          .set(clientCertificateKey, clientCertificate),
+          .set(addressKey, addressOf(origin, headers))
+          .set(clientCertificateKey, origin.clientCertificate),
       readMaxBytes: config.limits.messageBytes,
+      unfinishedBytes: config.limits.unfinishedBytes,
+      openMethods,
       shutdownSignal: shutdown.signal,
       hotPath: config.hotPath,
       cors: { origins: config.corsOrigins },
@@ -220,15 +235,20 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
           issuer: () => issuer,
           algorithm: signingAlgorithm,
           keys: () => keyRing.published(),
+          admit: (req, origin) => callLimits.countAddress(addressOf(origin, req.headers)),
         }),
-        "/metrics/runners": scrapeEndpoint(
-          (token) => runnerMetrics({ store, callers, registry, clock }, token),
-          "a user's",
-        ),
-        "/metrics": scrapeEndpoint(
-          async (token) => ((await mayReadMetrics({ store, callers }, token)) ? metrics.text() : null),
-          "an operator's",
-        ),
+        "/metrics/runners": scrapeEndpoint({
+          admit: (authorization, req, origin) =>
+            runnerMetricsReader(scrapeDeps, { authorization, address: addressOf(origin, req.headers) }),
+          render: (reader) => runnerMetrics({ store, registry, clock }, reader),
+          who: "a user's",
+        }),
+        "/metrics": scrapeEndpoint({
+          admit: (authorization, req, origin) =>
+            serverMetricsReader(scrapeDeps, { authorization, address: addressOf(origin, req.headers) }),
+          render: () => metrics.text(),
+          who: "an operator's",
+        }),
       },
       onUnknownProcedure: () => metrics.calls.unknownProcedure(),
       onError,
@@ -250,6 +270,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     ...{ registry, hub, store, callLimits, overload, clock, settings },
     maxConnections: limits.connections,
     connections: listener.connections,
+    displaced: listener.displaced,
   });
   const metricsPort =
     config.metrics &&
@@ -281,7 +302,13 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
 }
 
 /** Its libraries are loaded by servers that trace, and by no others. */
-async function loadTracing(config: TracingConfig, log: Logger): Promise<Tracing> {
+async function loadTracing(config: TracingConfig, log: Logger): Promise<Tracing | null> {
   const { startTracing } = await import("./telemetry/tracing.ts");
-  return startTracing(config, packageVersion(), log);
+  try {
+    return startTracing(config, packageVersion(), log);
+  } catch (error) {
+    // They read the environment themselves, which others may have filled for another program.
+    log.warn({ err: error }, "no traces are sent: OpenTelemetry does not start");
+    return null;
+  }
 }

@@ -2,7 +2,9 @@ import { Command, InvalidArgumentError } from "commander";
 import { DomainError } from "../domain/errors.ts";
 import type { AccessToken } from "../domain/tokens/access-token.ts";
 import { mintToken } from "../domain/tokens/token.ts";
+import { personalTokenMaxMs } from "../domain/users/personal-token.ts";
 import { systemClock } from "../lib/clock.ts";
+import { printableJson } from "../lib/printable.ts";
 import { databaseFile } from "../start/data-dir.ts";
 import { openStore } from "../start/open-store.ts";
 import type { Store, User } from "../store/store.ts";
@@ -34,7 +36,7 @@ export function tokenCommand(terminal: Terminal): Command {
     ])
       .option("--description <TEXT>", "what it is for", "")
       .option("--read-only", "allow only methods that change nothing")
-      .option("--days <DAYS>", "expires after so many days (default: never)", wholeDays)
+      .option("--days <DAYS>", "expires after so many days, at most 90", wholeDays, 90)
       .addHelpText("after", about)
       .action((options: CreateOptions) =>
         change(dataDirOf(options, terminal), async (operations) => {
@@ -44,7 +46,7 @@ export function tokenCommand(terminal: Terminal): Command {
             hash: Buffer.from(hash).toString("hex"),
             description: options.description,
             readOnly: options.readOnly === true,
-            livesMs: options.days === undefined ? null : options.days * dayMs,
+            livesMs: options.days * dayMs,
           });
           terminal.print(secret);
         }),
@@ -83,7 +85,7 @@ export function tokenCommand(terminal: Terminal): Command {
 }
 
 type TokenOptions = Record<string, string>;
-type CreateOptions = TokenOptions & { description: string; readOnly?: boolean; days?: number };
+type CreateOptions = TokenOptions & { description: string; readOnly?: boolean; days: number };
 type ListOptions = TokenOptions & { output: string; runner?: string };
 
 function dataDirOf(options: Record<string, unknown>, terminal: Terminal): string {
@@ -109,18 +111,14 @@ async function withAdmin(
 
 function wholeDays(text: string): number {
   const days = Number(text);
-  if (!/^\d{1,5}$/.test(text) || days < 1) {
-    throw new InvalidArgumentError("It must be a whole number from 1 to 99999.");
+  if (!/^\d{1,2}$/.test(text) || days < 1 || days * dayMs > personalTokenMaxMs) {
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${personalTokenMaxMs / dayMs}.`);
   }
   return days;
 }
 
 function asJson(tokens: readonly AccessToken[]): string {
-  return JSON.stringify(
-    tokens.map((token) => ({ ...token, state: stateOf(token) })),
-    null,
-    2,
-  );
+  return printableJson(tokens.map((token) => ({ ...token, state: stateOf(token) })));
 }
 
 function tokenTable(tokens: readonly AccessToken[]): string {

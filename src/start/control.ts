@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import type { Attribution } from "../domain/access/attribution.ts";
 import { Principal } from "../domain/access/principal.ts";
 import { DomainError, invalidField } from "../domain/errors.ts";
+import { personalTokenExpiry } from "../domain/users/personal-token.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { IdSource } from "../lib/ids.ts";
 import type { Store } from "../store/store.ts";
@@ -20,7 +21,7 @@ export interface ControlOperations {
     readonly hash: string;
     readonly description: string;
     readonly readOnly: boolean;
-    readonly livesMs: number | null;
+    readonly livesMs: number;
   }): Promise<{ readonly id: string }>;
   /** Ends a token of the first organisation: from then on every call with it is refused. False: there is no such live one. */
   revokeToken(input: { readonly id: string }): Promise<{ readonly revoked: boolean }>;
@@ -66,7 +67,7 @@ export function controlOperations(store: Store, clock: Clock, newId: IdSource): 
         readOnly,
         by,
         createdAt,
-        expiresAt: livesMs === null ? null : createdAt + livesMs,
+        expiresAt: personalTokenExpiry(livesMs, createdAt),
       });
       return { id };
     },
@@ -143,7 +144,7 @@ async function carryOut(request: IncomingMessage, operations: ControlOperations)
         hash: text(input, "hash", /^[0-9a-f]{64}$/),
         description: text(input, "description", /^/),
         readOnly: input.readOnly === true,
-        livesMs: input.livesMs === null ? null : milliseconds(input, "livesMs"),
+        livesMs: milliseconds(input, "livesMs"),
       })
     : operations.revokeToken({ id: text(input, "id", /^/) });
 }

@@ -333,3 +333,23 @@ function otherProgram(file: string): void {
   opened.exec("CREATE TABLE recipes (name)");
   opened.close();
 }
+
+test("check and doctor tell of a database that was put by hand beside the log of another", async () => {
+  await makeData();
+  expect(await rollcall("backup", backup)).toMatchObject({ code: 0 });
+  for (let added = 0; added < 40; added++) await addOrganization();
+  const store = openStore(database(), "server");
+  await store.accounts.found(foundingOf());
+  // As a process that is killed leaves it.
+  cpSync(`${database()}-wal`, join(folder, "log"));
+  await store.close();
+  cpSync(backup, database());
+  cpSync(join(folder, "log"), `${database()}-wal`);
+  const checked = await rollcall("check");
+  expect([checked.code, checked.stdout]).toEqual([1, expect.stringContaining("problem: ")]);
+  const examined = await rollcall("doctor", "--only", "database");
+  expect([examined.code, examined.stdout]).toEqual([
+    1,
+    expect.stringMatching(/^fail +database .*restore a backup/),
+  ]);
+});

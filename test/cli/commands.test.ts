@@ -114,6 +114,27 @@ test("tokens made and revoked beside a running server count from the next call o
   await server.close();
 });
 
+test("a token that is made on the machine lasts as long as any personal one: 90 days at most", async () => {
+  const server = await startTestServer();
+  const token = (...words: string[]) =>
+    runInProcess(["token", ...words, "--data-dir", server.config.dataDir]);
+  const before = Date.now();
+  expect((await token("create", "--description", "default")).code).toBe(0);
+  expect((await token("create", "--description", "a day", "--days", "1")).code).toBe(0);
+  expect((await token("create", "--days", "91")).stderr).toContain("whole number from 1 to 90");
+  const listed: { description: string; expiresAt: number }[] = JSON.parse(
+    (await token("list", "--output", "json")).stdout,
+  );
+  for (const [description, days] of [
+    ["default", 90],
+    ["a day", 1],
+  ] as const) {
+    const lastsMs = (listed.find((one) => one.description === description)?.expiresAt ?? 0) - before;
+    expect(Math.floor(lastsMs / 86_400_000)).toBe(days);
+  }
+  await server.close();
+});
+
 test("a tool on a folder without a server says what to do", async () => {
   const { code, stderr } = await runInProcess(["token", "list", "--data-dir", join(folder, "empty")]);
   expect(code).toBe(1);

@@ -103,10 +103,10 @@ test("what is no operation, no object, too large or out of range is refused, and
     ["/revokeToken", "null", /one JSON object/],
     ["/revokeToken", "{}", /^.*id: must be a text/],
     ["/revokeToken", JSON.stringify({ id: "x".repeat(20_000) }), /at most 16384 bytes/],
-    ["/createToken", JSON.stringify({ hash: "zz", description: "", livesMs: null }), /hash: must be/],
+    ["/createToken", JSON.stringify({ hash: "zz", description: "", livesMs: 1 }), /hash: must be/],
     [
       "/createToken",
-      JSON.stringify({ hash, description: "x".repeat(2000), livesMs: null }),
+      JSON.stringify({ hash, description: "x".repeat(2000), livesMs: 1 }),
       /description: must be/,
     ],
     ["/createToken", JSON.stringify({ hash, description: "", livesMs: -1 }), /livesMs: must be/],

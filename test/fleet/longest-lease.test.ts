@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from "@jest/globals";
 import { parseConfig } from "../../src/config/config.ts";
 import { RunnerPhase, RunnerProvider } from "../../src/domain/runners/enums.ts";
-import { onStore } from "../support/database.ts";
+import { besideServer } from "../support/database.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { live, pass, statusOf } from "./fixture.ts";
@@ -16,7 +16,7 @@ afterEach(async () => {
 });
 
 const onDisk = async () => {
-  const longest = await onStore(server.config.dataDir, ({ leases }) => leases.longestLeases());
+  const longest = await besideServer(server.config.dataDir, ({ leases }) => leases.longestLeases());
   return longest.find(({ provider }) => provider === RunnerProvider.AWS_EC2)?.leaseMs;
 };
 

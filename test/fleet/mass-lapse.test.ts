@@ -129,7 +129,7 @@ test("what could not be written is told later", async () => {
       written.push(...changed.map(({ id }) => id));
     },
   } as unknown as LeaseStore;
-  const announcer = new Announcer(leases, clock, eventsPerSecond);
+  const announcer = new Announcer(leases, clock, settings);
   for (const id of ["a", "b", "c"]) announcer.offer(id, "organisation");
   await expect(announcer.announce()).rejects.toThrow("the disk is full");
   broken = false;

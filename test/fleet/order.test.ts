@@ -5,7 +5,7 @@ import { RunnerKind } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerPhase, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { parseConfig } from "../../src/config/config.ts";
 import { DAY_MS } from "../../src/domain/leases/settings.ts";
-import { onStore } from "../support/database.ts";
+import { besideServer } from "../support/database.ts";
 import { byUser, newId } from "../support/records.ts";
 import { refusal } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -76,7 +76,7 @@ test("a replay does not undo what an operator revoked", async () => {
       .exchangeToken({ exchangeToken });
   await exchange();
   const { organizationId } = await server.client(IdentityService).getAuthenticatedIdentity({});
-  await onStore(server.config.dataDir, async ({ tokens }) => {
+  await besideServer(server.config.dataDir, async ({ tokens }) => {
     const [token] = await tokens.listAccessTokens(organizationId, id);
     await tokens.revokeAccessToken(byUser(newId(), organizationId), token?.id ?? "", server.clock.now());
   });

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
 import { RunnerPhase, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
-import { onStore } from "../support/database.ts";
+import { besideServer } from "../support/database.ts";
 import { eventually } from "../support/eventually.ts";
 import { byUser, newId } from "../support/records.ts";
 import { refusal } from "../support/refusal.ts";
@@ -127,7 +127,7 @@ test("a revocation is noticed after the wall clock was set back, too", async () 
   const ended = watch.ended();
   await agent.renew();
   server.clock.step(-3_600_000);
-  await onStore(server.config.dataDir, async ({ accounts, tokens }) => {
+  await besideServer(server.config.dataDir, async ({ accounts, tokens }) => {
     const organizationId = (await accounts.first())?.organization.id ?? "";
     const [token] = await tokens.listAccessTokens(organizationId, agent.id);
     await tokens.revokeAccessToken(byUser(newId(), organizationId), token?.id ?? "", server.clock.now());

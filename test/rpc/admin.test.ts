@@ -6,7 +6,7 @@ import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { UserService, UserStatus } from "../../gen/gitpod/v1/user_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
-import { onStore } from "../support/database.ts";
+import { besideServer } from "../support/database.ts";
 import { newOrganization, newServiceAccount, newUser, operator, type Someone } from "../support/people.ts";
 import { newId } from "../support/records.ts";
 import { refusal, refusals } from "../support/refusal.ts";
@@ -242,7 +242,7 @@ describe("what operators do", () => {
         ["user.create", mine.id, ResourceType.USER],
       ]);
     }
-    const told = await onStore(server.config.dataDir, (store) =>
+    const told = await besideServer(server.config.dataDir, (store) =>
       store.events.read(theirs.organizationId, 0, 100),
     );
     const pat = ResourceType.PERSONAL_ACCESS_TOKEN;

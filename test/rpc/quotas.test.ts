@@ -9,7 +9,7 @@ import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import { defaultQuotas, type Quotas } from "../../src/domain/limits/quotas.ts";
 import { RunnerProvider } from "../../src/domain/runners/enums.ts";
-import { onStore } from "../support/database.ts";
+import { besideServer } from "../support/database.ts";
 import { eventually } from "../support/eventually.ts";
 import { newOrganization, operator } from "../support/people.ts";
 import { byUser } from "../support/records.ts";
@@ -97,7 +97,7 @@ test("a runner has so many access tokens, a refused exchange can be made good, a
   expect(told).toMatchObject({ code: "resource_exhausted", reason: "TOO_MANY_TOKENS" });
   expect(message).toContain("--max-access-tokens");
   const { id: adminId, organizationId } = await operator(server);
-  await onStore(server.config.dataDir, async ({ tokens }) => {
+  await besideServer(server.config.dataDir, async ({ tokens }) => {
     const [one] = await tokens.listAccessTokens(organizationId, runner?.runnerId);
     await tokens.revokeAccessToken(byUser(adminId, organizationId), one?.id ?? "", server.clock.now());
   });

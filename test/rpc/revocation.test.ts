@@ -9,7 +9,7 @@ import { UserService } from "../../gen/gitpod/v1/user_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
 import { bootstrapped } from "../fleet/fixture.ts";
 import type { Wire } from "../support/clients.ts";
-import { addToken, onStore } from "../support/database.ts";
+import { addToken, besideServer } from "../support/database.ts";
 import { newServiceAccount, newUser, operator } from "../support/people.ts";
 import { byUser, newId } from "../support/records.ts";
 import { refusal } from "../support/refusal.ts";
@@ -46,7 +46,7 @@ const cases: Readonly<Record<string, [reason: string, make: () => Promise<Case>]
       const { dataDir } = server.config;
       const token = await addToken(dataDir, { organizationId, subjectId: id });
       const revoke = () =>
-        onStore(dataDir, (store) =>
+        besideServer(dataDir, (store) =>
           store.tokens.revokeAccessToken(byUser(newId(), organizationId), token.id, server.clock.now()),
         );
       return { token: token.secret, takeBack: revoke };

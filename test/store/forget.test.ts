@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
-import { onStore } from "../support/database.ts";
+import { besideServer } from "../support/database.ts";
 import { refusal } from "../support/refusal.ts";
 import { startTestServer } from "../support/server.ts";
 
@@ -19,7 +19,7 @@ test("tokens that ended long ago are forgotten, live ones and the way they were 
   expect((await refusal(whoami(ended.accessToken))).reason).toBe("RUNNER_DELETED");
 
   const yearLater = server.clock.now() + 365 * 86_400_000;
-  await onStore(server.config.dataDir, async ({ tokens }) => {
+  await besideServer(server.config.dataDir, async ({ tokens }) => {
     expect(await tokens.forgetEnded(server.clock.now() - 1)).toBe(0);
     expect(await tokens.forgetEnded(yearLater)).toBeGreaterThan(0);
   });

@@ -10,7 +10,7 @@ import { byUser, foundingOf, newId } from "./records.ts";
 export const servedStores = new Map<string, Store>();
 
 /** Works on the store of a test's server, for what no procedure offers; on the file, when none runs. */
-export async function onStore<T>(dataDir: string, work: (store: Store) => Promise<T>): Promise<T> {
+export async function besideServer<T>(dataDir: string, work: (store: Store) => Promise<T>): Promise<T> {
   const served = servedStores.get(dataDir);
   if (served !== undefined) return work(served);
   const store = openStore(databaseFile(dataDir), "tool");
@@ -25,7 +25,7 @@ export async function onStore<T>(dataDir: string, work: (store: Store) => Promis
 export async function addOrganization(dataDir: string) {
   const { secret, hash } = mintToken("personal");
   const founding = foundingOf(hash);
-  await onStore(dataDir, (store) => store.accounts.found(founding));
+  await besideServer(dataDir, (store) => store.accounts.found(founding));
   return { id: founding.organization.id, adminId: founding.admin.id, token: secret };
 }
 
@@ -37,7 +37,7 @@ export async function addToken(
 ): Promise<{ id: string; secret: string }> {
   const { secret, hash } = mintToken(kind);
   const id = newId();
-  await onStore(dataDir, (store) =>
+  await besideServer(dataDir, (store) =>
     store.tokens.addAccessToken({
       id,
       hash,

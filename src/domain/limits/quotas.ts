@@ -1,6 +1,6 @@
 import { DomainError } from "../errors.ts";
 
-/** What one runner, one account and one organisation may pile up. */
+/** What one runner, one account, one organisation and callers without a token may pile up. */
 export interface Quotas {
   /** Runners of one organisation. */
   readonly runners: number;
@@ -10,8 +10,14 @@ export interface Quotas {
   readonly accessTokens: number;
   /** Streams that one runner may have open: more than one generation, and connections that nobody knows to be dead. */
   readonly runnerStreams: number;
+  /** Streams that one user or service account may have open. */
+  readonly callerStreams: number;
   /** Event streams that one organisation may have open. */
   readonly eventStreams: number;
+  /** Streams without a token (of health and reflection) that one address may have open. */
+  readonly addressStreams: number;
+  /** Streams without a token that may be open in all. */
+  readonly anonymousStreams: number;
 }
 
 export const defaultQuotas: Quotas = {
@@ -19,7 +25,10 @@ export const defaultQuotas: Quotas = {
   exchangeTokens: 100,
   accessTokens: 250,
   runnerStreams: 16,
+  callerStreams: 1_000,
   eventStreams: 10_000,
+  addressStreams: 64,
+  anonymousStreams: 1_000,
 };
 
 /** For tools on the machine of the database: who can open it can take what it holds anyway. */
@@ -28,7 +37,10 @@ export const noQuotas: Quotas = {
   exchangeTokens: Number.POSITIVE_INFINITY,
   accessTokens: Number.POSITIVE_INFINITY,
   runnerStreams: Number.POSITIVE_INFINITY,
+  callerStreams: Number.POSITIVE_INFINITY,
   eventStreams: Number.POSITIVE_INFINITY,
+  addressStreams: Number.POSITIVE_INFINITY,
+  anonymousStreams: Number.POSITIVE_INFINITY,
 };
 
 interface Refusal {
@@ -63,10 +75,25 @@ const refusals: Readonly<Record<keyof Quotas, Refusal>> = {
     what: "open streams of this runner",
     remedy: `close some${raise("max-runner-streams")}`,
   },
+  callerStreams: {
+    ...streamsEnd,
+    what: "open streams of this account",
+    remedy: `close some${raise("max-caller-streams")}`,
+  },
   eventStreams: {
     ...streamsEnd,
     what: "open event streams of this organization",
     remedy: `close some${raise("max-event-streams")}`,
+  },
+  addressStreams: {
+    ...streamsEnd,
+    what: "open streams without a token from this address",
+    remedy: `close some${raise("max-address-streams")}`,
+  },
+  anonymousStreams: {
+    ...streamsEnd,
+    what: "open streams without a token",
+    remedy: `close some${raise("max-anonymous-streams")}`,
   },
 };
 

@@ -5,7 +5,7 @@ import { RunnerProvider } from "../../../gen/gitpod/v1/runner_configuration_pb.j
 import { RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
 import { RunnerAgentService } from "../../../gen/rollcall/v1/agent_pb.js";
 import { defaultLeaseSettings } from "../../../src/domain/leases/settings.ts";
-import { onStore } from "../../support/database.ts";
+import { besideServer } from "../../support/database.ts";
 import { startTestServer, type TestServer } from "../../support/server.ts";
 
 const runners = 30;
@@ -27,12 +27,12 @@ test("a mass lapse is told a few runners at a time, and each of them in the end"
       .exchangeToken({ exchangeToken });
     await server.client(RunnerAgentService, { token: accessToken }).renewRegistration({});
   }
-  const organizationId = await onStore(server.config.dataDir, async (store) => {
+  const organizationId = await besideServer(server.config.dataDir, async (store) => {
     return (await store.accounts.first())?.organization.id ?? "";
   });
-  const since = await onStore(server.config.dataDir, (store) => store.events.newest());
+  const since = await besideServer(server.config.dataDir, (store) => store.events.newest());
   const told = () =>
-    onStore(server.config.dataDir, async (store) => {
+    besideServer(server.config.dataDir, async (store) => {
       const rows = await store.events.read(organizationId, since, 1000);
       return new Set(rows.map(({ resourceId }) => resourceId)).size;
     });

@@ -5,7 +5,7 @@ import { GroupService } from "../../../gen/gitpod/v1/group_pb.js";
 import { Principal } from "../../../gen/gitpod/v1/identity_pb.js";
 import { RunnerRole, RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
 import { type Clients, clientsOf } from "../../support/clients.ts";
-import { addOrganization, onStore } from "../../support/database.ts";
+import { addOrganization, besideServer } from "../../support/database.ts";
 import { until } from "../../support/eventually.ts";
 import { newUser } from "../../support/people.ts";
 import { refusal } from "../../support/refusal.ts";
@@ -143,7 +143,7 @@ test("says so when events were removed meanwhile", async () => {
   await server.restart();
   // The first sweep runs beside the start.
   await until("what is old was removed", () =>
-    onStore(
+    besideServer(
       server.config.dataDir,
       async ({ events }) => (await events.removedThrough()) === (await events.newest()),
     ),

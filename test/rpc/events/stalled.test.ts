@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { UserService } from "../../../gen/gitpod/v1/user_pb.js";
 import { AdminService } from "../../../gen/rollcall/v1/admin_pb.js";
 import { type Clients, clientsOf } from "../../support/clients.ts";
-import { onStore } from "../../support/database.ts";
+import { besideServer } from "../../support/database.ts";
 import { newUser } from "../../support/people.ts";
 import { startTestServer, type TestServer } from "../../support/server.ts";
 import { createRunner, openWatch } from "./fixture.ts";
@@ -47,7 +47,7 @@ async function burst(count: number): Promise<string[]> {
     id: runners[i % runners.length] ?? "",
     organizationId: organizationId ?? "",
   }));
-  await onStore(server.config.dataDir, async ({ leases }) => {
+  await besideServer(server.config.dataDir, async ({ leases }) => {
     for (let i = 0; i < changed.length; i += 1000) {
       await leases.announce(changed.slice(i, i + 1000), server.clock.now());
     }
@@ -83,7 +83,9 @@ test("streams that nobody reads take bounded memory, hold up nobody, and miss no
 test("a stream that falls behind what is kept is told to list again, and its cursor says so, too", async () => {
   const idle = await rawWatch(connect(), { headers: { "x-watch-cursor": "new" } });
   await burst(events);
-  await onStore(server.config.dataDir, (store) => store.events.removeBefore(server.clock.now() + 1, events));
+  await besideServer(server.config.dataDir, (store) =>
+    store.events.removeBefore(server.clock.now() + 1, events),
+  );
   const { ids, end } = await idle.read();
   expect(ids.length).toBeLessThan(events);
   expect(JSON.stringify(end)).toMatch(/"code":"aborted".*EVENTS_LOST/);

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { ResourceType } from "../../../gen/gitpod/v1/event_pb.js";
 import { RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
 import { type Clients, clientsOf } from "../../support/clients.ts";
-import { onStore } from "../../support/database.ts";
+import { besideServer } from "../../support/database.ts";
 import { newId } from "../../support/records.ts";
 import { refusal } from "../../support/refusal.ts";
 import { adminToken, startTestServer, type TestServer } from "../../support/server.ts";
@@ -62,7 +62,7 @@ test("can be read from a bare HTTP/1.1 connection, as curl does", async () => {
 });
 
 test("filters: all of an entry must match, any entry is enough", async () => {
-  const me = (await onStore(server.config.dataDir, (store) => store.accounts.first()))?.admin.id ?? "";
+  const me = (await besideServer(server.config.dataDir, (store) => store.accounts.first()))?.admin.id ?? "";
   const other = newId();
   const first = await createRunner(server);
   const runner = ResourceType.RUNNER;

@@ -5,7 +5,7 @@ import { Principal } from "../../../gen/gitpod/v1/identity_pb.js";
 import { RunnerRole, RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
 import { bootstrapped } from "../../fleet/fixture.ts";
 import { type Clients, clientsOf } from "../../support/clients.ts";
-import { onStore } from "../../support/database.ts";
+import { besideServer } from "../../support/database.ts";
 import { newOrganization, newServiceAccount, newUser, operator, type Someone } from "../../support/people.ts";
 import { allowed, byUser } from "../../support/records.ts";
 import { refusal } from "../../support/refusal.ts";
@@ -184,7 +184,7 @@ describe("an open stream", () => {
     await runners().createRunnerPolicy({ runnerId: runner, groupId, role: RunnerRole.USER });
     const watch = await watching(member.token);
     const { dataDir } = server.config;
-    await onStore(dataDir, async (store) => {
+    await besideServer(dataDir, async (store) => {
       const [group, stored] = [
         await store.groups.get(organizationId, groupId),
         await store.runners.get(organizationId, runner),

@@ -2,6 +2,8 @@ import { gzipSync } from "node:zlib";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { CreatePersonalAccessTokenRequestSchema } from "../../gen/gitpod/v1/user_pb.js";
+import { jsonDecoder } from "../../src/http/json/json-decoder.ts";
 import { type Toy, toyServer } from "./support/toy-server.ts";
 
 const typo = '{"provider":"RUNNER_PROVIDER_AWS_EC22"}';
@@ -118,10 +120,14 @@ describe("an unknown enum name", () => {
     expect(text.length).toBeLessThan(5_000);
   });
 
-  test("is reported sixteen times at most", async () => {
-    const kinds = Array.from({ length: 1000 }, () => "NOPE");
+  test("is reported sixteen times at most, and the rest are counted", async () => {
+    const kinds = Array.from({ length: 25 }, () => "NO");
     const { text } = await post("RunnerService/ListRunners", JSON.stringify({ filter: { kinds } }));
-    expect(JSON.parse(text).details[0].debug.violations).toHaveLength(16);
+    const { message, details } = JSON.parse(text);
+    const told = details[0].debug.violations.length;
+    expect(told).toBeLessThanOrEqual(16);
+    expect(told).toBeGreaterThan(5);
+    expect(message).toMatch(new RegExp(`; and ${25 - told} more$`));
   });
 });
 
@@ -141,12 +147,22 @@ describe("what is fine in JSON", () => {
 describe("what is malformed", () => {
   test.each([
     ["invalid UTF-8", Buffer.from('{"name":"\xff"}', "latin1"), "the request is not valid UTF-8"],
-    ["invalid JSON", Buffer.from('{"na'), "cannot decode message gitpod.v1.CreateRunnerRequest from JSON"],
-    ["an empty body", Buffer.from(""), "cannot decode message gitpod.v1.CreateRunnerRequest from JSON"],
-    ["a wrong type for an enum", Buffer.from('{"provider":{}}'), "cannot decode enum"],
-    ["a list for a message", Buffer.from('{"spec":[]}'), "cannot decode"],
-    ["a list for the whole", Buffer.from("[]"), "cannot decode"],
-    ["a duplicate key", Buffer.from('{"name":"a","name":"b"}'), "duplicate|multiple times"],
+    ["invalid JSON", Buffer.from('{"name":"a"'), "^the request is not valid JSON: wrong at character 11$"],
+    ["what is no JSON at all", Buffer.from("name=a"), "^the request is not valid JSON$"],
+    ["an empty body", Buffer.from(""), "^the request is not valid JSON: it ends too early$"],
+    [
+      "a wrong type for an enum",
+      Buffer.from('{"provider":{}}'),
+      "^provider: must be the name of a value, or its",
+    ],
+    ["a list for a message", Buffer.from('{"spec":[]}'), "^spec: must be an object \\[json.type\\]$"],
+    ["a list for the whole", Buffer.from("[]"), "^must be an object"],
+    ["a duplicate key", Buffer.from('{"name":"a","name":"b"}'), '^the JSON has the key "name" twice$'],
+    [
+      "a field under both its names",
+      Buffer.from('{"runnerManagerId":"","runner_manager_id":""}'),
+      "is set twice",
+    ],
     ["deep nesting", Buffer.from(`{"name":${"[".repeat(200_000)}`), "deeper than 100 levels"],
   ])("%s is invalid_argument", async (_name, body, message) => {
     const { status, text } = await post("RunnerService/CreateRunner", body);
@@ -155,5 +171,69 @@ describe("what is malformed", () => {
       code: "invalid_argument",
       message: expect.stringMatching(message),
     });
+  });
+});
+
+describe("a value that its field cannot hold is told with field and rule, and nothing of the parser", () => {
+  const zeros = "0".repeat(100_000);
+  test.each([
+    ["a number for a text", "RunnerService/CreateRunner", '{"name":1}', "name: must be a text"],
+    ["a lone surrogate", "RunnerService/CreateRunner", '{"name":"\\ud800"}', "name: must be valid Unicode"],
+    [
+      "a text for a list",
+      "RunnerService/ListRunners",
+      '{"filter":{"kinds":"x"}}',
+      "filter.kinds: must be a list",
+    ],
+    [
+      "null in a list",
+      "RunnerService/ListRunners",
+      '{"filter":{"kinds":[null]}}',
+      "filter.kinds[0]: must not be null",
+    ],
+    [
+      "a text for a number",
+      "RunnerService/ListRunners",
+      '{"pagination":{"pageSize":"x"}}',
+      "pagination.page_size: must be a whole number from -2147483648 to 2147483647",
+    ],
+    [
+      "half a number",
+      "RunnerService/ListRunners",
+      '{"pagination":{"pageSize":1.5}}',
+      "pagination.page_size: must be a whole number",
+    ],
+    ["a text for a truth", "RunnerService/DeleteRunner", '{"force":"yes"}', "force: must be true or false"],
+    [
+      "no base64",
+      "RunnerService/CreateRunner",
+      '{"spec":{"configuration":{"encryptedHoneycombApiKey":"*"}}}',
+      "spec.configuration.encrypted_honeycomb_api_key: must be bytes as a text of base64",
+    ],
+    [
+      "a date for a time",
+      "EventService/ListAuditLogs",
+      '{"filter":{"from":"2026-01-31"}}',
+      "filter.from: must be a time such as",
+    ],
+  ])("%s", async (_name, procedure, body, expected) => {
+    const { status, text } = await post(procedure, body);
+    const { code, message, details } = JSON.parse(text);
+    expect([status, code]).toEqual([400, "invalid_argument"]);
+    expect(message).toMatch(/^[a-z_.[\]\d]+: must .* \[json.type\]$/);
+    expect(message.startsWith(expected)).toBe(true);
+    expect(details[0].debug.violations[0]).toMatchObject({ ruleId: "json.type" });
+    expect(text.length).toBeLessThan(2000);
+  });
+
+  test.each([
+    ["ten digits of a second", "1.0123456789s"],
+    ["many digits of a second", `1.${zeros}s`],
+    ["more time than protobuf knows", "999999999999s"],
+    ["no unit", "1"],
+  ])("a duration with %s", (_name, validFor) => {
+    const bytes = Buffer.from(JSON.stringify({ validFor }));
+    const expected = 'valid_for: must be a duration such as "1.5s"';
+    expect(() => jsonDecoder(CreatePersonalAccessTokenRequestSchema).read(bytes)).toThrow(expected);
   });
 });
