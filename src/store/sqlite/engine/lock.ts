@@ -80,7 +80,7 @@ function beAlone(client: Database.Database, mark: number): void {
 
 /** Whether a server holds the lock of a database file. Takes no lock that could be in a server's way. */
 export function isLocked(file: string): boolean {
-  if (!existsSync(lockFileOf(file))) return false;
+  if (!existsSync(file) || !existsSync(lockFileOf(file))) return false;
   const lock = new Database(lockFileOf(file), { readonly: true, timeout: 0 });
   try {
     lock.prepare("SELECT count(*) FROM sqlite_schema").get();

@@ -33,9 +33,7 @@ const busyTimeoutMs = 5000;
  *   (`"existing"`) none at all; DatabaseInUseError when it is another server's under another name.
  */
 export function openConnection(file: string, lock: DatabaseLock, mode: "create" | "existing"): Connection {
-  if (mode === "existing" && !existsSync(file)) {
-    throw new UnusableDatabaseError(`${file} does not exist; start the server once, or check --data-dir`);
-  }
+  if (mode === "existing") refuseMissing(file);
   const client = new Database(file, { timeout: busyTimeoutMs });
   try {
     const connection = plannedDatabase(client);
@@ -105,8 +103,14 @@ function reasonOf({ message }: Error): string {
   return message.startsWith("cannot rollback") ? "the disk is full, or fails" : message;
 }
 
+function refuseMissing(file: string): void {
+  if (existsSync(file)) return;
+  throw new UnusableDatabaseError(`${file} does not exist; start the server once, or check --data-dir`);
+}
+
 /** A connection that changes nothing, to a database of this version. */
 export function openReadOnly(file: string): Connection {
+  refuseMissing(file);
   const { client, schema } = openReader(file);
   if (schema === "current") return plannedDatabase(client);
   client.close();
