@@ -19,19 +19,9 @@ if (major < oldestMajor) {
   process.exit(1);
 }
 
-// Node.js parses the whole package.json of a package for each module that it loads of it. That of drizzle-orm is 175 KB, which
-// made this a third of every start. A module inside of it, imported by a relative path, needs nothing of that file.
-module.registerHooks({
-  resolve(specifier, context, next) {
-    const { parentURL = "" } = context;
-    const isInside = specifier.startsWith(".") && parentURL.includes("/node_modules/drizzle-orm/");
-    if (!isInside || !parentURL.endsWith(".js")) return next(specifier, context);
-    return { url: new URL(specifier, parentURL).href, format: "module", shortCircuit: true };
-  },
-});
-
 // Nine tenths of a cold start is compiling modules. In the user's own folder: what lies there is run.
 module.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "rollcall"));
+await import("./start/drizzle-loading.ts");
 
 const isTerminal = isatty(2);
 // A terminal that is closed sends SIGHUP too; a service gets it from whoever has renewed its certificate.

@@ -47,10 +47,11 @@ export function serveCommand(terminal: Terminal): Command {
     await terminal.errorOutput.flush(1_000);
     terminal.print(`listening on ${server.url}`);
     const signal = await Promise.race([stop, server.failed]);
-    log.info({ signal }, "stopping");
+    const failure = Error.isError(signal) ? signal : null;
+    log.info(failure === null ? { signal } : { err: failure }, "stopping");
     await server.close();
-    if (signal === undefined) {
-      throw new CommandEnded("rollcall: the disk failed to keep what was written; start the server again", 1);
+    if (failure !== null) {
+      throw new CommandEnded(`rollcall: ${failure.message}; start the server again`, 1);
     }
   });
 }

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { EventFeed } from "../../src/events/feed.ts";
-import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
-import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { openStore } from "../../src/start/open-store.ts";
 import type { Store } from "../../src/store/store.ts";
-import { creating, exchangeTokenOf, foundingOf, newId, runnerOf, someTime } from "../support/records.ts";
+import { creating, exchangeTokenOf, foundingOf, runnerOf, someTime } from "../support/records.ts";
 
 let store: Store;
 let organizationId: string;
@@ -11,7 +10,7 @@ let feed: EventFeed;
 /** Where the table ended when the feed began. */
 let start: number;
 beforeEach(async () => {
-  store = openSqliteStore({ file: ":memory:", codecs: runnerCodecs, role: "server", newId });
+  store = openStore(":memory:", "server");
   const founding = foundingOf();
   await store.accounts.found(founding);
   organizationId = founding.organization.id;

@@ -7,6 +7,7 @@ import { type Config, parseConfig } from "../../src/config/config.ts";
 import { type Overrides, type RunningServer, startServer } from "../../src/server.ts";
 import { type ClientOptions, clientsOf } from "./clients.ts";
 import { type TestClock, testClock } from "./clock.ts";
+import { servedStores } from "./database.ts";
 import { hotPathOn } from "./hot-path.ts";
 import { type PlainResponse, postJson } from "./http.ts";
 import { mintedToken, noSocketLeft, portRefuses } from "./leftovers.ts";
@@ -49,13 +50,17 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const log = capturedLog();
   const secrets = new Set<string>([adminToken]);
   const start = (otherwise: Partial<Config> = {}) =>
-    startServer({ ...config, ...otherwise }, { clock, log: log.log, ...overrides });
+    startServer(
+      { ...config, ...otherwise },
+      { clock, log: log.log, onStore: (store) => servedStores.set(dataDir, store), ...overrides },
+    );
   running += 1;
   let server = await start();
   let clients = clientsOf(server.url);
 
   async function stop(stopped: RunningServer): Promise<void> {
     clients.close();
+    servedStores.delete(dataDir);
     await stopped.close();
     await portRefuses(stopped.url);
   }

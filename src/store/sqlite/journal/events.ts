@@ -4,15 +4,15 @@ import type { ResourceOperation, ResourceType } from "../../../domain/access/res
 import { eventsLost } from "../../../domain/events/cursor.ts";
 import type { AccessStore } from "../../access-store.ts";
 import type { EventStore } from "../../event-store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
+import type { ChangeCounts } from "../engine/writer-messages.ts";
 import { events } from "../schema.ts";
-import type { Journal } from "./journal.ts";
 
 export function eventStore(
   connection: Connection,
-  commits: CommitQueue,
-  log: Journal,
+  commits: Commits,
+  counts: Readonly<ChangeCounts>,
   access: Pick<AccessStore, "grantsOf">,
 ): EventStore {
   const client = connection.$client;
@@ -71,7 +71,7 @@ export function eventStore(
       }));
     },
     removeBefore: (time, limit) => commits.run(() => removePrefix.run({ time, limit }).changes),
-    changes: () => log.changes(),
+    changes: () => ({ events: counts.events, access: counts.access }),
     onCommit: (listener) => commits.onCommit(listener),
     viewer: viewerReader(access),
   };
