@@ -21,6 +21,7 @@ if (major < oldestMajor) {
 
 // Nine tenths of a cold start is compiling modules. In the user's own folder: what lies there is run.
 module.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "rollcall"));
+await import("./start/drizzle-loading.ts");
 
 const isTerminal = isatty(2);
 // A terminal that is closed sends SIGHUP too; a service gets it from whoever has renewed its certificate.
@@ -62,7 +63,13 @@ const terminal: Terminal = {
   },
 };
 
-// A process that ends by an error of its own still says what it can.
+// Node opens a debugger for this signal, by which any program on the machine can have the process do anything.
+process.on("SIGUSR1", () => {});
+// Node would print the error by a write that waits for its reader, and so for ever where that stands still.
+process.on("uncaughtException", (error: unknown) => {
+  errorOutput.flushSync(`${Error.isError(error) ? error.stack : String(error)}\n`);
+  process.exit(1);
+});
 process.on("exit", () => errorOutput.flushSync());
 
 const words = process.argv.slice(2);

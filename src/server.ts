@@ -1,7 +1,9 @@
+import type { IncomingHttpHeaders } from "node:http";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import type { Config, TracingConfig } from "./config/config.ts";
 import { CallLimits } from "./domain/limits/call-limits.ts";
+import { OpenStreams } from "./domain/limits/open-streams.ts";
 import { Overload } from "./domain/limits/overload.ts";
 import { EventHub } from "./events/hub.ts";
 import { Cleanup } from "./fleet/cleanup.ts";
@@ -10,6 +12,7 @@ import { CallValues } from "./http/call-values.ts";
 import { clientAddress, trustedProxies } from "./http/connections/client-address.ts";
 import { listen } from "./http/connections/listener.ts";
 import { createHandler } from "./http/handler.ts";
+import type { Origin } from "./http/node-http.ts";
 import { openMetricsPort } from "./http/plain/metrics-port.ts";
 import { healthEndpoints } from "./http/plain/plain.ts";
 import { scrapeEndpoint } from "./http/plain/scrape.ts";
@@ -19,19 +22,23 @@ import { type IdSource, uuidv7Source } from "./lib/ids.ts";
 import { packageVersion } from "./lib/version.ts";
 import { Callers } from "./rpc/call/callers.ts";
 import { addressKey, clientCertificateKey } from "./rpc/call/context.ts";
+import { openMethods } from "./rpc/call/gate.ts";
 import { createRpc } from "./rpc/routes.ts";
-import { mayReadMetrics } from "./rpc/services/metrics-access.ts";
+import { runnerMetricsReader, serverMetricsReader } from "./rpc/services/metrics-access.ts";
 import { runnerMetrics } from "./rpc/services/runner-metrics.ts";
+import { controlOperations, listenForCommands } from "./start/control.ts";
 import { inMemory, openDataDir } from "./start/data-dir.ts";
 import { tellExposure } from "./start/exposure.ts";
 import { closeToOthers } from "./start/file-modes.ts";
 import { ensureFounded } from "./start/founding.ts";
-import { type OpenStoreOptions, openStore } from "./start/open-store.ts";
+import { openStore } from "./start/open-store.ts";
 import { settleServerKey } from "./start/server-key.ts";
+import type { Store } from "./store/store.ts";
 import { createLog } from "./telemetry/logger.ts";
 import { ServerMetrics } from "./telemetry/server-metrics.ts";
 import type { Tracing } from "./telemetry/tracing.ts";
 import { CertificateKeeper } from "./tls/certificate-keeper.ts";
+import { IssueLog } from "./upkeep/issue-log.ts";
 import { KeyRing, signingAlgorithm } from "./upkeep/key-ring.ts";
 import { LoadWatch } from "./upkeep/load-meter.ts";
 import { Retention } from "./upkeep/retention.ts";
@@ -43,8 +50,10 @@ export interface Overrides {
   readonly clock?: Clock;
   readonly newId?: IdSource;
   readonly log?: Logger;
-  /** How commits are brought to disk. */
-  readonly disk?: OpenStoreOptions["disk"];
+  /** Tells the overload protection the time, in milliseconds. */
+  readonly loadTime?: () => number;
+  /** Told of the store once it is open: for tests of what no procedure offers. */
+  readonly onStore?: (store: Store) => void;
   /** More for `/metrics`, in the same format: of the process, which whoever owns it measures. */
   readonly processMetrics?: () => Promise<string>;
 }
@@ -57,10 +66,10 @@ export interface RunningServer {
   /** The first admin's token, when this start minted it. It cannot be asked for again. */
   readonly adminToken: string | null;
   /**
-   * Resolves when the disk failed: close, end the process with `process.exit()` or a signal, and start it again. An end by
-   * itself would close the database, which takes what was not kept for kept. Everything is refused meanwhile.
+   * Resolves, to what happened, when the disk failed or nothing can be written any more: close, end the process with
+   * `process.exit()` or a signal, and start it again. All writes are refused meanwhile.
    */
-  readonly failed: Promise<void>;
+  readonly failed: Promise<Error>;
   /** Reads the certificate files again, now. What cannot be used is told in the log, and the present one stays. */
   reload(): Promise<void>;
   /** Stops accepting, lets running calls finish until the deadline, closes the database. Can be called again. */
@@ -83,10 +92,10 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   // Undone in reverse, on the way out of a start that failed and at the end of a run alike.
   await using undo = new AsyncDisposableStack();
   const metrics = new ServerMetrics(packageVersion(), overrides.processMetrics);
-  const failed = Promise.withResolvers<void>();
-  const store = openStore(files.database, "server", newId, {
+  const failed = Promise.withResolvers<Error>();
+  const store = openStore(files.database, "server", {
     quotas: config.quotas,
-    ...(overrides.disk && { disk: overrides.disk }),
+    clock,
     observer: {
       onTrouble(trouble) {
         metrics.store.refusing(trouble !== null);
@@ -99,15 +108,14 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       },
       onBatch: (writes, seconds) => metrics.store.committed(writes, seconds),
       onFailed(cause) {
-        log.fatal({ err: cause }, "the disk failed to keep what was written: the server has to start again");
+        log.fatal({ err: cause }, `${cause.message}: the server has to start again`);
         metrics.store.refusing(true);
-        failed.resolve();
+        failed.resolve(cause);
       },
-      onCheckpointFailed: (cause) =>
-        log.error({ err: cause }, "the write-ahead log could not be brought into the database, and grows"),
     },
   });
   undo.defer(() => store.close());
+  overrides.onStore?.(store);
   const secrets = await settleServerKey(config.dataDir, files, store, log);
   const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
   const shutdown = new AbortController();
@@ -115,7 +123,6 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     store,
     clock,
     settings: config.leases,
-    quotas: config.quotas,
     log,
     observer: metrics.leases,
   });
@@ -145,12 +152,14 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const rotateEveryMs = config.keyRotationMs;
   const keyRing = new KeyRing({ keys: store.keys, secrets, clock, newId, log, rotateEveryMs });
   undo.defer(() => keyRing.stop());
+  const issues = new IssueLog({ keys: store.keys, clock, log });
+  undo.defer(() => issues.stop());
   const uses = new TokenUses({ credentials: store.credentials, clock, log });
   undo.defer(() => uses.stop());
   const overload = new Overload({ delayMs: config.shedDelayMs, clock });
-  const loadWatch = new LoadWatch(overload, log);
+  const loadWatch = new LoadWatch(overload, log, overrides.loadTime);
   undo.defer(() => loadWatch.stop());
-  await Promise.all([hub.run(), retention.run(), keyRing.run(), uses.run(), loadWatch.run()]);
+  await Promise.all([hub.run(), retention.run(), keyRing.run(), issues.run(), uses.run(), loadWatch.run()]);
   const tracing = config.tracing && (await loadTracing(config.tracing, log));
   undo.defer(() => tracing?.stop());
   const callLimits = new CallLimits(config.callRates, clock);
@@ -168,21 +177,28 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
         return () => shutdown.signal.removeEventListener("abort", listener);
       },
     },
+    keepAliveMs: config.watchKeepAliveMs,
     reflection: config.reflection,
     store,
     clock,
     newId,
     secrets,
     keyRing,
+    issues,
     issuer: () => issuer,
     uses,
     callLimits,
+    streams: new OpenStreams(config.quotas),
     certificates: config.clientCertificates,
     overload,
     log,
     meter: metrics.calls,
     tracer: tracing,
   });
+  if (config.dataDir !== inMemory) {
+    const commands = await listenForCommands(config.dataDir, controlOperations(store, clock, newId), log);
+    undo.defer(() => commands?.close());
+  }
   const onError = (error: unknown, path: string) => {
     metrics.calls.internalError();
     log.error({ err: error, path }, "internal error");
@@ -190,19 +206,25 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const onConnectionError = (error: Error, address: string | undefined) =>
     log.debug({ err: error, address }, "connection failed");
   const { proxies } = trustedProxies(config.trustedProxies);
+  const addressOf = ({ remoteAddress }: Origin, headers: IncomingHttpHeaders) =>
+    clientAddress(remoteAddress, headers, proxies);
+  const scrapeDeps = { store, callers, limits: callLimits };
   const listener = await listen({
     host: config.host,
     port: config.port,
     limits: config.limits,
+    isProxy: (address) => proxies.has(address),
     ...(certificates && { tls: certificates.certificate }),
     ...createHandler({
       routes: rpc.routes,
       ...rpc.options,
-      contextValues: ({ remoteAddress, clientCertificate }, headers) =>
+      contextValues: (origin, headers) =>
         new CallValues()
-          .set(addressKey, clientAddress(remoteAddress, headers, proxies))
-          .set(clientCertificateKey, clientCertificate),
+          .set(addressKey, addressOf(origin, headers))
+          .set(clientCertificateKey, origin.clientCertificate),
       readMaxBytes: config.limits.messageBytes,
+      unfinishedBytes: config.limits.unfinishedBytes,
+      openMethods,
       shutdownSignal: shutdown.signal,
       hotPath: config.hotPath,
       cors: { origins: config.corsOrigins },
@@ -216,15 +238,20 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
           issuer: () => issuer,
           algorithm: signingAlgorithm,
           keys: () => keyRing.published(),
+          admit: (req, origin) => callLimits.countAddress(addressOf(origin, req.headers)),
         }),
-        "/metrics/runners": scrapeEndpoint(
-          (token) => runnerMetrics({ store, callers, registry, clock }, token),
-          "a user's",
-        ),
-        "/metrics": scrapeEndpoint(
-          async (token) => ((await mayReadMetrics({ store, callers }, token)) ? metrics.text() : null),
-          "an operator's",
-        ),
+        "/metrics/runners": scrapeEndpoint({
+          admit: (authorization, req, origin) =>
+            runnerMetricsReader(scrapeDeps, { authorization, address: addressOf(origin, req.headers) }),
+          render: (reader) => runnerMetrics({ store, registry, clock }, reader),
+          who: "a user's",
+        }),
+        "/metrics": scrapeEndpoint({
+          admit: (authorization, req, origin) =>
+            serverMetricsReader(scrapeDeps, { authorization, address: addressOf(origin, req.headers) }),
+          render: () => metrics.text(),
+          who: "an operator's",
+        }),
       },
       onUnknownProcedure: () => metrics.calls.unknownProcedure(),
       onError,
@@ -246,6 +273,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     ...{ registry, hub, store, callLimits, overload, clock, settings },
     maxConnections: limits.connections,
     connections: listener.connections,
+    displaced: listener.displaced,
   });
   const metricsPort =
     config.metrics &&
@@ -277,7 +305,13 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
 }
 
 /** Its libraries are loaded by servers that trace, and by no others. */
-async function loadTracing(config: TracingConfig, log: Logger): Promise<Tracing> {
+async function loadTracing(config: TracingConfig, log: Logger): Promise<Tracing | null> {
   const { startTracing } = await import("./telemetry/tracing.ts");
-  return startTracing(config, packageVersion(), log);
+  try {
+    return startTracing(config, packageVersion(), log);
+  } catch (error) {
+    // They read the environment themselves, which others may have filled for another program.
+    log.warn({ err: error }, "no traces are sent: OpenTelemetry does not start");
+    return null;
+  }
 }

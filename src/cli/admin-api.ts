@@ -3,6 +3,7 @@ import http from "node:http";
 import https from "node:https";
 import { join } from "node:path";
 import { DomainError } from "../domain/errors.ts";
+import { printable } from "../lib/printable.ts";
 import { readConfig } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -24,7 +25,7 @@ class RefusedError extends Error {
   readonly code: string;
 
   constructor(code: string, message: string) {
-    super(`${message} (${code})`);
+    super(printable(`${message} (${code})`));
     this.code = code;
   }
 }

@@ -1,3 +1,4 @@
+import { printableJson } from "../lib/printable.ts";
 import type { Answer } from "./admin-api.ts";
 import { asTable } from "./table.ts";
 
@@ -9,7 +10,7 @@ export type Output = (typeof outputs)[number];
 
 /** A list as a table, or as JSON that scripts read. */
 export function listText(entries: readonly Answer[], columns: readonly Column[], output: Output): string {
-  if (output === "json") return JSON.stringify(entries, null, 2);
+  if (output === "json") return printableJson(entries);
   const rows = entries.map((entry) => columns.map(([, field]) => cell(entry[field])));
   return asTable(
     columns.map(([heading]) => heading),
@@ -19,7 +20,7 @@ export function listText(entries: readonly Answer[], columns: readonly Column[],
 
 /** What a change answered: one line a field, or JSON. */
 export function answerText(answer: Answer, output: Output): string {
-  if (output === "json") return JSON.stringify(answer, null, 2);
+  if (output === "json") return printableJson(answer);
   const lines = Object.entries(answer).flatMap(([name, value]) =>
     isRecord(value)
       ? Object.entries(value).map(([field, inner]) => [`${name}.${field}`, cell(inner)])
@@ -28,12 +29,12 @@ export function answerText(answer: Answer, output: Output): string {
   return lines.length === 0 ? "done" : asTable(["FIELD", "VALUE"], lines);
 }
 
-/** Names come from other people: they must not steer the terminal. Enum values lose their common prefix. */
+/** Enum values lose their common prefix. */
 function cell(value: unknown): string {
   if (value === undefined || value === "") return "-";
   const text = typeof value === "object" ? JSON.stringify(value) : String(value);
   const [, state] = /^(?:USER_STATUS|SIGNING_KEY_STATE)_([A-Z]+)$/.exec(text) ?? [];
-  return state?.toLowerCase() ?? text.replaceAll(/\p{C}/gu, "?");
+  return state?.toLowerCase() ?? text;
 }
 
 function isRecord(value: unknown): value is Answer {

@@ -1,9 +1,11 @@
 import { Command } from "commander";
 import type { AuditRecord } from "../domain/audit/entry.ts";
 import { DomainError } from "../domain/errors.ts";
+import { printableJson } from "../lib/printable.ts";
 import { databaseFile } from "../start/data-dir.ts";
 import { openStore } from "../start/open-store.ts";
 import { addSettings, readConfig } from "./settings.ts";
+import { asTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
 const about = `
@@ -43,7 +45,7 @@ export function auditCommand(terminal: Terminal): Command {
         throw new DomainError("invalid", `--output must be table or json, not "${options.output}"`);
       }
       const entries = await read(options, terminal);
-      terminal.print(options.output === "json" ? asJson(entries) : asTable(entries));
+      terminal.print(options.output === "json" ? asJson(entries) : auditTable(entries));
     });
 }
 
@@ -61,7 +63,7 @@ async function read(options: Options, terminal: Terminal): Promise<readonly Audi
     throw new DomainError("invalid", `--limit must be a whole number from 1, not "${options.limit}"`);
   }
   const { dataDir } = readConfig({ dataDir: options.dataDir }, terminal);
-  const store = openStore(databaseFile(dataDir), "tool");
+  const store = openStore(databaseFile(dataDir), "reader");
   try {
     const first = await store.accounts.first();
     if (first === null) {
@@ -87,26 +89,17 @@ function asJson(entries: readonly AuditRecord[]): string {
     createdAt: new Date(createdAt).toISOString(),
     ...entry,
   }));
-  return JSON.stringify(shown, null, 2);
+  return printableJson(shown);
 }
 
-function asTable(entries: readonly AuditRecord[]): string {
+function auditTable(entries: readonly AuditRecord[]): string {
   const rows = entries.map((entry) => [
     new Date(entry.createdAt).toISOString(),
     entry.action,
     entry.actorId,
     entry.subjectId,
     entry.sourceAddress || "-",
-    printable(entry.userAgent) || "-",
+    entry.userAgent || "-",
   ]);
-  const table = [["TIME", "ACTION", "ACTOR", "SUBJECT", "SOURCE", "AGENT"], ...rows];
-  const widths =
-    table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
-  const line = (row: string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ");
-  return table.map((row) => line(row).trimEnd()).join("\n");
-}
-
-/** Clients choose what they call themselves: it must not steer the terminal. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{C}/gu, "?");
+  return asTable(["TIME", "ACTION", "ACTOR", "SUBJECT", "SOURCE", "AGENT"], rows);
 }

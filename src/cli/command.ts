@@ -14,11 +14,12 @@ import { run } from "./run.ts";
 import { serveCommand } from "./serve.ts";
 import { serverKeyCommand } from "./server-key.ts";
 import { staleCommand } from "./stale.ts";
-import type { Terminal } from "./terminal.ts";
+import { type Terminal, unsteered } from "./terminal.ts";
 import { tokenCommand } from "./token.ts";
 
 /** Runs a command line and resolves to its exit code: see {@link run}. */
-export async function runCommand(words: readonly string[], terminal: Terminal): Promise<number> {
+export async function runCommand(words: readonly string[], outside: Terminal): Promise<number> {
+  const terminal = unsteered(outside);
   const program = new Command("rollcall")
     .description("Self-hosted control plane for runners, speaking the gitpod.v1 API.")
     .version(packageVersion(), "--version", "print the version")

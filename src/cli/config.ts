@@ -1,4 +1,6 @@
 import { Command } from "commander";
+import { vainVariables } from "../config/environment.ts";
+import { printableJson } from "../lib/printable.ts";
 import { addSettings, readConfig } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -17,6 +19,7 @@ export function configCommand(terminal: Terminal): Command {
   ).action((options: Record<string, string>) => {
     const config = readConfig(options, terminal);
     const shown = { ...config, adminToken: config.adminToken === null ? null : "(set)" };
-    terminal.print(JSON.stringify(shown, null, 2));
+    for (const told of vainVariables(terminal.environment)) terminal.warn(told);
+    terminal.print(printableJson(shown));
   });
 }

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { type Clock, systemClock } from "../lib/clock.ts";
+import { printableJson } from "../lib/printable.ts";
 import { databaseFile, inMemory } from "../start/data-dir.ts";
 import { storeFiles } from "../start/open-store.ts";
 import { clock } from "./doctor/clock.ts";
@@ -56,7 +57,7 @@ export function doctorCommand(terminal: Terminal, time: Pick<Clock, "now"> = sys
     .addHelpText("after", about)
     .action(async ({ only, ...options }: Record<string, string> & { only?: string[] }) => {
       const found = await examine(patientOf(options, terminal, time), only ?? Object.keys(checks));
-      if (options.output === "json") terminal.print(JSON.stringify(found, null, 2));
+      if (options.output === "json") terminal.print(printableJson(found));
       else for (const finding of found) terminal.print(line(finding));
       const failed = found.filter(({ level }) => level === "fail").length;
       if (failed > 0) {

@@ -4,7 +4,7 @@ import { type Answer, ask, told } from "./ask.ts";
 import { CommandEnded } from "./ended.ts";
 import { run } from "./run.ts";
 import { addSettings, readConfig } from "./settings.ts";
-import type { Terminal } from "./terminal.ts";
+import { type Terminal, unsteered } from "./terminal.ts";
 
 const about = `
 For health checks of containers and service managers: give it the settings of the server, on the same machine. It ends
@@ -41,7 +41,8 @@ export function healthCommand(terminal: Terminal): Command {
 }
 
 /** Runs this command alone: it is called every few seconds, and must not load a whole server to ask one. */
-export function runHealth(words: readonly string[], terminal: Terminal): Promise<number> {
+export function runHealth(words: readonly string[], outside: Terminal): Promise<number> {
+  const terminal = unsteered(outside);
   return run(new Command("rollcall").addCommand(healthCommand(terminal)), words, terminal);
 }
 

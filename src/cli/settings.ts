@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
-import { type Config, parseConfig, readEnv } from "../config/config.ts";
+import { type Config, parseConfig } from "../config/config.ts";
+import { readEnvironment } from "../config/environment.ts";
 import { type Flag, type Settings, settings, variableOf } from "../config/settings-table.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -21,7 +22,7 @@ export function outputOption(): Option {
 
 /** The configuration of flags over environment over defaults. */
 export function readConfig(options: Record<string, string | undefined>, terminal: Terminal): Config {
-  const set: Settings = readEnv(terminal.environment);
+  const set: Settings = readEnvironment(terminal.environment);
   for (const { flag } of settings) {
     const value = options[flag.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())];
     if (value !== undefined) set[flag] = value;

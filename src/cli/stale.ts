@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { StaleRunner } from "../domain/leases/cleanup.ts";
 import { allOffline, type OfflineRecord, planStale } from "../fleet/cleanup.ts";
 import { systemClock } from "../lib/clock.ts";
+import { printableJson } from "../lib/printable.ts";
 import { databaseFile } from "../start/data-dir.ts";
 import { openStore } from "../start/open-store.ts";
 import { addSettings, outputOption, readConfig } from "./settings.ts";
@@ -27,7 +28,7 @@ export function staleCommand(terminal: Terminal): Command {
     .addHelpText("after", about)
     .action(async (options: Record<string, string>) => {
       const { dataDir, leases } = readConfig(options, terminal);
-      const store = openStore(databaseFile(dataDir), "tool");
+      const store = openStore(databaseFile(dataDir), "reader");
       try {
         const nowMs = systemClock.now();
         const offline = await allOffline(store.leases, nowMs - leases.cleanup.staleAfterMs);
@@ -35,7 +36,7 @@ export function staleCommand(terminal: Terminal): Command {
         const conditions = { nowMs, uptimeMs: Number.POSITIVE_INFINITY, clockDriftMs: 0 };
         const { stale } = planStale(offline, leases, () => false, conditions);
         const names = new Map(offline.map((runner) => [runner.id, runner]));
-        terminal.print(options.output === "json" ? JSON.stringify(stale, null, 2) : table(stale, names));
+        terminal.print(options.output === "json" ? printableJson(stale) : table(stale, names));
       } finally {
         await store.close();
       }

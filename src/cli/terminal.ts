@@ -1,4 +1,5 @@
 import type { LineSink } from "../lib/line-sink.ts";
+import { printableLines } from "../lib/printable.ts";
 
 /** What a command may know of the process around it. */
 export interface Terminal {
@@ -15,4 +16,13 @@ export interface Terminal {
   stopRequested(): Promise<string>;
   /** Calls back whenever the process is told to read its files again. */
   onReloadRequested(listener: () => void): void;
+}
+
+/** The same terminal, which is steered by nothing that is printed: not by names, paths or what a server answers. */
+export function unsteered(terminal: Terminal): Terminal {
+  return {
+    ...terminal,
+    print: (text) => terminal.print(printableLines(text)),
+    warn: (text) => terminal.warn(printableLines(text)),
+  };
 }

@@ -1,5 +1,3 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import {
   DAY_MS,
   defaultLeaseSettings,
@@ -13,14 +11,7 @@ import type { CertificatePolicy } from "../domain/tokens/client-certificate.ts";
 import { trustedProxies } from "../http/connections/client-address.ts";
 import { defaultLimits, type Limits } from "../http/connections/limits.ts";
 import type { RetentionSettings } from "../upkeep/retention.ts";
-import {
-  type Flag,
-  type LogLevel,
-  logLevels,
-  type Settings,
-  settings,
-  variableOf,
-} from "./settings-table.ts";
+import { type Flag, type LogLevel, logLevels, type Settings, settings } from "./settings-table.ts";
 
 /** Files of PEM texts. */
 export interface CertificateFiles {
@@ -65,6 +56,8 @@ export interface Config {
   readonly quotas: Quotas;
   /** How long calls may wait for their turn before the less urgent are refused, in milliseconds; 0 refuses none. */
   readonly shedDelayMs: number;
+  /** How long a watch may be silent before it says something that keeps proxies from cutting it, in milliseconds; 0 for ever. */
+  readonly watchKeepAliveMs: number;
   /** Addresses and networks of proxies whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
   readonly leases: LeaseSettings;
@@ -80,18 +73,6 @@ export interface TracingConfig {
   readonly endpoint: string;
   /** Of the calls whose client does not say whether to trace them, how many are traced: 0 to 100. */
   readonly percent: number;
-}
-
-/** What the environment sets. */
-export function readEnv(environment: NodeJS.ProcessEnv): Settings {
-  const set = settings.map(({ flag }) => [flag, environment[variableOf(flag)]]);
-  return {
-    "data-dir": join(environment.XDG_DATA_HOME || join(homedir(), ".local", "share"), "rollcall"),
-    ...(environment.OTEL_EXPORTER_OTLP_ENDPOINT && {
-      "otlp-endpoint": environment.OTEL_EXPORTER_OTLP_ENDPOINT,
-    }),
-    ...Object.fromEntries(set.filter(([, value]) => value !== undefined && value !== "")),
-  };
 }
 
 /** Every setting that cannot be used, one sentence each. */
@@ -171,8 +152,11 @@ export function parseConfig(set: Settings): Config {
     limits: {
       ...defaultLimits,
       messageBytes: count("max-message-bytes", 1024, 2 ** 31 - 1),
+      unfinishedBytes: count("max-unfinished-bytes", 2 ** 20, 2 ** 40),
+      unsentBytes: count("max-unsent-bytes", 2 ** 20, 2 ** 40),
       headerBytes: count("max-header-bytes", 1024, 2 ** 20),
       connections: count("max-connections", 1, 1_000_000),
+      strangersPerAddress: count("max-connections-address", 1, 1_000_000),
       streamsPerConnection: count("max-streams", 1, 100_000),
       idleTimeoutMs: count("idle-timeout", 1, 86_400) * 1000,
       headersTimeoutMs: count("headers-timeout", 1, 3600) * 1000,
@@ -191,9 +175,13 @@ export function parseConfig(set: Settings): Config {
       exchangeTokens: count("max-exchange-tokens", 1, 1_000_000),
       accessTokens: count("max-access-tokens", 1, 1_000_000),
       runnerStreams: count("max-runner-streams", 1, 10_000),
+      callerStreams: count("max-caller-streams", 1, 1_000_000),
       eventStreams: count("max-event-streams", 1, 1_000_000),
+      addressStreams: count("max-address-streams", 1, 1_000_000),
+      anonymousStreams: count("max-anonymous-streams", 1, 1_000_000),
     },
     shedDelayMs: count("shed-delay", 0, 60_000),
+    watchKeepAliveMs: count("watch-keep-alive", 0, 3600) * 1000,
     trustedProxies: proxies,
     leases: {
       ...defaultLeaseSettings,
@@ -202,6 +190,7 @@ export function parseConfig(set: Settings): Config {
         graceMs: count("renew-grace", 1, 3600) * 1000,
       },
       perProvider: providerTimings(text("provider-timing"), problems),
+      statusEventsPerMinute: count("max-status-events", 1, 60_000),
       brake: {
         ...defaultLeaseSettings.brake,
         percent: count("brake-percent", 1, 100),
@@ -233,14 +222,19 @@ function tracing(endpoint: string | null, percent: number, problems: string[]): 
 /** Verifiers compare the issuer letter by letter, so it is kept as it was written, but for a slash at the end. */
 function webAddress(flag: Flag, text: string | null, example: string, problems: string[]): string | null {
   if (text === null) return null;
-  const url = URL.parse(text);
-  const plain = url !== null && ["http:", "https:"].includes(url.protocol) && url.username === "";
-  if (!plain || /[?#]/.test(text)) {
+  if (!isWebAddress(text)) {
     // Whoever put a password in has it in the terminal otherwise.
     const shown = text.replace(/\/\/[^/]*@/, "//…@");
     problems.push(`${flag} must be an http or https address such as ${example}, not "${shown}"`);
   }
   return text.replace(/\/+$/, "");
+}
+
+/** Whether a text is an http or https address to which a path can be added, without secrets in it. */
+export function isWebAddress(text: string): boolean {
+  const url = URL.parse(text);
+  const plain = url !== null && ["http:", "https:"].includes(url.protocol) && url.username === "";
+  return plain && !/[?#]/.test(text);
 }
 
 /** What may stand in the place of a number. */

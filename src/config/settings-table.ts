@@ -1,3 +1,4 @@
+import { defaultLeaseSettings } from "../domain/leases/settings.ts";
 import { defaultCallRates } from "../domain/limits/call-limits.ts";
 import { defaultQuotas } from "../domain/limits/quotas.ts";
 import { defaultLimits } from "../http/connections/limits.ts";
@@ -34,12 +35,7 @@ export const settings = [
     fallback: "minted on the first start",
     secret: true,
   },
-  {
-    flag: "admin-token-file",
-    value: "FILE",
-    help: "file that holds the first admin's token",
-    fallback: "",
-  },
+  { flag: "admin-token-file", value: "FILE", help: "file that holds the first admin's token", fallback: "" },
   {
     flag: "tls-cert",
     value: "FILE",
@@ -105,6 +101,18 @@ export const settings = [
     fallback: String(defaultLimits.messageBytes),
   },
   {
+    flag: "max-unfinished-bytes",
+    value: "BYTES",
+    help: "what request bodies that are not complete hold in all; those of strangers an eighth of it",
+    fallback: String(defaultLimits.unfinishedBytes),
+  },
+  {
+    flag: "max-unsent-bytes",
+    value: "BYTES",
+    help: "what answers that clients have not taken yet hold in all",
+    fallback: String(defaultLimits.unsentBytes),
+  },
+  {
     flag: "max-header-bytes",
     value: "BYTES",
     help: "largest set of request headers",
@@ -115,6 +123,12 @@ export const settings = [
     value: "COUNT",
     help: "connections open at once",
     fallback: String(defaultLimits.connections),
+  },
+  {
+    flag: "max-connections-address",
+    value: "COUNT",
+    help: "connections open at once from one address over which no valid token came",
+    fallback: String(defaultLimits.strangersPerAddress),
   },
   {
     flag: "max-streams",
@@ -195,16 +209,46 @@ export const settings = [
     fallback: String(defaultQuotas.runnerStreams),
   },
   {
+    flag: "max-caller-streams",
+    value: "COUNT",
+    help: "streams that one user or service account has open",
+    fallback: String(defaultQuotas.callerStreams),
+  },
+  {
     flag: "max-event-streams",
     value: "COUNT",
     help: "event streams that one organization has open",
     fallback: String(defaultQuotas.eventStreams),
   },
   {
+    flag: "max-address-streams",
+    value: "COUNT",
+    help: "streams without a token, of health and reflection, that one address has open",
+    fallback: String(defaultQuotas.addressStreams),
+  },
+  {
+    flag: "max-anonymous-streams",
+    value: "COUNT",
+    help: "streams without a token that are open in all",
+    fallback: String(defaultQuotas.anonymousStreams),
+  },
+  {
+    flag: "max-status-events",
+    value: "COUNT",
+    help: "events of one runner's status in a minute; of more changes the last is told",
+    fallback: String(defaultLeaseSettings.statusEventsPerMinute),
+  },
+  {
     flag: "shed-delay",
     value: "MILLISECONDS",
     help: "when calls wait so long for their turn, the less urgent are refused, 0 for never",
     fallback: "250",
+  },
+  {
+    flag: "watch-keep-alive",
+    value: "SECONDS",
+    help: "a watch that has been silent for so long sends an empty message, 0 for never",
+    fallback: "30",
   },
   {
     flag: "trusted-proxies",

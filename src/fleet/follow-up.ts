@@ -8,6 +8,7 @@ import type { ReportedConfiguration, RunnerReportChange } from "../domain/runner
 import type { Clock } from "../lib/clock.ts";
 import type { LeaseStore, Store } from "../store/store.ts";
 import type { Watchers } from "./agent-streams.ts";
+import type { Announcer } from "./announcer.ts";
 import type { RunnerIdentity } from "./known-runners.ts";
 import type { MetricsBoard } from "./metrics-board.ts";
 
@@ -18,6 +19,7 @@ export interface FollowUpOptions {
   readonly engine: LeaseEngine;
   readonly watchers: Watchers;
   readonly metrics: MetricsBoard;
+  readonly announcer: Announcer;
   /** The organisation of a runner that is in memory. */
   readonly organizationOf: (runnerId: string) => string | undefined;
   /** The runner is gone for good. */
@@ -81,8 +83,9 @@ export class FollowUp {
     change: DurableChange,
     news: LeaseNews,
   ): ReturnType<LeaseStore["record"]> {
-    const { store, clock, engine } = this.#options;
-    const { report, configuration, signOffReason, quiet = false } = news;
+    const { store, clock, engine, announcer } = this.#options;
+    const { report, configuration, signOffReason } = news;
+    const quiet = news.quiet === true || !announcer.admits(runnerId, organizationId);
     const recorded = await store.leases.record({
       ...change,
       runnerId,

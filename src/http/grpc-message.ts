@@ -20,12 +20,24 @@ export function withPlainGrpcMessage(answer: UniversalServerResponse): Universal
   };
 }
 
-/** Percent-encodes the UTF-8 bytes outside of 0x20 to 0x7E, and `%`. */
+/** Longest encoded message: clients take no more than 8 KiB of trailers, and it is not alone there. */
+const longestEncoded = 4096;
+const cutHere = "%E2%80%A6";
+
+/** Percent-encodes the UTF-8 bytes outside of 0x20 to 0x7E, and `%`; an ellipsis stands for what is too long. */
 export function encodeGrpcMessage(message: string): string {
   let encoded = "";
-  for (const byte of Buffer.from(message)) {
-    const plain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
-    encoded += plain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  for (const character of message) {
+    const more = /^[ -$&-~]$/.test(character) ? character : percentEncoded(character);
+    if (encoded.length + more.length > longestEncoded - cutHere.length) return encoded + cutHere;
+    encoded += more;
   }
+  return encoded;
+}
+
+function percentEncoded(character: string): string {
+  let encoded = "";
+  for (const byte of Buffer.from(character))
+    encoded += `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
   return encoded;
 }

@@ -1,11 +1,12 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { validateReadWriteMaxBytes } from "@connectrpc/connect/protocol";
+import { shortened } from "../lib/shortened.ts";
 import { type HotPath, hotPath } from "./hot/hot-path.ts";
 import type { RequestHandler } from "./node-http.ts";
 import { type CorsOptions, corsAnswerHeaders, corsPolicy } from "./plain/cors.ts";
 import { type PlainEndpoint, pathOf, refusePath, servePlainAt } from "./plain/plain.ts";
 import { type ProceduresOptions, procedures } from "./procedures.ts";
 import { refuseCall, setSecurityHeaders, speaksGrpc } from "./refuse.ts";
+import { settleHeaders } from "./request-forms.ts";
 
 export interface HandlerOptions extends ProceduresOptions {
   /** What clients may put before `/package.Service/Method`. Default: nothing and `/api`. */
@@ -50,18 +51,24 @@ export function createHandler(options: HandlerOptions): Handler {
   const longestFirst = [...prefixes].sort((a, b) => b.length - a.length);
 
   const handler: RequestHandler = (req, res, origin) => {
+    settleHeaders(req);
     if (!speaksGrpc(req)) setSecurityHeaders(res);
-    if (answeredByCors(req, res)) return;
-    if (servePlainAt(endpoints, req, res, options.onError)) return;
     const path = pathOf(req);
     const prefix = longestFirst.find((candidate) => path.startsWith(`${candidate}/`));
     const procedure = prefix === undefined ? undefined : path.slice(prefix.length);
     const serve = procedure === undefined ? undefined : registered.get(procedure);
-    if (serve !== undefined) {
+    const isDone = answeredByCors(req, res) || servePlainAt(endpoints, req, res, origin, options.onError);
+    if (!isDone && serve !== undefined) {
       serve(req, res, origin);
-    } else if (procedure !== undefined && (speaksGrpc(req) || procedureRegExp.test(procedure))) {
+      return;
+    }
+    // Nothing else reads a body, and none must be left waiting.
+    req.resume();
+    if (isDone) return;
+    if (procedure !== undefined && (speaksGrpc(req) || procedureRegExp.test(procedure))) {
       onUnknownProcedure();
-      refuseCall(req, res, new ConnectError(`unknown procedure ${procedure}`, Code.Unimplemented), 404);
+      const error = new ConnectError(`unknown procedure ${shortened(procedure)}`, Code.Unimplemented);
+      refuseCall(req, res, error, 404);
     } else {
       refusePath(req, res);
     }
@@ -73,7 +80,6 @@ export function createHandler(options: HandlerOptions): Handler {
     contextValues: options.contextValues,
     onOver: options.onOver,
     requestGate: options.requestGate,
-    readMaxBytes: validateReadWriteMaxBytes(options.readMaxBytes, undefined, undefined).readMaxBytes,
     jsonOptions: options.jsonOptions,
     shutdownSignal: options.shutdownSignal,
     answerHeaders: corsAnswerHeaders(cors),

@@ -15,6 +15,8 @@ export interface Origin {
   readonly scheme: "http" | "https";
   readonly remoteAddress: string;
   readonly clientCertificate: ShownCertificate;
+  /** A call came with a good token: the connection is no stranger's. */
+  showedToken(): void;
 }
 
 export type RequestHandler = (req: NodeServerRequest, res: NodeServerResponse, origin: Origin) => void;

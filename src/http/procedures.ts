@@ -17,16 +17,21 @@ import {
 import { type UniversalHandler, validateReadWriteMaxBytes } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import { shortened } from "../lib/shortened.ts";
 import { sendHeadersKey } from "../rpc/call/context.ts";
+import { withCheckedBody } from "./binary/checked-body.ts";
 import { brotli, gzip } from "./compression.ts";
+import { defaultLimits } from "./connections/limits.ts";
 import { withPlainGrpcMessage } from "./grpc-message.ts";
 import { type HotMethod, hotMethod } from "./hot/method.ts";
-import { checkedRouter, type OnMethod } from "./json/checked-router.ts";
+import { checkedRouter, isUnary, type OnMethod } from "./json/checked-router.ts";
 import { linesType, withJsonLines } from "./json/json-lines.ts";
 import { queryPagination } from "./json/query-pagination.ts";
 import type { NodeServerRequest, NodeServerResponse, Origin, RequestHandler } from "./node-http.ts";
-import { answerText, notAgain, refuseCall } from "./refuse.ts";
-import { bodyOf } from "./unread-body.ts";
+import { answerText, isFramedType, notAgain, refuseCall } from "./refuse.ts";
+import { type BodyRoom, bodyOf } from "./request-body.ts";
+import { anyHost } from "./request-forms.ts";
+import { Rooms } from "./rooms.ts";
 
 export interface ProceduresOptions extends ConnectRouterOptions {
   /** Registers the services. */
@@ -38,6 +43,10 @@ export interface ProceduresOptions extends ConnectRouterOptions {
    * client has gone. The reason of a call that went well means nothing.
    */
   readonly onOver?: (context: HandlerContext, reason: unknown) => void;
+  /** Methods that take no token: their messages are small, and count together while they are incomplete. Default: none. */
+  readonly openMethods?: ReadonlySet<DescMethod>;
+  /** What all request bodies that are not complete may hold, in bytes. Default: that of the settings. */
+  readonly unfinishedBytes?: number;
   /** Milliseconds without a message after which a stream of JSON lines sends a blank. */
   readonly silenceMs?: number;
   /** Something failed outside of a handler, such as writing to a connection that broke. Nobody is waiting for it. */
@@ -55,12 +64,19 @@ export interface Registered {
 
 /** Binds Connect's router to Node's servers, in place of its adapter, which logs on the console and answers bare 405 and 415. */
 export function procedures(options: ProceduresOptions): Registered {
-  const { routes, contextValues, onOver, onError, ...routerOptions } = options;
-  const requestGate = hearingOfTheEnd(options);
+  const {
+    routes,
+    contextValues,
+    onOver,
+    onError,
+    openMethods = new Set(),
+    unfinishedBytes = defaultLimits.unfinishedBytes,
+    ...routerOptions
+  } = options;
   const router = createConnectRouter({
     acceptCompression: [gzip, brotli],
     ...routerOptions,
-    ...(requestGate && { requestGate }),
+    requestGate: connectGate(options, openMethods),
     interceptors: [queryPagination, ...(routerOptions.interceptors ?? [])],
   });
   const hotMethods = new Map<string, HotMethod>();
@@ -70,19 +86,32 @@ export function procedures(options: ProceduresOptions): Registered {
     routerOptions.writeMaxBytes,
     undefined,
   );
+  const rooms = new Rooms({ openMethods, messageBytes: limits.readMaxBytes, unfinishedBytes });
   const onMethod: OnMethod = (method, implementation, jsonOptions) => {
     if (!isUnary(method)) return;
     const path = `/${method.parent.typeName}/${method.name}`;
     hotMethods.set(
       path,
-      hotMethod(method, implementation as UnaryImpl, { interceptors, limits, jsonOptions }),
+      hotMethod(method, implementation as UnaryImpl, {
+        interceptors,
+        room: rooms.of(method),
+        forStrangers: rooms.isOpen(method),
+        limits: { ...limits, readMaxBytes: rooms.of(method).maxBytes },
+        jsonOptions,
+      }),
     );
   };
-  routes(checkedRouter(router, routerOptions.jsonOptions, onMethod));
+  const readMaxBytesOf = (method: DescMethod) => rooms.of(method).maxBytes;
+  routes(checkedRouter(router, routerOptions.jsonOptions, readMaxBytesOf, onMethod));
   const served = router.handlers.map((registered) => {
-    const handler = withJsonLines(registered, options);
+    const room = rooms.of(registered.method);
+    const checked = { readMaxBytes: room.maxBytes, compressions: [gzip, brotli] };
+    const handler = withJsonLines(withCheckedBody(registered, checked), {
+      ...options,
+      readMaxBytes: room.maxBytes,
+    });
     const serveIt: RequestHandler = (req, res, origin) =>
-      void serve(handler, req, res, contextValues?.(origin, req.headers), onError);
+      void serve({ handler, room, onError }, req, res, origin, contextValues?.(origin, req.headers));
     return [handler.requestPath, serveIt] as const;
   });
   return { procedures: new Map(served), hotMethods };
@@ -92,12 +121,35 @@ const requestSignalKey = createContextKey<AbortSignal | undefined>(undefined, {
   description: "aborted when the client has gone",
 });
 
-/** Connect ends the signal of a call, with its error if there is one, before it writes the error's answer. */
-function hearingOfTheEnd({ requestGate, onOver, shutdownSignal }: ProceduresOptions) {
-  if (onOver === undefined) return requestGate;
+/** What came of a call's gate. */
+interface Gated {
+  readonly origin: Origin;
+  /** The body will not be read: what comes of it is to be dropped. */
+  unwanted(): void;
+}
+const gatedKey = createContextKey<Gated | undefined>(undefined, {
+  description: "where the call came in",
+});
+
+/**
+ * The gate as Connect gets it. Whose call it refuses keeps no body waiting. Connect ends the signal of a call, with its
+ * error if there is one, before it writes the error's answer.
+ */
+function connectGate(
+  { requestGate, onOver, shutdownSignal }: ProceduresOptions,
+  openMethods: ReadonlySet<DescMethod>,
+) {
   return async (context: HandlerContext): Promise<void> => {
-    await requestGate?.(context);
     const { signal, method, values } = context;
+    const gated = values.get(gatedKey);
+    try {
+      await requestGate?.(context);
+    } catch (error) {
+      gated?.unwanted();
+      throw error;
+    }
+    if (!openMethods.has(method)) gated?.origin.showedToken();
+    if (onOver === undefined) return;
     const over = () => {
       // The codes of reset streams and broken connections are Node's words for it, and not always apt.
       if (values.get(requestSignalKey)?.aborted) onOver(context, undefined);
@@ -111,30 +163,36 @@ function hearingOfTheEnd({ requestGate, onOver, shutdownSignal }: ProceduresOpti
 
 type UnaryImpl = MethodImpl<DescMethodUnary>;
 
-function isUnary(method: DescMethod): method is DescMethodUnary {
-  return method.methodKind === "unary";
+/** What serves the calls of a method. */
+interface Serving {
+  readonly handler: UniversalHandler;
+  readonly room: BodyRoom;
+  readonly onError: ProceduresOptions["onError"];
 }
 
 async function serve(
-  handler: UniversalHandler,
+  { handler, room, onError }: Serving,
   req: NodeServerRequest,
   res: NodeServerResponse,
-  contextValues: ContextValues | undefined,
-  onError: ProceduresOptions["onError"],
+  origin: Origin,
+  contextValues: ContextValues = createContextValues(),
 ): Promise<void> {
-  const values = (contextValues ?? createContextValues()).set(sendHeadersKey, (headers) => {
+  const unwanted = () => void req.resume();
+  const values = contextValues.set(gatedKey, { origin, unwanted }).set(sendHeadersKey, (headers) => {
     sendHeaders(res, headers);
   });
-  let call: ReturnType<typeof universalRequestFromNodeRequest>;
-  try {
-    call = { ...universalRequestFromNodeRequest(req, res, undefined, values), body: bodyOf(req) };
-    values.set(requestSignalKey, call.signal);
-  } catch {
-    refuseCall(req, res, new ConnectError("the request has no usable host or path", Code.InvalidArgument));
-    return;
-  }
+  // nginx would hold back what comes, until its buffer is full.
+  if (!isUnary(handler.method)) res.setHeader("x-accel-buffering", "no");
+  // Connect makes a URL of the host.
+  req.headers["stream" in req ? ":authority" : "host"] = anyHost;
+  const call = {
+    ...universalRequestFromNodeRequest(req, res, undefined, values),
+    body: bodyFor(handler, req, room),
+  };
+  values.set(requestSignalKey, call.signal);
   // Python's urllib, which the Python SDK uses, names a type for the body that a GET does not have.
   if (call.method === "GET") {
+    unwanted();
     call.header.delete("content-type");
     // Connect would call it an internal error.
     if (!hasUsableMessage(call.url)) {
@@ -149,6 +207,7 @@ async function serve(
   try {
     const answer = await handler(call);
     if (answer.status === codeToHttpStatus(Code.Unimplemented)) answer.header?.set(...notAgain);
+    if (answer.status === 405 || answer.status === 415) unwanted();
     if (answer.status === 405) refuseMethod(handler, req, res);
     else if (answer.status === 415) refuseMediaType(handler, req, res);
     // Resolves never after success, so nothing may wait for it.
@@ -162,6 +221,13 @@ async function serve(
     else if (brokenOff) refuseCall(req, res, new ConnectError("the call was broken off", Code.Canceled));
     else refuseCall(req, res, new ConnectError("internal error", Code.Internal));
   }
+}
+
+function bodyFor({ method }: UniversalHandler, req: NodeServerRequest, room: BodyRoom) {
+  const { "content-type": type, "content-length": declared } = req.headers;
+  const declaredBytes = declared === undefined ? undefined : Number(declared);
+  const isStream = method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming";
+  return bodyOf(req, room, { isFramed: isFramedType(type), declaredBytes }, isStream);
 }
 
 /** Whether the message of a GET can be decoded, where its URL says that it is base64. */
@@ -211,6 +277,8 @@ function refuseMediaType(handler: UniversalHandler, req: NodeServerRequest, res:
   res.setHeader("Accept-Post", accept);
   const sent = req.headers["content-type"];
   const message =
-    sent === undefined ? "the request names no content type" : `content type ${sent} is not supported here`;
+    sent === undefined
+      ? "the request names no content type"
+      : `content type ${shortened(sent)} is not supported here`;
   answerText(req, res, 415, `${message}: use one of ${accept}`);
 }

@@ -1,5 +1,4 @@
 import http2, { type ServerHttp2Stream } from "node:http2";
-import { Code, ConnectError } from "@connectrpc/connect";
 import { lingerMs } from "./connections/raw-answer.ts";
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
 
@@ -31,19 +30,4 @@ export function dropUnreadStream(
     const timer = setTimeout(() => stream.close(http2.constants.NGHTTP2_NO_ERROR), lingerMs);
     stream.once("close", () => clearTimeout(timer));
   });
-}
-
-/**
- * The body of a request. Unlike the request's own iterator it leaves the request intact when reading stops early, and
- * tells one that was broken off from one that has ended.
- * @throws ConnectError `canceled` when it was broken off
- */
-export async function* bodyOf(req: NodeServerRequest): AsyncIterable<Uint8Array> {
-  yield* req.iterator({ destroyOnReturn: false });
-  if (req.aborted) throw brokenOff();
-}
-
-/** Nobody is left to hear this, but what came of the request must not be taken for all of it. */
-export function brokenOff(): ConnectError {
-  return new ConnectError("the request was broken off", Code.Canceled);
 }

@@ -81,8 +81,12 @@ export class LineSink {
     });
   }
 
-  /** Writes what the output takes at once of what waits: the last chance of a process that ends. */
-  flushSync(): void {
+  /**
+   * Writes what the output takes at once of what waits: the last chance of a process that ends.
+   * @param lastLines what comes behind it
+   */
+  flushSync(lastLines = ""): void {
+    if (lastLines !== "") this.#waiting.push(lastLines);
     const text = this.#take();
     if (text.length === 0) return;
     try {

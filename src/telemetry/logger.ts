@@ -2,6 +2,7 @@ import { type DestinationStream, type Logger, pino } from "pino";
 import { prettyFactory } from "pino-pretty";
 import type { LogLevel } from "../config/settings-table.ts";
 import { LineSink } from "../lib/line-sink.ts";
+import { printableLines } from "../lib/printable.ts";
 
 /** Standard error: standard output carries the one line that scripts wait for. */
 const standardError = 2;
@@ -27,5 +28,8 @@ export function createLog(
 
 function readable(destination: DestinationStream): DestinationStream {
   const prettify = prettyFactory({ ignore: "pid,hostname" });
-  return { write: (line) => destination.write(prettify(line)) };
+  // JSON escapes what would steer a terminal, and reading it takes the escapes away.
+  const shown = (_name: string, value: unknown) =>
+    typeof value === "string" ? printableLines(value) : value;
+  return { write: (line) => destination.write(prettify(JSON.parse(line, shown))) };
 }

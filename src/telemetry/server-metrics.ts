@@ -29,6 +29,8 @@ export interface MetricSources {
   readonly maxConnections: number;
   /** Connections that are open now. */
   readonly connections: () => number;
+  /** Closed to make room for others. */
+  readonly displaced: () => number;
 }
 
 /** The metrics of one server. docs/operations/metrics.md says what each means and what to do about it. */
@@ -55,8 +57,18 @@ export class ServerMetrics {
 
   /** Shows how these parts stand, from now on. */
   show(sources: MetricSources): void {
-    const { registry, hub, store, callLimits, overload, clock, settings, maxConnections, connections } =
-      sources;
+    const {
+      registry,
+      hub,
+      store,
+      callLimits,
+      overload,
+      clock,
+      settings,
+      maxConnections,
+      connections,
+      displaced,
+    } = sources;
     const { staleAfterMs } = settings.cleanup;
     fleetMetrics(this.#registry, registry, new OfflineCount({ leases: store.leases, clock, staleAfterMs }));
     this.store.show(store);
@@ -79,6 +91,15 @@ export class ServerMetrics {
       "rollcall_connections_limit",
       "How many connections may be open at once (--max-connections).",
       () => maxConnections,
+    );
+    countedElsewhere(
+      {
+        registry: this.#registry,
+        name: "rollcall_displaced_connections_total",
+        help: "Connections without a valid token that were closed to make room for others.",
+        labelNames: [],
+      },
+      () => [[displaced(), {}]],
     );
     countedElsewhere(
       {

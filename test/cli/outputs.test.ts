@@ -22,15 +22,20 @@ const token = "an-operator-of-mine";
 let folders = 0;
 
 /** @param redirection of a shell */
-function serve(redirection: string, port = "0", words: readonly string[] = []): CommandProcess {
+function serve(
+  redirection: string,
+  port = "0",
+  words: readonly string[] = [],
+  environment = {},
+): CommandProcess {
   folders += 1;
   const line = ["serve", "--port", port, "--data-dir", join(dir, `data-${folders}`), ...words];
-  return start(line, redirection);
+  return start(line, redirection, environment);
 }
 
-function start(line: readonly string[], redirection: string): CommandProcess {
+function start(line: readonly string[], redirection: string, environment = {}): CommandProcess {
   const shell = ["sh", "-c", `${redirection}; exec "$@"`, "sh"];
-  const command = startCommand(line, { ROLLCALL_ADMIN_TOKEN: token }, shell);
+  const command = startCommand(line, { ROLLCALL_ADMIN_TOKEN: token, ...environment }, shell);
   started.push(command);
   return command;
 }
@@ -42,6 +47,15 @@ const refusedCall = (url: string) =>
     { runnerId: "none" },
     { authorization: `Bearer ${token}` },
   );
+
+/** Has a server log more than a pipe holds, and what a reader of Node's takes ahead. */
+async function fillPipe(url: string): Promise<void> {
+  for (let logged = 0; logged < 2 ** 19; logged += 300 * 50) {
+    for (const { status } of await Promise.all(Array.from({ length: 50 }, () => refusedCall(url)))) {
+      expect(status).toBe(400);
+    }
+  }
+}
 
 async function ended({ process }: CommandProcess): Promise<number | null> {
   if (process.exitCode === null && process.signalCode === null) await once(process, "exit");
@@ -76,14 +90,26 @@ test("a pipe whose reader stands still stops neither calls nor the end of a serv
   const server = serve("exec", "0", ["--rate-limit-token", "0"]);
   const url = await listening(server);
   server.process.stderr?.pause();
-  // More than a pipe holds, and what a reader of Node's takes ahead.
-  for (let logged = 0; logged < 2 ** 19; logged += 300 * 50) {
-    for (const { status } of await Promise.all(Array.from({ length: 50 }, () => refusedCall(url)))) {
-      expect(status).toBe(400);
-    }
-  }
+  await fillPipe(url);
   server.process.kill("SIGTERM");
   expect(await ended(server)).toBe(0);
+});
+
+test("a fault of the program itself ends it, whether or not its words are read", async () => {
+  const fault = "process.on('SIGUSR2',()=>{throw new Error('a-fault-of-the-test')})";
+  const environment = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(fault)}` };
+  const read = serve("exec", "0", [], environment);
+  await listening(read);
+  read.process.kill("SIGUSR2");
+  expect(await read.exited).toBe(1);
+  expect(read.stderr()).toMatch(/\nError: a-fault-of-the-test\n +at /);
+
+  const unread = serve("exec", "0", ["--rate-limit-token", "0"], environment);
+  const url = await listening(unread);
+  unread.process.stderr?.pause();
+  await fillPipe(url);
+  unread.process.kill("SIGUSR2");
+  expect(await ended(unread)).toBe(1);
 });
 
 test("a pipe whose reader is gone stops neither calls nor the end of a server", async () => {

@@ -1,9 +1,22 @@
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
+import { runCommand as runCommandLine } from "../../src/cli/command.ts";
+import { LineSink } from "../../src/lib/line-sink.ts";
 import { type CommandProcess, listening, runCommand, startCommand } from "../support/command.ts";
+import { until } from "../support/eventually.ts";
 import { plainRequest, postJson } from "../support/http.ts";
+import { fakeTerminal } from "../support/terminal.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rollcall-cli-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -12,19 +25,22 @@ const identity = "gitpod.v1.IdentityService/GetAuthenticatedIdentity";
 const statusFor = async (url: string, token: string) =>
   (await postJson(url, identity, {}, { authorization: `Bearer ${token}` })).status;
 
-test("prints one line when it is ready, and the first admin's token once", async () => {
+test("prints one line when it is ready, and where the first admin's token is", async () => {
   const dir = dataDir("first");
   const words = ["serve", "--port", "0", "--data-dir", dir];
   const first = startCommand(words);
   const url = await listening(first);
   expect((await plainRequest(`${url}/readyz`)).status).toBe(200);
-  const [, token = ""] = /^admin token \(shown this once\): (rcpat_\w+)$/m.exec(first.stderr()) ?? [];
   const file = join(dir, "admin-token");
-  expect(readFileSync(file, "utf8").trim()).toBe(token);
+  const token = readFileSync(file, "utf8").trim();
+  expect(token).toMatch(/^rcpat_\w+$/);
+  expect(first.stderr()).toContain(`\nadmin token: in the file ${file}\n`);
   expect(await statusFor(url, token)).toBe(200);
   first.process.kill("SIGTERM");
   expect(await first.exited).toBe(0);
   expect(first.stdout()).toBe(`listening on ${url}\n`);
+  // A journal keeps what it reads.
+  expect(first.stderr()).not.toContain("rcpat_");
 
   const modes = ["", "admin-token", "server.key", "rollcall.db"].map(
     (name) => statSync(join(dir, name)).mode & 0o777,
@@ -36,6 +52,31 @@ test("prints one line when it is ready, and the first admin's token once", async
   second.process.kill("SIGINT");
   expect(await second.exited).toBe(0);
   expect(second.stderr()).not.toContain(token);
+});
+
+test("shows the first admin's token to a terminal, once", async () => {
+  const dir = dataDir("terminal");
+  for (const shown of [1, 0]) {
+    const stop = Promise.withResolvers<string>();
+    const errorOutput = new LineSink(openSync("/dev/null", "w"));
+    const terminal = fakeTerminal({ isTerminal: true, stopRequested: () => stop.promise, errorOutput });
+    const ended = runCommandLine(["serve", "--port", "0", "--data-dir", dir], terminal);
+    await until("it listens", () => terminal.printed.length === 1);
+    stop.resolve("SIGTERM");
+    expect(await ended).toBe(0);
+    const token = readFileSync(join(dir, "admin-token"), "utf8").trim();
+    const lines = terminal.warned.filter((line) => line === `admin token (shown this once): ${token}`);
+    expect(lines).toHaveLength(shown);
+  }
+});
+
+test("tells no token that is kept nowhere to what is no terminal", async () => {
+  const server = startCommand(["serve", "--port", "0", "--data-dir", ":memory:"]);
+  await listening(server);
+  server.process.kill("SIGTERM");
+  expect(await server.exited).toBe(0);
+  expect(server.stderr()).toContain("\nadmin token: made, and kept nowhere");
+  expect(server.stderr()).not.toContain("rcpat_");
 });
 
 test("takes the first admin's token from the environment or a file, and another one later replaces it", async () => {
@@ -58,6 +99,16 @@ test("takes the first admin's token from the environment or a file, and another 
     expect(await server.exited).toBe(0);
     expect(server.stderr()).not.toContain(token);
   }
+});
+
+test("a signal opens no debugger", async () => {
+  const server = startCommand(["serve", "--port", "0", "--data-dir", dataDir("signalled")]);
+  const url = await listening(server);
+  server.process.kill("SIGUSR1");
+  expect((await plainRequest(`${url}/readyz`)).status).toBe(200);
+  server.process.kill("SIGTERM");
+  expect(await server.exited).toBe(0);
+  expect(server.stderr()).not.toContain("Debugger listening");
 });
 
 test("a second server on the same data is refused, and does no harm", async () => {

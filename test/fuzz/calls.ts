@@ -32,7 +32,8 @@ const services = [
   Health,
   ServerReflection,
 ];
-const methods: DescMethod[] = services.flatMap((service) => [...service.methods]);
+/** Every method that is declared, served or not. */
+export const methods: readonly DescMethod[] = services.flatMap((service) => [...service.methods]);
 
 /** One request, as it goes out. */
 export interface Request {

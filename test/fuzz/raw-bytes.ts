@@ -1,5 +1,5 @@
 import net from "node:net";
-import { endHeaders, endStream, frame, getBlock, h2, uint32 } from "../http/support/h2-frames.ts";
+import { endHeaders, endStream, frame, getBlock, h2, postBlock, uint32 } from "../http/support/h2-frames.ts";
 import { http2Opening } from "../http/support/raw.ts";
 import type { Request } from "./calls.ts";
 import type { Random } from "./random.ts";
@@ -14,7 +14,9 @@ export function http1Bytes({ method, path, headers, body }: Request): Buffer {
 /** Whatever may arrive on a port: noise, damaged HTTP/1.1, frames of HTTP/2 in any order, the start of TLS. */
 export function randomBytes(random: Random, call: Request): Buffer {
   const http1 = http1Bytes(call);
-  switch (random.below(6)) {
+  switch (random.below(7)) {
+    case 6:
+      return random.chance(50) ? tinyChunks(call) : Buffer.concat([http2Opening, tinyFrames(random, call)]);
     case 0:
       return random.bytes(random.below(200));
     case 1:
@@ -28,6 +30,21 @@ export function randomBytes(random: Random, call: Request): Buffer {
     default:
       return Buffer.concat([http2Opening, frames(random, call)]);
   }
+}
+
+/** A body in chunks of one byte that does not end. */
+function tinyChunks({ path, headers }: Request): Buffer {
+  const lines = Object.entries({ host: "x", "transfer-encoding": "chunked", ...headers });
+  const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+  return Buffer.from(`POST ${path} HTTP/1.1\r\n${head}\r\n${"1\r\n \r\n".repeat(5000)}`, "latin1");
+}
+
+/** The same in frames. */
+function tinyFrames(random: Random, { path }: Request): Buffer {
+  const type = random.of(["application/grpc", "application/grpc+json", "application/json"]);
+  const piece = frame(h2.data, 0, 1, Buffer.from(" "));
+  const begin = frame(h2.headers, endHeaders, 1, postBlock(path.slice(0, 120), type));
+  return Buffer.concat([begin, ...Array.from({ length: 5000 }, () => piece)]);
 }
 
 function frames(random: Random, { path }: Request): Buffer {

@@ -1,6 +1,7 @@
 import http2 from "node:http2";
 import { parseArgs } from "node:util";
-import { type Request, randomCall, sendHttp2, type Tokens } from "./calls.ts";
+import { methods, type Request, randomCall, sendHttp2, type Tokens } from "./calls.ts";
+import { costlyRequest, costOf } from "./costs.ts";
 import { faultOf, rawFaultOf } from "./judge.ts";
 import { Known } from "./known.ts";
 import { Random } from "./random.ts";
@@ -31,6 +32,8 @@ const known = new Known();
 let inputs = 0;
 /** Calls that were carried out, those whose answers are not read for it aside: noise alone would find little. */
 let carriedOut = 0;
+/** Requests whose cost was measured alone. */
+let weighed = 0;
 for (const [index, flags] of [
   ["--hot-path", "on"],
   ["--hot-path", "off"],
@@ -40,7 +43,7 @@ for (const [index, flags] of [
 if (carriedOut === 0) note("no call was carried out", "the callers were locked out, or all calls were wrong");
 for (const [what, how] of findings) say(`FOUND ${what}\n  ${how}`);
 say(
-  `fuzz: ${inputs} inputs, ${carriedOut} calls of HTTP/2 carried out, ${findings.size} findings, seed ${seed}`,
+  `fuzz: ${inputs} inputs, ${carriedOut} calls of HTTP/2 carried out, ${weighed} weighed, ${findings.size} findings, seed ${seed}`,
 );
 process.exitCode = findings.size > 0 ? 1 : 0;
 
@@ -58,6 +61,7 @@ async function attack(flags: readonly string[], forMs: number, from: number): Pr
     );
   };
   try {
+    await weigh(server, tokens, new Random(from), performance.now() + forMs / 4);
     await round(performance.now() + forMs / 4, from);
     const warm = await server.heap();
     await round(until, from + 50);
@@ -75,6 +79,18 @@ async function attack(flags: readonly string[], forMs: number, from: number): Pr
     note(`broken off: ${error}`, server.tail.join("\n"));
   } finally {
     await server.stop();
+  }
+}
+
+/** Requests that are made to cost much, one at a time: what the server does meanwhile is of one of them. */
+async function weigh(server: FuzzedServer, tokens: Tokens, random: Random, end: number): Promise<void> {
+  while (performance.now() < end && server.alive) {
+    const costly = costlyRequest(random, methods);
+    const token = random.of([tokens.admin, tokens.runner]);
+    // What is too slow once was the machine's doing, perhaps.
+    const cost = (await costOf(server, token, costly)) && (await costOf(server, token, costly));
+    weighed += 1;
+    if (cost !== null) note(`costs too much: ${costly.method.name} ${costly.what}`, cost);
   }
 }
 

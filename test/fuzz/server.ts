@@ -59,15 +59,25 @@ export class FuzzedServer {
 
   /** Bytes that are in use after a collection. */
   async heap(): Promise<number> {
-    const told = Promise.withResolvers<number>();
+    return (await this.measure()).heap;
+  }
+
+  /** Bytes that are in use after a collection, and for how long the event loop was held at most since the last time. */
+  async measure(): Promise<{ heap: number; heldMs: number }> {
+    const told = Promise.withResolvers<{ heap: number; heldMs: number }>();
     this.#onLine = (line) => {
-      const bytes = /^heap-in-use (\d+)/.exec(line)?.[1];
-      if (bytes !== undefined) told.resolve(Number(bytes));
+      const [, bytes, heldMs] = /^heap-in-use (\d+) held-ms ([\d.]+)/.exec(line) ?? [];
+      if (bytes !== undefined) told.resolve({ heap: Number(bytes), heldMs: Number(heldMs) });
     };
-    this.#child?.once("exit", () => told.reject(new Error("the server is gone")));
-    if (!this.alive) throw new Error("the server is gone");
+    const gone = () => told.reject(new Error("the server is gone"));
+    if (!this.alive) gone();
+    this.#child?.once("exit", gone);
     this.#child?.kill("SIGUSR2");
-    return told.promise;
+    try {
+      return await told.promise;
+    } finally {
+      this.#child?.off("exit", gone);
+    }
   }
 
   async stop(): Promise<void> {

@@ -173,9 +173,9 @@ describe("an error before the first line has a status and a body", () => {
   });
 
   test.each([
-    ["JSON that is cut off", "{", "cannot decode"],
-    ["an empty body", "", "cannot decode"],
-    ["two lines", "{}\n{}", "cannot decode"],
+    ["JSON that is cut off", "{", "the request is not valid JSON"],
+    ["an empty body", "", "ends too early"],
+    ["two lines", "{}\n{}", "wrong at character 3"],
     ["an unknown enum name", '{"resourceTypeFilters":[{"resourceType":"NOPE"}]}', 'unknown value "NOPE"'],
     ["invalid UTF-8", Buffer.from('{"environmentId":"\xff"}', "latin1"), "UTF-8"],
   ])("of the decoder: %s", async (_name, body, message) => {

@@ -106,8 +106,9 @@ describe("connections over the limit", () => {
   const full = async (): Promise<{ server: Toy; first: RawClient }> => {
     const server = await toyServer({ limits: { connections: 1 } });
     const first = await RawClient.connect(server.port);
-    first.send("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n");
-    await first.until("}\n");
+    // A call that the gate lets in: the connection is no stranger's.
+    first.send(`${callHead}Content-Length: 2\r\n\r\n{}`);
+    await first.until("{}");
     return { server, first };
   };
 

@@ -76,8 +76,8 @@ describe("a page that the URL asks for", () => {
 
 describe("what is wrong in the URL", () => {
   test.each([
-    ["pageSize=x", /URL.*page_size.*"x"/],
-    ["pageSize=1.5", /URL.*page_size.*1.5/],
+    ["pageSize=x", /URL.*page_size: must be a whole number/],
+    ["pageSize=1.5", /URL.*page_size: must be a whole number/],
     ["pageSize=", /URL.*page_size/],
     ["pageSize=99999999999", /URL.*page_size/],
     ["pageSize=-1", /^pagination.page_size: /],

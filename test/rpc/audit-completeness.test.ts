@@ -81,7 +81,8 @@ describe("a call that is refused leaves none", () => {
     if (invalid !== null) {
       record.take();
       const { code } = await refusal(call(world, method, invalid, tokenOf(world, as)));
-      expect(code).toMatch(/^(invalid_argument|unauthenticated)$/);
+      // A second report of metrics within a second is refused before its rules are judged.
+      expect(code).toMatch(/^(invalid_argument|unauthenticated|resource_exhausted)$/);
       expect(record.take()).toEqual([]);
     }
     // One caller for each way in which the matrix has the method refused.

@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { Health, HealthCheckResponse_ServingStatus } from "../../gen/grpc/health/v1/health_pb.js";
 import type { CallRates } from "../../src/domain/limits/call-limits.ts";
 import { wires } from "../support/clients.ts";
+import { plainRequest } from "../support/http.ts";
 import { refusal } from "../support/refusal.ts";
-import { startTestServer, type TestServer } from "../support/server.ts";
+import { adminToken, startTestServer, type TestServer } from "../support/server.ts";
 
 let server: TestServer;
 afterEach(() => server.close());
@@ -61,4 +63,60 @@ test("who is refused for calling too often does not fill the log", async () => {
   for (let i = 0; i < 5; i += 1) await refusal(client.listRunners({}));
   const refused = server.log.lines().filter(({ msg }) => msg === "call refused");
   expect(refused.map(({ level }) => level)).toEqual([20, 20, 20, 20, 20]);
+});
+
+test.each(["/metrics", "/metrics/runners"])(
+  "%s counts for its token, and what is refused for its address",
+  async (path) => {
+    await start({ perToken: 1, perAddress: 1 });
+    const scrape = (token: string) =>
+      plainRequest(`${server.url}${path}`, { headers: { authorization: `Bearer ${token}` } });
+    expect((await scrape("a-guess")).status).toBe(401);
+    const refused = await scrape("another-guess");
+    expect(refused.status).toBe(429);
+    expect(refused.headers["retry-after"]).toBe("1");
+    expect(refused.json()).toMatchObject({ code: "resource_exhausted" });
+    expect((await scrape(adminToken)).status).toBe(200);
+    expect((await scrape(adminToken)).status).toBe(429);
+    // Of calls and scrapes alike.
+    expect(await refusal(server.client(RunnerService).listRunners({}))).toMatchObject({
+      reason: "RATE_LIMITED",
+    });
+    server.clock.advance(1000);
+    expect((await scrape("a-guess")).status).toBe(401);
+  },
+);
+
+test("what is published for verifiers of tokens counts for the address", async () => {
+  await start({ perAddress: 2 });
+  const paths = ["openid-configuration", "jwks.json", "openid-configuration", "jwks.json"];
+  const statuses: number[] = [];
+  for (const path of paths) statuses.push((await plainRequest(`${server.url}/.well-known/${path}`)).status);
+  expect(statuses).toEqual([200, 200, 429, 429]);
+});
+
+test("health checks are answered from an address that calls too often, and do not fill the log", async () => {
+  await start({ perAddress: 1 });
+  await refusal(stranger("").getAuthenticatedIdentity({}));
+  expect(await refusal(stranger("").getAuthenticatedIdentity({}))).toMatchObject({ reason: "RATE_LIMITED" });
+  for (const wire of wires) {
+    const health = server.client(Health, { token: null, wire });
+    expect(await health.check({})).toMatchObject({ status: HealthCheckResponse_ServingStatus.SERVING });
+    await health.list({});
+    const unknown = await refusal(health.check({ service: "x".repeat(1000) }));
+    expect(unknown.code).toBe("not_found");
+    expect(unknown.message.length).toBeLessThan(200);
+  }
+  for (const path of ["/healthz", "/readyz"])
+    expect((await plainRequest(server.url + path)).status).toBe(200);
+  const refused = server.log.lines().filter(({ code }) => code === "not_found");
+  expect(new Set(refused.map(({ level }) => level))).toEqual(new Set([20]));
+});
+
+test("an unknown service is told and logged as far as it can be known again", async () => {
+  await start({});
+  const unknown = refusal(server.client(Health, { token: null }).check({ service: "x".repeat(1000) }));
+  expect((await unknown).message.length).toBeLessThan(200);
+  expect(server.log.text()).toContain("unknown service");
+  expect(server.log.text()).not.toContain("x".repeat(200));
 });

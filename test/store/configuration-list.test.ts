@@ -5,8 +5,7 @@ import { ResourceType } from "../../src/domain/access/resources.ts";
 import { ResourceRole } from "../../src/domain/access/roles.ts";
 import { draftEnvironmentClass } from "../../src/domain/environment-classes/environment-class.ts";
 import type { Runner } from "../../src/domain/runners/runner.ts";
-import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
-import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { openStore } from "../../src/start/open-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import {
   allowed,
@@ -21,7 +20,7 @@ import {
 
 let store: Store;
 beforeEach(() => {
-  store = openSqliteStore({ file: ":memory:", codecs: runnerCodecs, newId, role: "server" });
+  store = openStore(":memory:", "server");
 });
 afterEach(() => store.close());
 

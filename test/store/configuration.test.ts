@@ -15,8 +15,7 @@ import {
   draftScmIntegration,
   SignIn,
 } from "../../src/domain/scm-integrations/scm-integration.ts";
-import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
-import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { openStore } from "../../src/start/open-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import {
   allowed,
@@ -37,7 +36,7 @@ let adminId: string;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "rollcall-configuration-"));
   file = join(folder, "rollcall.db");
-  store = openSqliteStore({ file, codecs: runnerCodecs, newId, role: "server" });
+  store = openStore(file, "server");
   const founding = foundingOf();
   await store.accounts.found(founding);
   adminId = founding.admin.id;

@@ -89,6 +89,29 @@ describe("the metrics port", () => {
     await noSocketLeft();
   });
 
+  test("of this machine alone answers no name that a web page can have", async () => {
+    const server = await start({ "metrics-port": "0" });
+    const statusFor = async (host: string) =>
+      (await plainRequest(server.metricsUrl ?? "", { headers: { host } })).status;
+    for (const host of [
+      "evil.example",
+      "evil.example:9464",
+      "localhost.evil.example",
+      "127.0.0.1.evil.example",
+    ]) {
+      expect([host, await statusFor(host)]).toEqual([host, 421]);
+    }
+    for (const host of ["localhost", "LOCALHOST:9464", "rollcall.localhost", "127.0.0.1:1", "[::1]:9464"]) {
+      expect([host, await statusFor(host)]).toEqual([host, 200]);
+    }
+    await server.close();
+    const open = await start({ "metrics-port": "0", "metrics-host": "0.0.0.0" });
+    const { port } = new URL(open.metricsUrl ?? "");
+    const named = { headers: { host: "rollcall.monitoring.example" } };
+    expect((await plainRequest(`http://127.0.0.1:${port}/metrics`, named)).status).toBe(200);
+    await open.close();
+  });
+
   test("is said to be open when other machines can reach it", async () => {
     const chunks: string[] = [];
     const server = await start({ "metrics-port": "0", "metrics-host": "0.0.0.0" }, chunks);

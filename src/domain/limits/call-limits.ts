@@ -50,6 +50,11 @@ export class CallLimits {
     this.#count("address", networkOf(address));
   }
 
+  /** Counts a call that is answered however often it comes. @returns whether it comes too often */
+  noteAddress(address: string): boolean {
+    return (this.#limiters.address?.take(networkOf(address), this.#clock.monotonic()) ?? 0) > 0;
+  }
+
   #count(by: LimitedBy, key: string): void {
     const waitMs = this.#limiters[by]?.take(key, this.#clock.monotonic()) ?? 0;
     if (waitMs === 0) return;

@@ -4,7 +4,7 @@ import { DomainError } from "../errors.ts";
 import type { TokenScope } from "../tokens/scope.ts";
 
 /** The longest that a personal access token lasts, and what it lasts when nobody says: 90 days, in milliseconds. */
-const personalTokenMaxMs = 90 * 24 * 60 * 60 * 1000;
+export const personalTokenMaxMs = 90 * 24 * 60 * 60 * 1000;
 
 /**
  * When a new personal token expires, in wall-clock milliseconds.

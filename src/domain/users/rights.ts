@@ -37,14 +37,24 @@ export function requireOrgAdmin(caller: Caller): OrgAdminGrant {
  * @throws DomainError `permission_denied`
  */
 export function requireOperator(caller: Caller, firstOrganizationId: string): OperatorGrant {
-  refuseRunner(caller);
-  const operates = caller.organizationId === firstOrganizationId && caller.authority.orgAdmin;
-  if (!operates || caller.principal !== Principal.USER) {
-    throw new DomainError("permission_denied", "this takes an operator of the server", {
-      reason: "OPERATOR_REQUIRED",
-    });
-  }
+  refuseNonOperator(caller);
+  if (caller.organizationId !== firstOrganizationId) throw operatorRequired();
   return { by: attributionOf(caller) } as OperatorGrant;
+}
+
+/**
+ * Refuses what can be no operator, whichever organisation the first start made: all but people who are admins.
+ * @throws DomainError `permission_denied`
+ */
+export function refuseNonOperator(caller: Caller): void {
+  refuseRunner(caller);
+  if (caller.principal !== Principal.USER || !caller.authority.orgAdmin) throw operatorRequired();
+}
+
+function operatorRequired(): DomainError {
+  return new DomainError("permission_denied", "this takes an operator of the server", {
+    reason: "OPERATOR_REQUIRED",
+  });
 }
 
 /**

@@ -10,7 +10,7 @@ import { destroyLater, rawAnswer } from "./raw-answer.ts";
  */
 export class Connection {
   /** As accepted: under TLS the socket that carries the records. */
-  readonly #socket: Socket;
+  readonly socket: Socket;
   readonly #idleTimeoutMs: number;
   /** The answers of HTTP/1.1 that are still to be given. */
   readonly #answers = new Set<NodeServerResponse>();
@@ -30,12 +30,23 @@ export class Connection {
   /** Set once the TLS handshake is done. */
   clientCertificate: ShownCertificate = noCertificate;
 
-  constructor(socket: Socket, scheme: "http" | "https", idleTimeoutMs: number) {
-    this.#socket = socket;
+  readonly #onToken: () => void;
+  #hasToken = false;
+
+  /** @param onToken hears once that a call came with a good token */
+  constructor(socket: Socket, scheme: "http" | "https", idleTimeoutMs: number, onToken: () => void) {
+    this.#onToken = onToken;
+    this.socket = socket;
     this.remoteAddress = socket.remoteAddress ?? "";
     this.scheme = scheme;
     this.#idleTimeoutMs = idleTimeoutMs;
     socket.once("close", () => clearTimeout(this.#timer));
+  }
+
+  showedToken(): void {
+    if (this.#hasToken) return;
+    this.#hasToken = true;
+    this.#onToken();
   }
 
   speaksHttp2(session: ServerHttp2Session): void {
@@ -61,6 +72,11 @@ export class Connection {
     if (this.#draining) this.#sayLast(res);
   }
 
+  /** Whether answers of HTTP/1.1 are still to be given. */
+  get isAnswering(): boolean {
+    return this.#answers.size > 0;
+  }
+
   callEnded(res?: NodeServerResponse): void {
     this.#calls -= 1;
     if (res !== undefined) this.#answers.delete(res);
@@ -81,7 +97,7 @@ export class Connection {
   destroy(): number {
     const cut = this.#calls;
     this.#session?.destroy();
-    this.#socket.destroy();
+    this.socket.destroy();
     return cut;
   }
 
@@ -94,18 +110,18 @@ export class Connection {
     if (this.#session !== undefined) {
       // Sends GOAWAY, and closes the socket after the last stream.
       if (!this.#session.closed) this.#session.close();
-      if (this.#calls === 0) destroyLater(this.#socket);
+      if (this.#calls === 0) destroyLater(this.socket);
       return;
     }
     if (this.#calls > 0) return;
     if (this.#http1 === undefined) {
-      this.#socket.destroy();
+      this.socket.destroy();
       return;
     }
     // A half-open client may never end its side by itself.
     const socket = this.#http1;
     socket.end(() => socket.destroy());
-    destroyLater(this.#socket);
+    destroyLater(this.socket);
   }
 
   #closeWhenIdle(): void {
@@ -116,6 +132,6 @@ export class Connection {
 
   #after(timeoutMs: number, act: () => void): void {
     clearTimeout(this.#timer);
-    if (!this.#socket.destroyed) this.#timer = setTimeout(act, timeoutMs);
+    if (!this.socket.destroyed) this.#timer = setTimeout(act, timeoutMs);
   }
 }

@@ -3,12 +3,16 @@ import http2 from "node:http2";
 import type { Socket } from "node:net";
 import type { HotPath } from "../hot/hot-path.ts";
 import type { RequestHandler } from "../node-http.ts";
+import { answerJson, setSecurityHeaders } from "../refuse.ts";
+import { originForm, wrongHost } from "../request-forms.ts";
 import { dropUnreadBody } from "../unread-body.ts";
 import type { Connection } from "./connection.ts";
 import { guardAgainstFloods } from "./flood-guard.ts";
+import { dropFirstOffer, ignoreUpgrades, putsBack } from "./ignored-upgrade.ts";
 import type { Limits } from "./limits.ts";
 import { slowRequests, slowStreams } from "./overdue.ts";
 import { rawAnswer } from "./raw-answer.ts";
+import { UnsentAnswers } from "./unsent.ts";
 
 /** The two HTTP servers of Node, fed with sockets that someone else accepted. */
 export interface HttpServers {
@@ -44,6 +48,16 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
   const owners = new WeakMap<object, Connection>();
   const slow = slowStreams(limits.requestTimeoutMs);
   const slowBodies = slowRequests(limits.requestTimeoutMs);
+  const unsent = new UnsentAnswers(limits.unsentBytes, function* () {
+    for (const stream of slow.watched()) {
+      const connection = stream.session && owners.get(stream.session);
+      if (connection !== undefined) yield [stream, connection];
+    }
+    for (const res of slowBodies.watched()) {
+      const connection = owners.get(res.req.socket);
+      if (connection !== undefined) yield [res, connection];
+    }
+  });
 
   function ended(connection: Connection, stream: http2.ServerHttp2Stream): void {
     connection.callEnded();
@@ -60,15 +74,21 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
     req.on("error", ignore);
     connection.callStarted(res);
     slowBodies.watch(res);
+    unsent.callStarted();
     const ended = () => {
       connection.callEnded(res);
       if (req.complete || req.destroyed) slowBodies.ended(res);
       else endWithRest(req, () => slowBodies.ended(res));
     };
-    if (hot?.http1(req, res, connection, ended)) return;
+    // An offer to switch protocols that was not put back: what followed it in the same piece is lost, and the client is told.
+    if (req.headers.upgrade !== undefined && connection.isAnswering) res.setHeader("Connection", "close");
+    req.url = originForm(req.url ?? "");
+    const wrong = wrongHost(req.rawHeaders);
+    if (wrong === null && hot?.http1(req, res, connection, ended)) return;
     res.once("close", ended);
     dropUnreadBody(req, res);
-    handler(req, res, connection);
+    if (wrong !== null) refuseHost(req, res, wrong);
+    else handler(req, res, connection);
   }
 
   function onHttp2(req: http2.Http2ServerRequest, res: http2.Http2ServerResponse): void {
@@ -79,12 +99,22 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
     }
     connection.callStarted();
     slow.watch(req.stream);
+    unsent.callStarted();
     res.once("close", () => ended(connection, req.stream));
     dropUnreadBody(req, res);
     handler(req, res, connection);
   }
 
-  const http1 = http.createServer({ maxHeaderSize: limits.headerBytes, keepAliveTimeout: 0 }, onHttp1);
+  const isBusy = (socket: object) => owners.get(socket)?.isAnswering ?? true;
+  const http1 = http.createServer(
+    {
+      maxHeaderSize: limits.headerBytes,
+      keepAliveTimeout: 0,
+      shouldUpgradeCallback: (req) => putsBack(req, isBusy(req.socket)),
+    },
+    onHttp1,
+  );
+  ignoreUpgrades(http1, isBusy);
   http1.on("clientError", onClientError);
 
   const settings = {
@@ -117,6 +147,7 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
       }
       connection.callStarted();
       slow.watch(stream);
+      unsent.callStarted();
     });
   }
 
@@ -135,6 +166,7 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
       if (wire === "http1") {
         owners.set(socket, connection);
         connection.speaksHttp1(socket, limits.headersTimeoutMs);
+        dropFirstOffer(socket);
         http1.emit("connection", socket);
         // Node's parser takes bytes from the socket below the stream. When it is paused, because an answer has not left
         // yet, TLS still hands it the next record that it has, and it refuses that as a broken request. With a listener it
@@ -164,6 +196,11 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
 }
 
 function ignore(): void {}
+
+function refuseHost(req: http.IncomingMessage, res: http.ServerResponse, message: string): void {
+  setSecurityHeaders(res);
+  answerJson(req, res, 400, { code: "invalid_argument", message });
+}
 
 /** A request that was answered early may still be sending, and hears nothing of its socket any more. */
 function endWithRest(req: http.IncomingMessage, end: () => void): void {

@@ -5,12 +5,18 @@
 export interface Limits {
   /** Largest message, in bytes, after decompression. More is `resource_exhausted`, decided on the declared length. */
   readonly messageBytes: number;
+  /** What all request bodies that are not complete may hold, in bytes; those of strangers an eighth of it, beside it. */
+  readonly unfinishedBytes: number;
+  /** What all answers may hold that their clients have not taken yet, in bytes. */
+  readonly unsentBytes: number;
   /** Largest request header block, in bytes. More is 431 on HTTP/1.1, ENHANCE_YOUR_CALM on HTTP/2. */
   readonly headerBytes: number;
   /** Calls that may run at once on one HTTP/2 connection. More is REFUSED_STREAM, which clients retry later. */
   readonly streamsPerConnection: number;
   /** Open connections. More is 503 on HTTP/1.1, GOAWAY with ENHANCE_YOUR_CALM on HTTP/2. */
   readonly connections: number;
+  /** Connections of one address over which no call came with a good token. One more closes the oldest of them. */
+  readonly strangersPerAddress: number;
   /** Milliseconds that a connection may stay open with no call running on it. A running stream is never idle. */
   readonly idleTimeoutMs: number;
   /** Milliseconds from accepting a connection to its first bytes, its TLS handshake, and its first HTTP/1.1 headers. */
@@ -25,9 +31,12 @@ export interface Limits {
 
 export const defaultLimits: Limits = {
   messageBytes: 4 * 1024 * 1024,
+  unfinishedBytes: 256 * 1024 * 1024,
+  unsentBytes: 256 * 1024 * 1024,
   headerBytes: 16 * 1024,
   streamsPerConnection: 256,
   connections: 20_000,
+  strangersPerAddress: 4000,
   idleTimeoutMs: 120_000,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,

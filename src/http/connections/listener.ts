@@ -8,6 +8,7 @@ import { type Certificate, tlsFront } from "./handshake.ts";
 import { httpServers, type Refusal } from "./http-servers.ts";
 import type { Limits } from "./limits.ts";
 import { sniff, type Wire } from "./sniff.ts";
+import { Strangers } from "./strangers.ts";
 
 export interface ListenOptions {
   readonly host: string;
@@ -19,6 +20,8 @@ export interface ListenOptions {
   readonly handler: RequestHandler;
   /** Gets every request first; what it does not take goes to `handler`. */
   readonly hot?: HotPath;
+  /** Whether many clients may stand behind an address. Such addresses have no share of the connections. Default: none. */
+  readonly isProxy?: (address: string) => boolean;
   /** A connection failed below HTTP (handshake, reset). Clients cause these: worth a debug line, no more. */
   readonly onConnectionError?: (error: Error, remoteAddress: string | undefined) => void;
 }
@@ -31,6 +34,8 @@ export interface Listener {
   readonly loopback: boolean;
   /** Open connections, those that have not said anything yet included. */
   connections(): number;
+  /** Connections without a good token that were closed to make room for others, since the start. */
+  displaced(): number;
   /** Uses another certificate for handshakes from now on. Throws on a bad one, and when TLS is off. */
   setCertificate(certificate: Certificate): void;
   /**
@@ -68,6 +73,8 @@ const speaksClear: Refusal = {
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { limits } = options;
   const open = new Map<net.Socket, Connection>();
+  const strangers = new Strangers(limits.strangersPerAddress);
+  let displaced = 0;
   const servers = httpServers(limits, options.handler, options.hot);
   const onFailedHandshake = (error: Error, socket: net.Socket) => {
     options.onConnectionError?.(error, socket.remoteAddress);
@@ -76,15 +83,31 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 
   const scheme = secure === undefined ? "http" : "https";
 
+  function displace(connection: Connection | undefined): void {
+    if (connection === undefined) return;
+    displaced += 1;
+    strangers.remove(connection);
+    // It is closed a moment later.
+    open.delete(connection.socket);
+    connection.destroy();
+  }
+
   function accept(socket: net.Socket): void {
+    if (open.size >= limits.connections) displace(strangers.oldest());
     if (open.size >= limits.connections + refusalRoom) {
       socket.destroy();
       return;
     }
     const full = open.size >= limits.connections;
-    const connection = new Connection(socket, scheme, limits.idleTimeoutMs);
+    const connection = new Connection(socket, scheme, limits.idleTimeoutMs, () =>
+      strangers.remove(connection),
+    );
     open.set(socket, connection);
-    socket.once("close", () => open.delete(socket));
+    if (!full && !options.isProxy?.(connection.remoteAddress)) displace(strangers.add(connection));
+    socket.once("close", () => {
+      open.delete(socket);
+      strangers.remove(connection);
+    });
     socket.on("error", (error) => options.onConnectionError?.(error, socket.remoteAddress));
     const serve = (wire: "http1" | "http2", on: net.Socket, shown: ShownCertificate = noCertificate) => {
       connection.clientCertificate = shown;
@@ -115,6 +138,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     port,
     loopback: /^(127\.|::1$|::ffff:127\.)/.test(address),
     connections: () => open.size,
+    displaced: () => displaced,
     setCertificate(certificate) {
       if (secure === undefined) throw new Error("this listener does not speak TLS");
       secure.setCertificate(certificate);

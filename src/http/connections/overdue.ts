@@ -29,6 +29,11 @@ export class Overdue<T> {
     this.#dueAt.delete(thing);
   }
 
+  /** What is watched now. */
+  watched(): Iterable<T> {
+    return this.#dueAt.keys();
+  }
+
   #lookLater(): NodeJS.Timeout {
     return setTimeout(() => this.#look(), Math.ceil(this.#timeoutMs / 4)).unref();
   }
@@ -61,15 +66,26 @@ export function slowStreams(timeoutMs: number): Overdue<ServerHttp2Stream> {
 
 /**
  * Cuts off requests of HTTP/1.1 whose body has not arrived after `timeoutMs`, with 408 where nothing was answered yet:
- * one that trickles in for ever would hold its connection. Known by their responses.
+ * one that trickles in for ever would hold its connection. And those whose client takes nothing of the answer that
+ * waits for it, for between one and two such times. Known by their responses.
  */
 export function slowRequests(timeoutMs: number): Overdue<ServerResponse> {
+  /** What the client had taken over its connection at the last look, in bytes. */
+  const taken = new WeakMap<ServerResponse, number>();
   const slow: Overdue<ServerResponse> = new Overdue(timeoutMs, (res) => {
     const { complete, socket } = res.req;
-    slow.ended(res);
-    if (complete || socket.destroyed) return;
-    if (res.headersSent) socket.destroy();
-    else rawAnswer(socket, 408, "deadline_exceeded", "the request body took too long");
+    if (socket.destroyed) {
+      slow.ended(res);
+    } else if (!complete) {
+      slow.ended(res);
+      if (res.headersSent) socket.destroy();
+      else rawAnswer(socket, 408, "deadline_exceeded", "the request body took too long");
+    } else if (res.socket !== null) {
+      // Without a socket it waits behind the answer to an earlier request.
+      const soFar = socket.bytesWritten - socket.writableLength;
+      if (socket.writableLength > 0 && soFar === taken.get(res)) socket.destroy();
+      else taken.set(res, soFar);
+    }
   });
   return slow;
 }

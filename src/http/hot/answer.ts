@@ -114,7 +114,8 @@ export async function errorAnswer(
       };
     }
     case "grpc-web": {
-      const end = trailerSerialize(setTrailerStatus(call.responseTrailer, error));
+      const trailer = setTrailerStatus(call.responseTrailer, error);
+      const end = trailerSerialize(trailer);
       const body = await oneFrame(to, trailerFlag, end);
       return { status: 200, headers: framedHeaders(to), body, sized: false, trailers: null };
     }

@@ -3,7 +3,11 @@ import type { DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
 import type { ConnectError, ContextValues, HandlerContext, UnaryRequest } from "@connectrpc/connect";
 import { createDeadlineSignal, createLinkedAbortController } from "@connectrpc/connect/protocol";
 import { grpcStatusOk, headerGrpcStatus } from "@connectrpc/connect/protocol-grpc";
+import { longestTimerMs } from "../../lib/clock.ts";
+import { unencodable } from "../../rpc/call/errors.ts";
 import { CallValues } from "../call-values.ts";
+import { anyHost } from "../request-forms.ts";
+import type { Codec } from "./codec.ts";
 import { LazyHeaders } from "./headers.ts";
 import type { HotProtocol } from "./protocol.ts";
 
@@ -12,9 +16,8 @@ export interface CallParts {
   readonly admitted: {
     readonly method: { readonly method: DescMethodUnary };
     readonly protocol: HotProtocol;
+    readonly codec: Pick<Codec, "response">;
     readonly headers: IncomingHttpHeaders;
-    /** As the client named the server, but for the scheme. */
-    readonly authority: string;
     readonly path: string;
   };
   readonly origin: { readonly scheme: string };
@@ -38,6 +41,8 @@ export class Call implements HandlerContext, UnaryRequest {
   readonly requestHeader: Headers;
   /** The request; set before the interceptors run. */
   message: Message = nothing;
+  /** The answer as it goes out; set when the handler has made it. */
+  answer: Uint8Array = noBytes;
   readonly #parts: CallParts;
   #deadlineAt: number | undefined;
   #responseHeader: Headers | undefined;
@@ -60,7 +65,7 @@ export class Call implements HandlerContext, UnaryRequest {
   }
   get url(): string {
     const { admitted, origin } = this.#parts;
-    return new URL(admitted.path, `${origin.scheme}://${admitted.authority}`).toString();
+    return `${origin.scheme}://${anyHost}${admitted.path}`;
   }
   get header(): Headers {
     return this.requestHeader;
@@ -85,13 +90,22 @@ export class Call implements HandlerContext, UnaryRequest {
     return this.#responseTrailer;
   }
 
+  /** Encodes the answer. @throws Error when that cannot be done, which the interceptors hear like every other failure */
+  encode(answer: Message): void {
+    try {
+      this.answer = this.#parts.admitted.codec.response.serialize(answer);
+    } catch (error) {
+      throw unencodable(error, answer.$typeName);
+    }
+  }
+
   /** Reads the deadline that the client set. @returns what is wrong with it */
   takeDeadline(): ConnectError | undefined {
     const { protocol, headers } = this.#parts.admitted;
     const sent = headers[protocol.timeoutHeader];
     if (sent === undefined) return undefined;
     const { timeoutMs, error } = protocol.parseTimeout(String(sent), Number.MAX_SAFE_INTEGER);
-    if (timeoutMs !== undefined) this.#deadlineAt = Date.now() + timeoutMs;
+    if (timeoutMs !== undefined) this.#deadlineAt = Date.now() + Math.min(timeoutMs, longestTimerMs);
     return error;
   }
   timeoutMs(): number | undefined {
@@ -120,3 +134,4 @@ export class Call implements HandlerContext, UnaryRequest {
 }
 
 const nothing: Message = { $typeName: "" };
+const noBytes = new Uint8Array();

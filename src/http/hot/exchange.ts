@@ -4,8 +4,8 @@ import { Code, ConnectError, type ContextValues, type HandlerContext } from "@co
 import type { UniversalHandlerOptions } from "@connectrpc/connect/protocol";
 import { type Awaitable, after, isPromise } from "../../lib/awaitable.ts";
 import type { Origin } from "../node-http.ts";
+import type { BodySource } from "../request-body.ts";
 import { type Answer, errorAnswer, messageAnswer } from "./answer.ts";
-import type { BodySource } from "./body.ts";
 import { Call, type CallParts } from "./call.ts";
 import type { Codec } from "./codec.ts";
 import type { Encodings } from "./encoding.ts";
@@ -20,7 +20,6 @@ export interface HotOptions {
   readonly contextValues: ((origin: Origin, headers: IncomingHttpHeaders) => ContextValues) | undefined;
   readonly onOver: ((context: HandlerContext, reason: unknown) => void) | undefined;
   readonly shutdownSignal: AbortSignal | undefined;
-  readonly readMaxBytes: number;
   readonly jsonOptions: UniversalHandlerOptions["jsonOptions"];
   readonly rawHeaders: RawHeaders;
   /** Writing an answer failed, and not because the client is gone. */
@@ -35,7 +34,6 @@ export interface Admitted {
   readonly codec: Codec;
   readonly encodings: Encodings;
   readonly headers: IncomingHttpHeaders;
-  readonly authority: string;
   readonly path: string;
 }
 
@@ -80,6 +78,7 @@ export abstract class Exchange implements CallParts, Asked, Answering {
   }
 
   #readOn(): void {
+    if (!this.admitted.method.forStrangers) this.origin.showedToken();
     if (this.#wrongDeadline !== undefined) throw this.#wrongDeadline;
     readMessage(this);
   }
@@ -96,10 +95,7 @@ export abstract class Exchange implements CallParts, Asked, Answering {
 
   #invoke(message: Message): Awaitable<Answer> {
     this.call.message = message;
-    const { method, codec } = this.admitted;
-    return after(method.invoke(this.call), (reply) =>
-      messageAnswer(this, codec.response.serialize(reply.message)),
-    );
+    return after(this.admitted.method.invoke(this.call), () => messageAnswer(this, this.call.answer));
   }
 
   #answer(answer: Answer): void {

@@ -50,5 +50,5 @@ function writeHttp1(req: IncomingMessage, res: ServerResponse, answer: Answer, r
     );
   } else res.end(answer.body);
   // What the client still sends is read and dropped, or it would not look at the answer.
-  if (!req.complete) res.once("finish", () => req.resume());
+  if (!req.complete) req.resume();
 }

@@ -53,7 +53,11 @@ function writeHttp2(stream: ServerHttp2Stream, answer: Answer, raw: RawHeaders):
     stream.respond(headers, withTrailers);
     stream.on("wantTrailers", () => stream.sendTrailers(trailers as OutgoingHttpHeaders));
   }
-  if (!stream.readableEnded) dropUnreadStream(stream);
+  if (!stream.readableEnded) {
+    dropUnreadStream(stream);
+    // At once, and not when the client has taken the answer: what is left in Node's stream is kept piece by piece.
+    stream.resume();
+  }
   if (body === null) stream.end();
   else stream.end(body);
 }

@@ -8,20 +8,27 @@ import {
 } from "@connectrpc/connect";
 import type { UniversalHandlerOptions } from "@connectrpc/connect/protocol";
 import { type Awaitable, after } from "../../lib/awaitable.ts";
+import type { BodyRoom } from "../request-body.ts";
 import { Call } from "./call.ts";
 import { type Codec, type CodecLimits, codecsOf } from "./codec.ts";
 
 /** A method, with everything that is the same for all its calls. */
 export interface HotMethod {
   readonly method: DescMethodUnary;
+  /** What a request may take. */
+  readonly room: BodyRoom;
+  /** Whether it takes no token. */
+  readonly forStrangers: boolean;
   readonly binary: Codec;
   readonly json: Codec;
-  /** Interceptors and handler: from a call with its request to the response, at once where none of them waits. */
+  /** Interceptors and handler: from a call with its request to one with its answer, at once where none of them waits. */
   invoke(call: Call): Awaitable<Pick<UnaryResponse, "message">>;
 }
 
 export interface HotMethodOptions {
   readonly interceptors: readonly Interceptor[];
+  readonly room: BodyRoom;
+  readonly forStrangers: boolean;
   readonly limits: CodecLimits;
   readonly jsonOptions: UniversalHandlerOptions["jsonOptions"];
 }
@@ -30,10 +37,12 @@ export interface HotMethodOptions {
 export function hotMethod<M extends DescMethodUnary>(
   method: M,
   handler: MethodImpl<M>,
-  { interceptors, limits, jsonOptions }: HotMethodOptions,
+  { interceptors, room, forStrangers, limits, jsonOptions }: HotMethodOptions,
 ): HotMethod {
   return {
     method,
+    room,
+    forStrangers,
     ...codecsOf(method, limits, jsonOptions),
     invoke: invocation(method, handler as MethodImpl<DescMethodUnary>, interceptors),
   };
@@ -47,10 +56,11 @@ function invocation(
 ): HotMethod["invoke"] {
   const handle = (request: unknown) => {
     if (!(request instanceof Call)) throw copied();
-    return after(
-      handler(request.message, request),
-      (init) => new Reply(request, create(method.output, init)),
-    );
+    return after(handler(request.message, request), (init) => {
+      const answer = create(method.output, init);
+      request.encode(answer);
+      return new Reply(request, answer);
+    });
   };
   // Connect's types know promises alone. Its interceptors await what they get, and ours pass on what is there.
   let next = handle as ReturnType<Interceptor>;

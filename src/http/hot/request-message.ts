@@ -12,7 +12,8 @@ import {
 } from "@connectrpc/connect/protocol";
 import { trailerFlag } from "@connectrpc/connect/protocol-grpc-web";
 import type { Awaitable } from "../../lib/awaitable.ts";
-import { type Body, type BodySource, fromStart, joined, onlyFrame, readBody } from "./body.ts";
+import { asRead, type Body, type BodyRoom, type BodySource, RequestBody } from "../request-body.ts";
+import { onlyFrame } from "./body.ts";
 import type { Codec } from "./codec.ts";
 import type { Encodings } from "./encoding.ts";
 import type { HotProtocol } from "./protocol.ts";
@@ -20,13 +21,13 @@ import type { HotProtocol } from "./protocol.ts";
 /** Whoever waits for its request. */
 export interface Asked {
   readonly admitted: {
+    readonly method: { readonly room: BodyRoom };
     readonly protocol: HotProtocol;
     readonly codec: Pick<Codec, "request">;
     readonly headers: IncomingHttpHeaders;
     readonly encodings: Encodings;
   };
   readonly body: BodySource;
-  readonly options: { readonly readMaxBytes: number };
   /** Here it is, or a promise of it. May throw: failed() hears that too. */
   received(message: Awaitable<Message>): void;
   /** It cannot be read. */
@@ -34,7 +35,6 @@ export interface Asked {
 }
 
 interface Source {
-  readonly body: BodySource;
   readonly headers: IncomingHttpHeaders;
   readonly protocol: HotProtocol;
   readonly compression: Compression | null;
@@ -48,43 +48,47 @@ interface Source {
  * words.
  */
 export function readMessage(asked: Asked): void {
-  const { protocol, headers } = asked.admitted;
-  const maxBytes = asked.options.readMaxBytes;
-  const isBare = protocol.name === "connect";
-  const isTooLong = isBare && Number(headers["content-length"] ?? 0) > maxBytes;
-  const read = (whole: Body) => {
+  const { protocol, headers, method } = asked.admitted;
+  const isFramed = protocol.name !== "connect";
+  const declared = headers["content-length"];
+  const declaredBytes = declared === undefined ? undefined : Number(declared);
+  const read = (body: Body) => {
     try {
-      asked.received(messageOf(asked, whole));
+      asked.received(messageOf(asked, body));
     } catch (error) {
       asked.failed(error);
     }
   };
-  if (isTooLong) read(unread);
-  else readBody(asked.body, maxBytes, !isBare, read, asked);
+  if (!isFramed && declaredBytes !== undefined && declaredBytes > method.room.maxBytes) {
+    read(unread);
+    return;
+  }
+  const failed = (error: unknown) => asked.failed(error);
+  new RequestBody(asked.body, method.room, { isFramed, declaredBytes }, { read, failed }).start();
 }
 
-function messageOf({ admitted, body, options }: Asked, read: Body): Awaitable<Message> {
-  const { protocol, headers, encodings } = admitted;
+function messageOf({ admitted }: Asked, read: Body): Awaitable<Message> {
+  const { protocol, headers, encodings, method } = admitted;
   const codec = admitted.codec.request;
-  const maxBytes = options.readMaxBytes;
+  const { maxBytes } = method.room;
   const compression = encodings.request;
   const isBare = protocol.name === "connect";
-  if (read.ended && isBare && compression === null) return codec.parse(joined(read));
+  if (read.ended && isBare && compression === null) return codec.parse(read.bytes);
   if (read.ended && !isBare) {
-    const frame = onlyFrame(joined(read));
+    const frame = onlyFrame(read.bytes);
     if (frame !== null && !frame.compressed) return codec.parse(frame.data);
     if (frame !== null && compression !== null) {
       return compression.decompress(frame.data, maxBytes).then(codec.parse);
     }
   }
-  const source = { body, headers, protocol, compression, codec, maxBytes };
+  const source = { headers, protocol, compression, codec, maxBytes };
   return isBare ? unusualBody(source, read) : unusualFrames(source, read);
 }
 
 async function unusualFrames(source: Source, read: Body): Promise<Message> {
-  const { protocol, body, compression, codec, maxBytes } = source;
+  const { protocol, compression, codec, maxBytes } = source;
   const messages = pipe(
-    fromStart(read, body),
+    asRead(read),
     transformSplitEnvelope(maxBytes),
     transformDecompressEnvelope(compression, maxBytes),
     protocol.name === "grpc-web" ? transformParseEnvelope(codec, trailerFlag) : transformParseEnvelope(codec),
@@ -103,10 +107,10 @@ async function unusualFrames(source: Source, read: Body): Promise<Message> {
 }
 
 async function unusualBody(source: Source, read: Body): Promise<Message> {
-  const { headers, body, compression, codec, maxBytes } = source;
+  const { headers, compression, codec, maxBytes } = source;
   const declared = headers["content-length"] ?? null;
-  const bytes = read.ended ? joined(read) : await readAllBytes(fromStart(read, body), maxBytes, declared);
+  const bytes = read.ended ? read.bytes : await readAllBytes(asRead(read), maxBytes, declared);
   return codec.parse(compression === null ? bytes : await compression.decompress(bytes, maxBytes));
 }
 
-const unread: Body = { chunks: [], ended: false };
+const unread: Body = { bytes: Buffer.alloc(0), ended: false };

@@ -1,37 +1,41 @@
-import type { DescMessage, JsonValue } from "@bufbuild/protobuf";
-import { pathToString } from "@bufbuild/protobuf/reflect";
-import { violationsToProto } from "@bufbuild/protovalidate";
+import { type DescMessage, fromJson, type JsonValue, type Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { enumCheck } from "./json-enums.ts";
+import { rulesBroken } from "../../rpc/call/violations.ts";
+import { jsonCheck } from "./json-check.ts";
+import { scanJson } from "./json-scan.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
+/** Longer texts are passed on to Connect without what their message does not know: it looks at every letter again. */
+const passedOnAsItIs = 16 * 1024;
 
-/**
- * Decodes the JSON of one message type to text, as `TextDecoder` does, and refuses what the JSON parser behind
- * it would let through: bytes that are not UTF-8 (it would put U+FFFD in their place) and unknown enum names
- * (it would drop them, so that a typo reads as "unset"). Throws `invalid_argument`.
- */
-export function jsonDecoder(message: DescMessage): Pick<TextDecoder, "decode"> {
-  const check = enumCheck(message);
+/** Reads requests of one message type from JSON. All that is wrong is said in our words: where, and what is expected. */
+export interface JsonDecoder {
+  /** @throws ConnectError `invalid_argument` */
+  read(bytes: Uint8Array): Message;
+  /** The text for a parser that is not ours: as `TextDecoder` decodes it, once `read` has found nothing wrong with it. */
+  decode(bytes: Uint8Array): string;
+}
+
+/** Plans the decoder of a message type once. */
+export function jsonDecoder(message: DescMessage): JsonDecoder {
+  const check = jsonCheck(message);
+  const parse = (text: string): { message: Message; known: JsonValue } => {
+    scanJson(text);
+    const { known, found } = check(parsed(text));
+    if (found.total > 0) throw rulesBroken(found);
+    try {
+      return { message: fromJson(message, known, { ignoreUnknownFields: true }), known };
+    } catch {
+      // The parser's own words are for who wrote it, and may be as long as what was sent.
+      throw refused(`the JSON does not fit ${message.typeName}`);
+    }
+  };
   return {
-    decode(bytes: Uint8Array): string {
+    read: (bytes) => parse(decodeUtf8(bytes)).message,
+    decode(bytes) {
       const text = decodeUtf8(bytes);
-      if (isTooDeep(text)) {
-        throw new ConnectError(`the JSON nests deeper than ${jsonDepth} levels`, Code.InvalidArgument);
-      }
-      if (check === undefined) return text;
-      let json: JsonValue;
-      try {
-        json = JSON.parse(text);
-      } catch {
-        // The parser behind this reports it, with the position.
-        return text;
-      }
-      const violations = check(json);
-      if (violations.length === 0) return text;
-      const [value, desc] = violationsToProto(violations);
-      const message = violations.map((found) => `${pathToString(found.field)}: ${found.message}`).join("; ");
-      throw new ConnectError(message, Code.InvalidArgument, undefined, [{ desc, value }]);
+      const { known } = parse(text);
+      return text.length <= passedOnAsItIs ? text : JSON.stringify(known);
     },
   };
 }
@@ -40,27 +44,25 @@ function decodeUtf8(bytes: Uint8Array): string {
   try {
     return utf8.decode(bytes);
   } catch {
-    throw new ConnectError("the request is not valid UTF-8", Code.InvalidArgument);
+    throw refused("the request is not valid UTF-8");
   }
 }
 
-/** Deepest nesting of objects and lists in a request: as protobuf's own implementations have it. */
-export const jsonDepth = 100;
-
-/** Whether a text of JSON nests deeper than a request may. Brackets inside of strings do not count. */
-export function isTooDeep(text: string): boolean {
-  // Each level takes one character to open.
-  if (text.length <= jsonDepth) return false;
-  let depth = 0;
-  let inString = false;
-  for (let at = 0; at < text.length; at += 1) {
-    const character = text.charCodeAt(at);
-    if (character === 0x22) inString = !inString;
-    else if (inString) at += character === 0x5c ? 1 : 0;
-    else if (character === 0x7b || character === 0x5b) {
-      depth += 1;
-      if (depth > jsonDepth) return true;
-    } else if (character === 0x7d || character === 0x5d) depth -= 1;
+function parsed(text: string): JsonValue {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw refused(`the request is not valid JSON${whereOf(String(error))}`);
   }
-  return false;
+}
+
+/** What the engine says of where, without its words around it, which quote what was sent. */
+function whereOf(problem: string): string {
+  if (problem.includes("end of JSON")) return ": it ends too early";
+  const at = / at position (\d+)/.exec(problem)?.[1];
+  return at === undefined ? "" : `: wrong at character ${at}`;
+}
+
+function refused(what: string): ConnectError {
+  return new ConnectError(what, Code.InvalidArgument);
 }

@@ -1,6 +1,8 @@
 import { type DescMessage, type Message, mergeFromJson } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { told } from "../../rpc/call/violations.ts";
+import { jsonCheck } from "./json-check.ts";
 
 const paginationType = "gitpod.v1.PaginationRequest";
 /** As official SDKs write them: `?token=…&pageSize=…`. */
@@ -31,17 +33,12 @@ function mergePage(desc: DescMessage, message: Message, query: URLSearchParams):
   }
   const request = reflect(desc, message);
   const page = request.get(field);
-  try {
-    mergeFromJson(
-      field.message,
-      page.message,
-      Object.fromEntries(sent.map((name) => [name, query.get(name)])),
-    );
-  } catch (error) {
-    throw new ConnectError(
-      `the URL's parameters: ${ConnectError.from(error).rawMessage}`,
-      Code.InvalidArgument,
-    );
+  const { known, found } = jsonCheck(field.message)(
+    Object.fromEntries(sent.map((name) => [name, query.get(name)])),
+  );
+  if (found.total > 0) {
+    throw new ConnectError(`the URL's parameters: ${told(found).message}`, Code.InvalidArgument);
   }
+  mergeFromJson(field.message, page.message, known);
   request.set(field, page);
 }

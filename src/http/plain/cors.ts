@@ -1,4 +1,5 @@
 import { cors as connectCors } from "@connectrpc/connect";
+import { shortened } from "../../lib/shortened.ts";
 import type { NodeServerRequest, NodeServerResponse } from "../node-http.ts";
 import { answerJson } from "../refuse.ts";
 
@@ -55,7 +56,7 @@ export function corsPolicy(
     if (!allowed) {
       answerJson(req, res, 403, {
         code: "permission_denied",
-        message: `origin ${origin} is not allowed to call`,
+        message: `origin ${shortened(origin)} is not allowed to call`,
       });
       return true;
     }

@@ -1,4 +1,6 @@
-import type { NodeServerRequest, NodeServerResponse, RequestHandler } from "../node-http.ts";
+import { DomainError } from "../../domain/errors.ts";
+import { shortened } from "../../lib/shortened.ts";
+import type { NodeServerRequest, NodeServerResponse, Origin, RequestHandler } from "../node-http.ts";
 import { answerJson, pageHeaders, setSecurityHeaders } from "../refuse.ts";
 
 /** What a plain endpoint answers. */
@@ -9,20 +11,24 @@ export interface PlainAnswer {
   readonly body: string | Uint8Array;
 }
 
-/** An endpoint beside the procedures: `/healthz`, `/metrics`, `/.well-known/…`. Called for GET and HEAD only. */
-export type PlainEndpoint = (req: NodeServerRequest) => PlainAnswer | Promise<PlainAnswer>;
+/**
+ * An endpoint beside the procedures: `/healthz`, `/metrics`, `/.well-known/…`. Called for GET and HEAD only.
+ * @throws DomainError `resource_exhausted`, or rejects with it, when it is called too often
+ */
+export type PlainEndpoint = (req: NodeServerRequest, origin: Origin) => PlainAnswer | Promise<PlainAnswer>;
 
 /** Serves a request whose path is that of an endpoint. @returns false for any other, which is left as it came */
 export function servePlainAt(
   endpoints: ReadonlyMap<string, PlainEndpoint>,
   req: NodeServerRequest,
   res: NodeServerResponse,
+  origin: Origin,
   onError: (error: unknown, path: string) => void,
 ): boolean {
   const path = pathOf(req);
   const endpoint = endpoints.get(path);
   if (endpoint === undefined) return false;
-  void servePlain(endpoint, req, res, (error) => onError(error, path));
+  void servePlain(endpoint, req, res, origin, (error) => onError(error, path));
   return true;
 }
 
@@ -37,22 +43,24 @@ export function plainHandler(
   onError: (error: unknown, path: string) => void,
 ): RequestHandler {
   const byPath = new Map(Object.entries(endpoints));
-  return (req, res) => {
+  return (req, res, origin) => {
     setSecurityHeaders(res);
-    if (!servePlainAt(byPath, req, res, onError)) refusePath(req, res);
+    req.resume();
+    if (!servePlainAt(byPath, req, res, origin, onError)) refusePath(req, res);
   };
 }
 
 /** Answers that there is nothing at this path. */
 export function refusePath(req: NodeServerRequest, res: NodeServerResponse): void {
-  answerJson(req, res, 404, { code: "not_found", message: `nothing is served at ${pathOf(req)}` });
+  answerJson(req, res, 404, { code: "not_found", message: `nothing is served at ${shortened(pathOf(req))}` });
 }
 
-/** Serves one plain endpoint: 405 for anything but GET and HEAD, 500 without details when it throws. */
+/** Serves one plain endpoint: 405 for anything but GET and HEAD, 429 when it is called too often, 500 without details when it throws. */
 async function servePlain(
   endpoint: PlainEndpoint,
   req: NodeServerRequest,
   res: NodeServerResponse,
+  origin: Origin,
   onError: (error: unknown) => void,
 ): Promise<void> {
   if (req.method !== "GET" && req.method !== "HEAD") {
@@ -65,8 +73,13 @@ async function servePlain(
   }
   let answer: PlainAnswer;
   try {
-    answer = await endpoint(req);
+    answer = await endpoint(req, origin);
   } catch (error) {
+    if (error instanceof DomainError && error.kind === "resource_exhausted") {
+      res.setHeader("Retry-After", String(Math.ceil((error.retryAfterMs ?? 0) / 1000)));
+      answerJson(req, res, 429, { code: error.kind, message: error.message });
+      return;
+    }
     onError(error);
     answerJson(req, res, 500, { code: "internal", message: "internal error" });
     return;

@@ -1,26 +1,52 @@
+import { DomainError } from "../../domain/errors.ts";
+import type { NodeServerRequest, Origin } from "../node-http.ts";
 import type { PlainAnswer, PlainEndpoint } from "./plain.ts";
 import { jsonAnswer } from "./plain.ts";
 
 /** Content type of the Prometheus text format. */
 const textFormat = "text/plain; version=0.0.4; charset=utf-8";
 
-/**
- * An endpoint for scrapers, closed to those without a token.
- * @param render the text for the bearer of this Authorization header; null when it may not read it.
- * @param who whose token it takes: `a user's`
- */
-export function scrapeEndpoint(
-  render: (authorization: string | null) => Promise<string | null>,
-  who: string,
-): PlainEndpoint {
-  return async (req): Promise<PlainAnswer> => {
-    const text = await render(req.headers.authorization ?? null);
-    if (text !== null) return exposition(text);
-    const refusal = jsonAnswer(401, {
-      code: "unauthenticated",
-      message: `send ${who} access token as bearer`,
-    });
-    return { ...refusal, headers: { ...refusal.headers, "www-authenticate": "Bearer" } };
+/** How many scrapes of one endpoint are put together at once: the text of a large fleet is tens of megabytes. */
+const scrapesAtOnce = 4;
+const retryAfterMs = 1_000;
+
+export interface ScrapeOptions<Reader> {
+  /**
+   * Who asks; null when it may not read this.
+   * @throws DomainError `resource_exhausted`, or rejects with it, when it asks too often
+   */
+  readonly admit: (
+    authorization: string | null,
+    req: NodeServerRequest,
+    origin: Origin,
+  ) => Promise<Reader | null>;
+  readonly render: (reader: Reader) => Promise<string>;
+  /** Whose token it takes: `a user's` */
+  readonly who: string;
+}
+
+/** An endpoint for scrapers, closed to those without a token. */
+export function scrapeEndpoint<Reader>({ admit, render, who }: ScrapeOptions<Reader>): PlainEndpoint {
+  let running = 0;
+  return async (req, origin): Promise<PlainAnswer> => {
+    const reader = await admit(req.headers.authorization ?? null, req, origin);
+    if (reader === null) {
+      const refusal = jsonAnswer(401, {
+        code: "unauthenticated",
+        message: `send ${who} access token as bearer`,
+      });
+      return { ...refusal, headers: { ...refusal.headers, "www-authenticate": "Bearer" } };
+    }
+    origin.showedToken();
+    if (running >= scrapesAtOnce) {
+      throw new DomainError("resource_exhausted", "too many scrapes at once", { retryAfterMs });
+    }
+    running += 1;
+    try {
+      return exposition(await render(reader));
+    } finally {
+      running -= 1;
+    }
   };
 }
 

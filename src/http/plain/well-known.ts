@@ -1,4 +1,5 @@
 import { keySetCacheMs } from "../../domain/keys/signing-key.ts";
+import type { NodeServerRequest, Origin } from "../node-http.ts";
 import type { PlainAnswer, PlainEndpoint } from "./plain.ts";
 
 export interface WellKnownOptions {
@@ -7,14 +8,17 @@ export interface WellKnownOptions {
   readonly algorithm: string;
   /** The public keys, as JWKs. */
   readonly keys: () => Promise<readonly object[]>;
+  /** Counts a request. @throws DomainError `resource_exhausted` when its client sends too many */
+  readonly admit: (req: NodeServerRequest, origin: Origin) => void;
 }
 
 /** Where verifiers of our tokens find the issuer's metadata and keys (OpenID Connect Discovery 1.0). */
 export function wellKnownEndpoints(options: WellKnownOptions): Record<string, PlainEndpoint> {
-  const { issuer, algorithm, keys } = options;
+  const { issuer, algorithm, keys, admit } = options;
   return {
-    "/.well-known/openid-configuration": () =>
-      published("application/json", {
+    "/.well-known/openid-configuration": (req, origin) => {
+      admit(req, origin);
+      return published("application/json", {
         issuer: issuer(),
         jwks_uri: `${issuer()}/.well-known/jwks.json`,
         response_types_supported: ["id_token"],
@@ -33,8 +37,12 @@ export function wellKnownEndpoints(options: WellKnownOptions): Record<string, Pl
           "principal",
           "principal_id",
         ],
-      }),
-    "/.well-known/jwks.json": async () => published("application/jwk-set+json", { keys: await keys() }),
+      });
+    },
+    "/.well-known/jwks.json": async (req, origin) => {
+      admit(req, origin);
+      return published("application/jwk-set+json", { keys: await keys() });
+    },
   };
 }
 

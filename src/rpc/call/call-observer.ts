@@ -14,6 +14,10 @@ import {
   requestIdHeader,
   setObservedCall,
 } from "./observed-call.ts";
+import { cutText } from "./violations.ts";
+
+/** Longest refusal in a log line, in characters. */
+const longestRefusal = 2000;
 
 export interface CallObserverOptions {
   readonly log: Logger;
@@ -67,7 +71,7 @@ export class CallObserver {
     if (error !== null) {
       error.metadata.set(requestIdHeader, call.requestId);
       log[levelOf(call, error)](
-        { ...line(call, durationMs, error), refusal: withoutSent(error.rawMessage) },
+        { ...line(call, durationMs, error), refusal: withoutSent(cutText(error.rawMessage, longestRefusal)) },
         "call refused",
       );
     } else if (log.isLevelEnabled("debug")) {
@@ -105,6 +109,7 @@ const floodReasons: ReadonlySet<string | undefined> = new Set(["RATE_LIMITED", "
 /** Floods must not fill the log as well, and streams end by their clients' leaving. */
 function levelOf(call: ObservedCall, error: ConnectError): "debug" | "info" {
   const { cause } = error;
+  if (call.isFlood) return "debug";
   if (cause instanceof DomainError && floodReasons.has(cause.reason)) return "debug";
   return call.stream !== null && error.code === Code.Canceled ? "debug" : "info";
 }

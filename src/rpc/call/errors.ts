@@ -6,9 +6,13 @@ import { Violation, violationsToProto } from "@bufbuild/protovalidate";
 import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../../gen/google/rpc/error_details_pb.js";
 import { DomainError, type DomainErrorKind } from "../../domain/errors.ts";
+import { cutText, told, Violations } from "./violations.ts";
 
 /** `google.rpc.ErrorInfo.domain` of every reason that this server gives. */
 const errorDomain = "rollcall";
+
+/** Longest message of a refusal, in characters. Parts of it may be what the client sent. */
+const longestMessage = 500;
 
 const codes: Record<DomainErrorKind, Code> = {
   invalid: Code.InvalidArgument,
@@ -49,6 +53,11 @@ export function toConnectError(
   );
 }
 
+/** What is thrown for an answer that cannot be encoded: the server's own fault, told by its id alone. */
+export function unencodable(cause: unknown, type: string): Error {
+  return new Error(`an answer of type ${type} cannot be encoded`, { cause });
+}
+
 /** How a call ends that nobody waits for any more. */
 export function clientGone(): ConnectError {
   return new ConnectError("the client went away", Code.Canceled);
@@ -61,12 +70,13 @@ function isBrokenOff(error: unknown): boolean {
 
 function fromDomainError(error: DomainError, input: DescMessage): ConnectError {
   const code = codes[error.kind];
-  const wire = new ConnectError(error.message, code, retryHeaders(error, code), [], error);
+  const message = cutText(error.message, longestMessage);
+  const wire = new ConnectError(message, code, retryHeaders(error, code), [], error);
   if (error.violations.length > 0) {
     const violations = error.violations.map(
       ({ field, rule, message }) => new Violation(message, rule, parsePath(input, field), [], false),
     );
-    const [value, desc] = violationsToProto(violations);
+    const [value, desc] = violationsToProto(told(Violations.of(violations)).violations);
     wire.details.push({ desc, value });
   }
   if (error.reason !== undefined) {

@@ -27,15 +27,22 @@ import {
   clientOf,
 } from "./context.ts";
 import { type InternalErrorLog, toConnectError } from "./errors.ts";
+import { checkMethodRights } from "./method-rights.ts";
 import type { ObservedCall } from "./observed-call.ts";
 
 /** Everything else needs a token. A runner that bootstraps has none yet, and probes and tools have no account. */
-const openMethods: ReadonlySet<DescMethod> = new Set([
+export const openMethods: ReadonlySet<DescMethod> = new Set([
   IdentityService.method.exchangeToken,
   ...Health.methods,
   ...ServerReflection.methods,
   ...ServerReflectionAlpha.methods,
 ]);
+
+/**
+ * Answered however often they come: a load balancer may share its address with strangers who call too often, and the
+ * answer costs no more than a refusal.
+ */
+const healthChecks: ReadonlySet<DescMethod> = new Set([Health.method.check, Health.method.list]);
 
 /** What a fleet needs to stay alive, and whoever asks whether the server is. */
 const renewals: ReadonlySet<DescMethod> = new Set([
@@ -50,7 +57,7 @@ export interface GateDeps {
   /** Learns which tokens are in use. */
   readonly uses: Pick<TokenUses, "note">;
   /** How often callers may call. */
-  readonly limits: Pick<CallLimits, "countToken" | "countAddress">;
+  readonly limits: Pick<CallLimits, "countToken" | "countAddress" | "noteAddress">;
   /** Whether runners have to show a certificate. */
   readonly certificates: CertificatePolicy;
   /** What is refused while there is too much to do. */
@@ -58,6 +65,8 @@ export interface GateDeps {
   readonly clock: Clock;
   readonly observer: CallObserver;
   readonly logInternal: InternalErrorLog;
+  /** What a method asks of its caller before a byte of its request is read, where reading it costs much. */
+  readonly admissions: ReadonlyMap<DescMethod, (caller: Caller) => Promise<void>>;
   /** Methods of the contract that this server does not have; said before their requests are judged. */
   readonly missing: ReadonlySet<DescMethod>;
 }
@@ -65,15 +74,13 @@ export interface GateDeps {
 /**
  * Authenticates a call from its headers, before any byte of its body is read, and puts the caller into the
  * context. Refuses with `unauthenticated`, and with `permission_denied` where a read-only token would change
- * something. Nothing needs to be waited for where the caller is known.
+ * something, or a caller that may never call the method. Nothing needs to be waited for where the caller is known.
  */
 export function authenticationGate(deps: GateDeps): (context: HandlerContext) => Promise<void> | void {
   return (context) => {
     const call = deps.observer.begin(context);
     try {
-      const pending = openMethods.has(context.method)
-        ? admitStranger(deps, context)
-        : identify(deps, context);
+      const pending = openMethods.has(context.method) ? admitStranger(deps, call) : identify(deps, context);
       return pending?.catch((error) => {
         throw refusal(deps, call, error);
       });
@@ -83,8 +90,11 @@ export function authenticationGate(deps: GateDeps): (context: HandlerContext) =>
   };
 }
 
-function admitStranger(deps: GateDeps, context: HandlerContext): undefined {
-  deps.limits.countAddress(context.values.get(addressKey));
+function admitStranger(deps: GateDeps, call: ObservedCall): undefined {
+  const { context } = call;
+  const address = context.values.get(addressKey);
+  if (healthChecks.has(context.method)) call.isFlood = deps.limits.noteAddress(address);
+  else deps.limits.countAddress(address);
   if (context.method === IdentityService.method.exchangeToken) {
     checkCertificate(deps.certificates, context.values.get(clientCertificateKey), null);
   }
@@ -111,7 +121,7 @@ function identify(deps: GateDeps, context: HandlerContext): Promise<void> | unde
   return found.then((identity) => admit(deps, context, identity), refused);
 }
 
-function admit(deps: GateDeps, context: HandlerContext, identity: Identity): undefined {
+function admit(deps: GateDeps, context: HandlerContext, identity: Identity): Promise<void> | undefined {
   const { method, values } = context;
   deps.limits.countToken(identity.tokenId);
   if (isRunner(identity)) {
@@ -121,9 +131,12 @@ function admit(deps: GateDeps, context: HandlerContext, identity: Identity): und
   // When a runner was heard last is known from its lease.
   if (!isRunner(identity)) deps.uses.note(identity.tokenId);
   if (identity.readOnly && !isReadOnly(method)) throw readOnlyToken();
-  values.set(callerKey, callerFrom(identity, clientOf(context)));
+  const caller = callerFrom(identity, clientOf(context));
+  values.set(callerKey, caller);
   values.set(admittedAtKey, deps.clock.monotonic());
   refuseMissing(deps, method);
+  checkMethodRights(caller, method);
+  return deps.admissions.get(method)?.(caller);
 }
 
 /** Named one by one, which costs a third of spreading both: this is in the way of every call. */

@@ -62,6 +62,8 @@ export class ObservedCall {
   /** Its request was read and is being served: whoever serves it tells how it ends. */
   served = false;
   ended = false;
+  /** It comes too often, and is answered all the same. */
+  isFlood = false;
   span: CallSpan | null = null;
   /** Set for a stream that is being served. */
   stream: StreamMeter | null = null;

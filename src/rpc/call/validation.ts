@@ -1,34 +1,44 @@
-import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import { createValidator, type Validator } from "@bufbuild/protovalidate";
+import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { createValidator } from "@bufbuild/protovalidate";
 import type { Interceptor } from "@connectrpc/connect";
-import { createValidateInterceptor } from "@connectrpc/validate";
 import { ValidateRunnerConfigurationRequestSchema } from "../../../gen/gitpod/v1/runner_configuration_pb.js";
+import { oversized } from "./sizes.ts";
+import { rulesBroken, Violations } from "./violations.ts";
 
 /**
  * Messages whose rules the contract switches off, by an option that validators do not know any more: what is wrong with them
- * is an answer and no error.
+ * is an answer and no error. Their sizes are held to what the server can take all the same.
  */
 const unjudged: ReadonlySet<DescMessage> = new Set([ValidateRunnerConfigurationRequestSchema]);
 
-/** Checks every request message against the rules of the contract, before the handler sees it. */
+/**
+ * Checks every request message before the handler sees it: its sizes first, since what the other rules cost grows with
+ * them, then the rules of the contract.
+ */
 export function validationInterceptor(): Interceptor {
-  const judge = createValidateInterceptor({ validator: withFullMessages(createValidator()) });
-  return (next) => {
-    const judged = judge(next);
-    return (request) => (unjudged.has(request.method.input) ? next(request) : judged(request));
+  const validator = createValidator();
+  const validate = (desc: DescMessage, message: Message): void => {
+    const tooLarge = oversized(desc, message);
+    if (tooLarge.total > 0) throw rulesBroken(tooLarge);
+    if (unjudged.has(desc)) return;
+    const result = validator.validate(desc, message);
+    if (result.kind === "invalid") throw rulesBroken(Violations.of(result.violations));
+    // A rule that cannot be evaluated is the server's fault.
+    if (result.kind === "error") throw result.error;
+  };
+  return (next) => (request) => {
+    if (!request.stream) {
+      validate(request.method.input, request.message);
+      return next(request);
+    }
+    const { method, message } = request;
+    return next({ ...request, message: validated(message, (one) => validate(method.input, one)) });
   };
 }
 
-/** The library's message tells the first violation alone; a caller who repairs a request wants all of them. */
-function withFullMessages(validator: Validator): Validator {
-  return {
-    ...validator,
-    validate<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>) {
-      const result = validator.validate(schema, message);
-      if (result.kind === "invalid") {
-        result.error.message = result.violations.map((violation) => violation.toString()).join("; ");
-      }
-      return result;
-    },
-  };
+async function* validated<T>(messages: AsyncIterable<T>, validate: (message: T) => void): AsyncIterable<T> {
+  for await (const message of messages) {
+    validate(message);
+    yield message;
+  }
 }

@@ -6,8 +6,7 @@ import {
   type WatchRegistrationResponse,
   WatchRegistrationResponseSchema,
 } from "../../../gen/rollcall/v1/agent_pb.js";
-import { isRunner } from "../../domain/access/caller.ts";
-import { DomainError } from "../../domain/errors.ts";
+import { type Caller, isRunner } from "../../domain/access/caller.ts";
 import { RefusalReason, refusalError } from "../../domain/leases/refusal.ts";
 import { usableToken } from "../../domain/tokens/access-token.ts";
 import type { SecretBox } from "../../domain/tokens/seal.ts";
@@ -19,6 +18,7 @@ import { after } from "../../lib/awaitable.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Store } from "../../store/store.ts";
 import { bearer, callerOf } from "../call/context.ts";
+import { refusePeople } from "../call/method-rights.ts";
 import { metricSample, reported, signOffReason } from "../messages/report.ts";
 import { wantedSpec } from "../messages/runner.ts";
 
@@ -129,6 +129,13 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
   }
 }
 
+/** What keeps reports of metrics away before they are read: they may be large. Other callers are refused by the handler. */
+export function reportAdmission(registry: RunnerRegistry): (caller: Caller) => Promise<void> {
+  return async (caller) => {
+    if (isRunner(caller)) await registry.admitReport(caller);
+  };
+}
+
 function windDown(leftMs: number) {
   return { windDown: { remaining: durationFromMs(Math.round(leftMs)) } };
 }
@@ -136,11 +143,7 @@ function windDown(leftMs: number) {
 /** The calling runner. @throws DomainError for any other caller, and for a runner that takes itself for another */
 function runnerOf(context: HandlerContext, claimedId: string): RunnerIdentity {
   const caller = callerOf(context);
-  if (!isRunner(caller)) {
-    throw new DomainError("permission_denied", "only a runner can call this, with its own access token", {
-      reason: "NOT_A_RUNNER",
-    });
-  }
+  refusePeople(caller);
   if (claimedId !== "" && claimedId.toLowerCase() !== caller.id)
     throw refusalError(RefusalReason.WRONG_RUNNER);
   return caller;

@@ -14,6 +14,7 @@ import { DomainError } from "../../domain/errors.ts";
 import { requireAuditReader } from "../../domain/events/viewer.ts";
 import type { Store } from "../../store/store.ts";
 import { callerOf } from "../call/context.ts";
+import { shrunk } from "./paging.ts";
 
 /** The part of `gitpod.v1.EventService` that reads the record. */
 export function auditMethods(
@@ -28,7 +29,7 @@ export function auditMethods(
       const bound = `gitpod.v1.EventService/ListAuditLogs ${order} ${JSON.stringify(filter)}`;
       const { pageSize = 0, token = "" } = request.pagination ?? {};
       const page = decodeAuditPage(pageSize, token, bound);
-      const { rows, more } = await store.audit.list(caller.organizationId, filter, order, page);
+      const { rows, more } = shrunk(await store.audit.list(caller.organizationId, filter, order, page));
       const last = rows.at(-1);
       return {
         entries: rows.map(entryMessage),

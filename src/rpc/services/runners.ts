@@ -18,7 +18,6 @@ import {
   runnerScope,
 } from "../../domain/access/runners.ts";
 import { freshStatus } from "../../domain/leases/status.ts";
-import { decodePage, encodeCursor } from "../../domain/paging/cursor.ts";
 import { draftRunner } from "../../domain/runners/create.ts";
 import type { RunnerKind, RunnerProvider } from "../../domain/runners/enums.ts";
 import type { Runner, RunnerSpec } from "../../domain/runners/runner.ts";
@@ -36,6 +35,7 @@ import { type ObservedRunner, RunnerAnswers, runnerMessage } from "../messages/r
 import { runnerChange } from "../messages/runner-change.ts";
 import { sealForRunner } from "../messages/sealed.ts";
 import { answerKeptMs, idempotencyKeyHash, requestHash } from "./idempotency-key.ts";
+import { pageOf } from "./paging.ts";
 import { authorizedRunner, readableRunner } from "./runner-access.ts";
 
 export interface RunnerServiceDeps {
@@ -99,13 +99,13 @@ export function runnerService(deps: RunnerServiceDeps): Partial<ServiceImpl<type
     async listRunners(request, context) {
       const filter = runnerFilter(request);
       const bound = `gitpod.v1.RunnerService/ListRunners ${JSON.stringify(filter)}`;
-      const { pageSize = 0, token = "" } = request.pagination ?? {};
-      const page = decodePage(pageSize, token, bound);
-      const { rows, more } = await store.runners.list(runnerScope(callerOf(context)), filter, page);
-      const last = rows.at(-1);
+      const scope = runnerScope(callerOf(context));
+      const { rows, pagination } = await pageOf(request.pagination, bound, (page) =>
+        store.runners.list(scope, filter, page),
+      );
       return {
         runners: await Promise.all(rows.map((runner) => observed(runner, runnerMessage))),
-        pagination: { nextToken: more && last ? encodeCursor(last.id, bound) : "" },
+        pagination,
       };
     },
 

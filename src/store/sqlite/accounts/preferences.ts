@@ -4,7 +4,7 @@ import { type OwnSettings, refuseMorePreferences } from "../../../domain/users/p
 import { userNotFound } from "../../../domain/users/rights.ts";
 import { UserStatus } from "../../../domain/users/user.ts";
 import type { PreferenceStore } from "../../preference-store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -21,7 +21,7 @@ const columns = {
   updatedAt: userPreferences.updatedAt,
 };
 
-export function preferenceStore(connection: Connection, commits: CommitQueue, log: Journal): PreferenceStore {
+export function preferenceStore(connection: Connection, commits: Commits, log: Journal): PreferenceStore {
   const ofUser = eq(userPreferences.userId, sql.placeholder("userId"));
   const hasId = and(ofUser, eq(userPreferences.id, sql.placeholder("id")));
   const hasKey = and(ofUser, eq(userPreferences.key, sql.placeholder("key")));

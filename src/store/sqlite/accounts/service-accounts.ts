@@ -7,7 +7,7 @@ import type { ServiceAccount } from "../../../domain/service-accounts/service-ac
 import type { IdSource } from "../../../lib/ids.ts";
 import type { ServiceAccountStore } from "../../service-account-store.ts";
 import { containsFolded, defineFoldCase, foldCase } from "../access/fold-case.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import { isUniqueViolation } from "../engine/failures.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
@@ -24,7 +24,7 @@ type Row = typeof serviceAccounts.$inferSelect;
 
 export function serviceAccountStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: Journal,
   newId: IdSource,
   hostTokens: Pick<HostTokenEnder, "ofSubject">,

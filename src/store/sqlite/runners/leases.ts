@@ -9,7 +9,7 @@ import {
   type RunnerReportChange,
 } from "../../../domain/runners/report.ts";
 import type { LeaseChange, LeaseStore, RunnerCodecs } from "../../store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import type { Journal } from "../journal/journal.ts";
 import { longestLeases, runners } from "../schema.ts";
@@ -29,7 +29,7 @@ const lapsedLately = sql`lease_state = ${LeaseState.LAPSED} AND lease_since >=
 
 export function leaseStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: Journal,
   codecs: RunnerCodecs,
   configuration: ConfigurationLog,

@@ -12,7 +12,7 @@ import type { LlmPhase, LlmPhaseReport } from "../../../domain/llm-integrations/
 import type { Runner } from "../../../domain/runners/runner.ts";
 import { refuseKeyChanged } from "../../../domain/runners/update.ts";
 import type { LlmIntegrationStore } from "../../llm-integration-store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
 import { llmIntegrations } from "../schema.ts";
@@ -25,7 +25,7 @@ type Row = typeof llmIntegrations.$inferSelect;
 
 export function llmIntegrationStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: ConfigurationLog,
   quotas: Quotas,
 ): LlmIntegrationStore {

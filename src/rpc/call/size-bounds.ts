@@ -1,0 +1,68 @@
+/**
+ * How large a field may be where the contract leaves that open: bytes of UTF-8 for texts, bytes, items for lists. The
+ * contract stays as it is published, so the server's own bounds are here, in one table. A test compares it with the
+ * descriptors of everything that is served: a field without a bound in either fails it, and so does a line that says
+ * nothing new.
+ */
+export interface SizeBound {
+  /** Of a text or of bytes, each item of a list by itself. */
+  readonly maxBytes?: number;
+  readonly maxItems?: number;
+}
+
+/** Room for any id, so that one that is malformed is told as such. */
+const id: SizeBound = { maxBytes: 128 };
+/** As long as the contract lets descriptions of service accounts be. */
+const description: SizeBound = { maxBytes: 2048 };
+const address: SizeBound = { maxBytes: 2048 };
+const key: SizeBound = { maxBytes: 4096 };
+const schemaName: SizeBound = { maxBytes: 1024 };
+
+/** By `package.Message.field`. */
+export const sizeBounds: Readonly<Record<string, SizeBound>> = {
+  "gitpod.v1.WatchEventsRequest.environment_id": id,
+  "gitpod.v1.PaginationRequest.token": { maxBytes: 1024 },
+  "gitpod.v1.Sort.field": { maxBytes: 128 },
+
+  "gitpod.v1.GetGroupRequest.group_id": id,
+  "gitpod.v1.ListRoleAssignmentsRequest.Filter.resource_types": { maxItems: 100 },
+  "gitpod.v1.ListRoleAssignmentsRequest.Filter.resource_roles": { maxItems: 100 },
+  "gitpod.v1.ListRoleAssignmentsRequest.Filter.group_id": id,
+  "gitpod.v1.ListRoleAssignmentsRequest.Filter.user_id": id,
+  "gitpod.v1.ListRoleAssignmentsRequest.Filter.resource_id": id,
+
+  "gitpod.v1.GetIDTokenRequest.audience": { maxItems: 100, maxBytes: 2048 },
+  "gitpod.v1.ExchangeTokenRequest.exchange_token": { maxBytes: 512 },
+  "gitpod.v1.CreateServiceAccountTokenRequest.description": description,
+  "gitpod.v1.CreatePersonalAccessTokenRequest.description": description,
+
+  "gitpod.v1.RunnerConfiguration.region": { maxBytes: 1024 },
+  "gitpod.v1.RunnerConfiguration.encrypted_honeycomb_api_key": { maxBytes: 8192 },
+  "gitpod.v1.MetricsConfiguration.url": address,
+  "gitpod.v1.MetricsConfiguration.username": { maxBytes: 1024 },
+  "gitpod.v1.MetricsConfiguration.password": key,
+  "gitpod.v1.UpdateRunnerRequest.MetricsConfiguration.url": address,
+  "gitpod.v1.UpdateRunnerRequest.MetricsConfiguration.username": { maxBytes: 1024 },
+  "gitpod.v1.UpdateRunnerRequest.MetricsConfiguration.password": key,
+  "gitpod.v1.UpdateRunnerRequest.RunnerConfiguration.honeycomb_api_key": key,
+
+  "gitpod.v1.FieldValue.key": { maxBytes: 512 },
+  "gitpod.v1.FieldValue.value": { maxBytes: 4096 },
+  "gitpod.v1.Gateway.name": { maxBytes: 512 },
+  "gitpod.v1.Gateway.url": address,
+  "gitpod.v1.Gateway.region": { maxBytes: 512 },
+
+  "grpc.health.v1.HealthCheckRequest.service": schemaName,
+  "grpc.reflection.v1.ServerReflectionRequest.host": schemaName,
+  "grpc.reflection.v1.ServerReflectionRequest.file_by_filename": schemaName,
+  "grpc.reflection.v1.ServerReflectionRequest.file_containing_symbol": schemaName,
+  "grpc.reflection.v1.ServerReflectionRequest.all_extension_numbers_of_type": schemaName,
+  "grpc.reflection.v1.ServerReflectionRequest.list_services": schemaName,
+  "grpc.reflection.v1.ExtensionRequest.containing_type": schemaName,
+  "grpc.reflection.v1alpha.ServerReflectionRequest.host": schemaName,
+  "grpc.reflection.v1alpha.ServerReflectionRequest.file_by_filename": schemaName,
+  "grpc.reflection.v1alpha.ServerReflectionRequest.file_containing_symbol": schemaName,
+  "grpc.reflection.v1alpha.ServerReflectionRequest.all_extension_numbers_of_type": schemaName,
+  "grpc.reflection.v1alpha.ServerReflectionRequest.list_services": schemaName,
+  "grpc.reflection.v1alpha.ExtensionRequest.containing_type": schemaName,
+};
