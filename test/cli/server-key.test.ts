@@ -79,7 +79,7 @@ async function filled() {
     const created = await create(call);
     const { accessToken } = await call("gitpod.v1.IdentityService/ExchangeToken", created);
     await signs(call);
-    const runnerId = created.runner?.runnerId;
+    const { runnerId } = created.runner ?? { runnerId: "" };
     const host = { runnerId, host: "github.com" };
     await call("gitpod.v1.RunnerConfigurationService/CreateSCMIntegration", {
       ...host,
