@@ -56,7 +56,7 @@ export function storeParts(options: StorePartsOptions): StoreParts {
     accounts: accountStore(connection, commits, log, codecs, newId),
     users: userStore(connection, commits, log, newId),
     serviceAccounts: serviceAccountStore(connection, commits, log, newId, endedTokens),
-    keys: keyStore(connection, commits, log),
+    keys: keyStore(connection, commits, log, endedTokens),
     organizations: organizationStore(connection, commits, log, codecs, newId),
     runnerManagers: runnerManagerStore(connection, commits, log),
     gateways: gatewayStore(connection, commits, log),
