@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Message, MessageInitShape } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import sodium from "libsodium-wrappers";
@@ -18,6 +19,7 @@ import { RunnerCapability, RunnerService } from "../../gen/gitpod/v1/runner_pb.j
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import { defaultQuotas } from "../../src/domain/limits/quotas.ts";
 import { openAiModels } from "../../src/domain/llm-integrations/llm-integration.ts";
+import { check } from "../../src/store/sqlite/files/check.ts";
 import { actor, type Kind, makeWorld, type World } from "../access/world.ts";
 import { type Agent, live } from "../fleet/fixture.ts";
 import { newId } from "../support/records.ts";
@@ -187,6 +189,7 @@ describe("an LLM integration", () => {
     await as().deleteLLMIntegration({ id: first });
     await as().deleteLLMIntegration({ id: second, force: true });
     await server.client(RunnerService).deleteRunner({ runnerId, force: true });
+    expect(check(join(server.config.dataDir, "rollcall.db")).problems).toEqual([]);
     for (const id of [first, second, third]) {
       for (const call of [read(id), update({ id }), as().deleteLLMIntegration({ id })]) {
         expect(await refusal(call)).toMatchObject({
