@@ -130,6 +130,7 @@ beforeAll(async () => {
     ...["ServiceAccountService/ListServiceAccounts", "ServiceAccountService/ListServiceAccountTokens"],
     ...[
       "RunnerConfigurationService/ListSCMIntegrations",
+      "RunnerConfigurationService/ListLLMIntegrations",
       "RunnerConfigurationService/ListHostAuthenticationTokens",
     ],
   ]) {
