@@ -9,7 +9,7 @@ import { EventHub } from "./events/hub.ts";
 import { Cleanup } from "./fleet/cleanup.ts";
 import { RunnerRegistry } from "./fleet/fleet.ts";
 import { CallValues } from "./http/call-values.ts";
-import { clientAddress, trustedProxies } from "./http/connections/client-address.ts";
+import { clientAddress } from "./http/connections/client-address.ts";
 import { listen } from "./http/connections/listener.ts";
 import { createHandler } from "./http/handler.ts";
 import type { Origin } from "./http/node-http.ts";
@@ -17,6 +17,7 @@ import { openMetricsPort } from "./http/plain/metrics-port.ts";
 import { healthEndpoints } from "./http/plain/plain.ts";
 import { scrapeEndpoint } from "./http/plain/scrape.ts";
 import { wellKnownEndpoints } from "./http/plain/well-known.ts";
+import { addressList } from "./lib/address-list.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { type IdSource, uuidv7Source } from "./lib/ids.ts";
 import { packageVersion } from "./lib/version.ts";
@@ -197,7 +198,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   };
   const onConnectionError = (error: Error, address: string | undefined) =>
     log.debug({ err: error, address }, "connection failed");
-  const { proxies } = trustedProxies(config.trustedProxies);
+  const { list: proxies } = addressList(config.trustedProxies);
   const addressOf = ({ remoteAddress }: Origin, headers: IncomingHttpHeaders) =>
     clientAddress(remoteAddress, headers, proxies);
   const scrapeDeps = { store, callers, limits: callLimits };

@@ -5,11 +5,11 @@ import {
   type LeaseTiming,
 } from "../domain/leases/settings.ts";
 import type { CallRates } from "../domain/limits/call-limits.ts";
+import { defaultLimits, type Limits } from "../domain/limits/connection-limits.ts";
 import type { Quotas } from "../domain/limits/quotas.ts";
 import { RunnerProvider } from "../domain/runners/enums.ts";
 import type { CertificatePolicy } from "../domain/tokens/client-certificate.ts";
-import { trustedProxies } from "../http/connections/client-address.ts";
-import { defaultLimits, type Limits } from "../http/connections/limits.ts";
+import { addressList } from "../lib/address-list.ts";
 import type { RetentionSettings } from "../upkeep/retention.ts";
 import { type Flag, type LogLevel, logLevels, type Settings, settings } from "./settings-table.ts";
 
@@ -122,7 +122,7 @@ export function parseConfig(set: Settings): Config {
       .map((entry) => entry.trim())
       .filter((entry) => entry !== "");
   const proxies = list("trusted-proxies");
-  for (const entry of trustedProxies(proxies).wrong) {
+  for (const entry of addressList(proxies).wrong) {
     problems.push(`trusted-proxies: "${entry}" is neither an address nor a network such as 10.0.0.0/8`);
   }
   const corsOrigins = list("cors-origins");

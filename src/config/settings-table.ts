@@ -1,7 +1,7 @@
 import { defaultLeaseSettings } from "../domain/leases/settings.ts";
 import { defaultCallRates } from "../domain/limits/call-limits.ts";
+import { defaultLimits } from "../domain/limits/connection-limits.ts";
 import { defaultQuotas } from "../domain/limits/quotas.ts";
-import { defaultLimits } from "../http/connections/limits.ts";
 
 export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof logLevels)[number];
