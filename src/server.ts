@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "pino";
-import type { Config, TracingConfig } from "./config/config.ts";
+import type { Config } from "./config/config.ts";
+import type { TracingConfig } from "./config/groups/telemetry.ts";
 import { CallLimits } from "./domain/limits/call-limits.ts";
 import { OpenStreams } from "./domain/limits/open-streams.ts";
 import { Overload } from "./domain/limits/overload.ts";

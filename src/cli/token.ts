@@ -101,11 +101,11 @@ type CreateOptions = TokenOptions & { description: string; readOnly?: boolean; d
 type ListOptions = TokenOptions & { output: string; runner?: string };
 
 async function withAdmin(
-  options: Record<string, unknown>,
+  options: object,
   terminal: Terminal,
   work: (store: Store, admin: User) => Promise<void>,
 ): Promise<void> {
-  const { dataDir } = readConfig({ dataDir: options.dataDir as string | undefined }, terminal);
+  const { dataDir } = readConfig(options, terminal);
   const store = openStore(databaseFile(dataDir), "tool");
   try {
     const first = await store.accounts.first();
