@@ -8,7 +8,7 @@ export interface TracingConfig {
   readonly percent: number;
 }
 
-interface TelemetryConfig {
+export interface TelemetryConfig {
   /** Where metrics are shown without a token; null is nowhere. */
   readonly metrics: { readonly host: string; readonly port: number } | null;
   /** Where traces go; null traces nothing. */

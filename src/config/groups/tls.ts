@@ -11,7 +11,7 @@ export interface CertificateFiles {
   readonly clientCaFile: string | null;
 }
 
-interface TlsConfig {
+export interface TlsConfig {
   /** PEM files; null serves clear text. */
   readonly tls: CertificateFiles | null;
   /** Whether runners have to show a certificate. */
