@@ -9,7 +9,10 @@ import { configVariable, type Sourced, settings, variableOf } from "./settings-t
 
 const prefix = "ROLLCALL_";
 
-/** Variables of ours that are no settings of a server: the file of them, those of `rollcall admin`, and those that an agent gives its commands. */
+/**
+ * Variables of ours that are no settings of a server: the name of a settings file, those of `rollcall admin`, and those that
+ * an agent gives its commands.
+ */
 const ownVariables: ReadonlySet<string> = new Set([
   configVariable,
   "ROLLCALL_SERVER",

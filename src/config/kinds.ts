@@ -181,7 +181,7 @@ export function url<const F extends string>(
     ...text(flag, { ...row, value: "URL", default: null }),
     parse(given, wrong) {
       if (!isWebAddress(given)) {
-        // Whoever put a password in has it in the terminal otherwise.
+        // An operator who wrote a password into it would have it in the terminal.
         const shown = shortened(given.replace(/\/\/[^/]*@/, "//…@"));
         wrong(`${flag} must be an http or https address such as ${row.example}, not "${shown}"`);
       }

@@ -7,7 +7,7 @@ export interface CertificateFiles {
   /** The server's own certificate first, then the chain that leads to an authority. */
   readonly certFile: string;
   readonly keyFile: string;
-  /** The authorities that sign the certificates of clients; null asks nobody for one. */
+  /** The authorities that sign the certificates of clients; null asks for none. */
   readonly clientCaFile: string | null;
 }
 
