@@ -17,11 +17,11 @@ import {
 import { type UniversalHandler, validateReadWriteMaxBytes } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import { defaultLimits } from "../domain/limits/connection-limits.ts";
 import { shortened } from "../lib/shortened.ts";
 import { sendHeadersKey } from "../rpc/call/context.ts";
 import { withCheckedBody } from "./binary/checked-body.ts";
 import { brotli, gzip } from "./compression.ts";
-import { defaultLimits } from "./connections/limits.ts";
 import { withPlainGrpcMessage } from "./grpc-message.ts";
 import { type HotMethod, hotMethod } from "./hot/method.ts";
 import { checkedRouter, isUnary, type OnMethod } from "./json/checked-router.ts";

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
-import { type Config, ConfigError, isUsableToken } from "../config/config.ts";
+import { type Config, ConfigError } from "../config/config.ts";
+import { isUsableToken } from "../config/groups/common.ts";
 import { type Attribution, systemAttribution } from "../domain/access/attribution.ts";
 import { Principal } from "../domain/access/principal.ts";
 import { draftOrganization } from "../domain/organizations/founding.ts";

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import type { Logger } from "pino";
-import { type CertificateFiles, ConfigError } from "../config/config.ts";
+import { ConfigError } from "../config/config.ts";
+import type { CertificateFiles } from "../config/groups/tls.ts";
 import type { Certificate } from "../http/connections/handshake.ts";
 import type { Lifecycle } from "../lib/chore.ts";
 import type { Clock } from "../lib/clock.ts";

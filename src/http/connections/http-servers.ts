@@ -1,6 +1,7 @@
 import http from "node:http";
 import http2 from "node:http2";
 import type { Socket } from "node:net";
+import type { Limits } from "../../domain/limits/connection-limits.ts";
 import type { HotPath } from "../hot/hot-path.ts";
 import type { RequestHandler } from "../node-http.ts";
 import { answerJson, setSecurityHeaders } from "../refuse.ts";
@@ -9,7 +10,6 @@ import { dropUnreadBody } from "../unread-body.ts";
 import type { Connection } from "./connection.ts";
 import { guardAgainstFloods } from "./flood-guard.ts";
 import { dropFirstOffer, ignoreUpgrades, putsBack } from "./ignored-upgrade.ts";
-import type { Limits } from "./limits.ts";
 import { slowRequests, slowStreams } from "./overdue.ts";
 import { rawAnswer } from "./raw-answer.ts";
 import { UnsentAnswers } from "./unsent.ts";
