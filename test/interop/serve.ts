@@ -7,7 +7,7 @@ import { type Client, folder } from "./client.ts";
 export const root = join(folder, "../..");
 
 /** Operator of every server here. */
-export const token = "interop-admin-token-0123456789";
+const token = "interop-admin-token-0123456789";
 
 /** Milliseconds that a client may take, its cold build included. */
 export const deadline = 20 * 60_000;
