@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { type Client, folder } from "./client.ts";
 import { call, deadline, environmentAt, withServer } from "./serve.ts";
 
@@ -71,7 +72,7 @@ export async function runProgram(
       if (code !== 0) return `the lines of docs/clients.md ended with ${code}`;
       type Listed = { runners?: { runnerId: string; name: string }[] };
       const { runners = [] } = await call<Listed>(url, "RunnerService/ListRunners");
-      const printed = output.trimEnd().split("\n").at(-1) ?? "";
+      const printed = stripVTControlCharacters(output).trimEnd().split("\n").at(-1) ?? "";
       const [id = "", exchangeToken = ""] = printed.split(" ");
       const registered = runners.map((runner) => `${runner.runnerId} ${runner.name}`).join(", ");
       if (registered === `${id} build-1` && /^rcexc_\w+$/.test(exchangeToken)) return null;
