@@ -77,12 +77,10 @@ export interface StoreObserver {
   /** Called after every commit: how many writes it holds, and how long it took until it was on disk, in seconds. */
   onBatch(writes: number, seconds: number): void;
   /**
-   * Called once when nobody knows any more what is on disk. Everything is refused from then on; the process must end, so
-   * that the next one goes on with what the disk has.
+   * Called once when it is not known any more what is on disk, or nothing can be written any more; the message says which.
+   * Writes are refused from then on; the process must end, so that the next one goes on with what the disk has.
    */
-  onFailed(cause: unknown): void;
-  /** Called when the log could not be brought into the database: it grows until that works again. */
-  onCheckpointFailed(cause: unknown): void;
+  onFailed(cause: Error): void;
 }
 
 /** The store cannot be opened; the message tells the operator why and what to do. */

@@ -9,7 +9,7 @@ import type { ServiceAccountStore } from "../../service-account-store.ts";
 import { directShares } from "../access/direct-shares.ts";
 import { containsFolded, defineFoldCase, foldCase } from "../access/fold-case.ts";
 import { grantEnder } from "../access/resource-grants.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import { isUniqueViolation } from "../engine/failures.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
@@ -25,7 +25,7 @@ type Row = typeof serviceAccounts.$inferSelect;
 
 export function serviceAccountStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: Journal,
   newId: IdSource,
 ): ServiceAccountStore {

@@ -9,7 +9,7 @@ import { type User, UserStatus } from "../../../domain/users/user.ts";
 import type { IdSource } from "../../../lib/ids.ts";
 import type { UserStore } from "../../user-store.ts";
 import { memberWriter } from "../access/memberships.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import { isForeignKeyViolation, isUniqueViolation } from "../engine/failures.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders, keysetList } from "../engine/statements.ts";
@@ -19,7 +19,7 @@ import { groupMemberships, groups, users } from "../schema.ts";
 
 export function userStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: Journal,
   newId: IdSource,
 ): UserStore {

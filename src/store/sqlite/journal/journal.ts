@@ -6,6 +6,7 @@ import type { IdSource } from "../../../lib/ids.ts";
 import { onResource } from "../access/resource-grants.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
+import type { ChangeCounts } from "../engine/writer-messages.ts";
 import { auditLog, events, roleAssignments } from "../schema.ts";
 
 /** One thing that somebody did. */
@@ -39,8 +40,6 @@ export interface EventEntry {
 export interface Journal {
   audit(entry: AuditEntry): void;
   event(entry: EventEntry): void;
-  /** How many events were written, and how often something may have changed who may do what. */
-  changes(): { readonly events: number; readonly access: number };
 }
 
 /** The actions that change nobody's permissions; all others are taken to, so that none is forgotten. */
@@ -51,7 +50,8 @@ const harmless: ReadonlySet<string> = new Set([
   "runner.create_exchange_token",
 ]);
 
-export function journal(connection: Connection, newId: IdSource): Journal {
+/** @param counts of what is written, counted up here */
+export function journal(connection: Connection, newId: IdSource, counts: ChangeCounts): Journal {
   const insertAudit = connection.insert(auditLog).values(columnPlaceholders(auditLog)).prepare();
   const { sequence: _, ...eventColumns } = columnPlaceholders(events);
   const insertEvent = connection.insert(events).values(eventColumns).prepare();
@@ -73,12 +73,9 @@ export function journal(connection: Connection, newId: IdSource): Journal {
     holders.set(resourceType, find);
     return [...find(on).map(({ groupId }) => groupId), ...lastSeenBy];
   }
-  let writtenEvents = 0;
-  let accessChanges = 0;
   return {
-    changes: () => ({ events: writtenEvents, access: accessChanges }),
     audit({ by, now, ...entry }) {
-      if (!harmless.has(entry.action)) accessChanges += 1;
+      if (!harmless.has(entry.action)) counts.access += 1;
       insertAudit.run({
         ...entry,
         id: newId(),
@@ -91,7 +88,7 @@ export function journal(connection: Connection, newId: IdSource): Journal {
       });
     },
     event(entry) {
-      writtenEvents += 1;
+      counts.events += 1;
       const { now, lastSeenBy: _, isNew: _isNew, ...columns } = entry;
       insertEvent.run({ ...columns, audience: JSON.stringify(audienceOf(entry)), createdAt: now });
     },

@@ -4,7 +4,7 @@ import { LeaseState, type ReportedPhase } from "../../../domain/leases/lease.ts"
 import { RunnerKind, type RunnerProvider } from "../../../domain/runners/enums.ts";
 import { applyReportChange, type RunnerReportChange } from "../../../domain/runners/report.ts";
 import type { LeaseStore, RunnerCodecs } from "../../store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import type { Journal } from "../journal/journal.ts";
 import { longestLeases, runners } from "../schema.ts";
@@ -21,7 +21,7 @@ const lapsedLately = sql`lease_state = ${LeaseState.LAPSED} AND lease_since >=
 
 export function leaseStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: Journal,
   codecs: RunnerCodecs,
 ): LeaseStore {

@@ -9,7 +9,7 @@ import type { RunnerCodecs, RunnerStore } from "../../store.ts";
 import { grantEnder } from "../access/resource-grants.ts";
 import { tokenEnder } from "../accounts/token-ender.ts";
 import { exchangeTokenRow } from "../accounts/token-rows.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import { isUniqueViolation } from "../engine/failures.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
@@ -22,7 +22,7 @@ import { runnerRows } from "./runner-rows.ts";
 
 export function runnerStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: Journal,
   codecs: RunnerCodecs,
   quotas: Quotas,
