@@ -10,18 +10,21 @@ import { tellStory } from "./tell.ts";
 
 // Lets every client whose tools are on this machine tell its story to a server of its own, and runs the program that
 // docs/clients.md shows for it. Ends with 1 when a step or a program failed, and with --complete also when a client could
-// not be run. With --programs no stories are told.
+// not be run. `--only stories` and `--only programs` run one kind.
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     complete: { type: "boolean", default: false },
-    programs: { type: "boolean", default: false },
+    only: { type: "string" },
     write: { type: "boolean", default: false },
     cache: { type: "string", default: join(tmpdir(), "rollcall-interop-cache") },
     count: { type: "string" },
   },
 });
+if (values.only !== undefined && !["stories", "programs"].includes(values.only)) {
+  throw new Error("--only takes stories or programs");
+}
 const say = (text: string) => void process.stdout.write(`${text}\n`);
 
 const chosen = clients(positionals);
@@ -47,13 +50,13 @@ for (const client of chosen) {
     if (failures.length > 0) say([...failures, log].join("\n").replace(/^/gm, "     "));
     log = "";
   };
-  if (!values.programs) {
+  if (values.only !== "programs") {
     const started = performance.now();
     const report = await tellStory(client, values.cache, note);
     tell(`(${report.version}): ${count([report]).passed} steps`, report.failures, started);
     reports.push(report);
   }
-  const program = programOf(client);
+  const program = values.only === "stories" ? undefined : programOf(client);
   if (program !== undefined) {
     const started = performance.now();
     const failure = await runProgram(client, program, note);
@@ -67,7 +70,7 @@ const passed = stories.passed + outcomes.filter((worked) => worked).length;
 const failed = stories.failed + outcomes.filter((worked) => !worked).length;
 if (reports.length > 0) say(`\n${table(reports)}\n`);
 if (values.write) {
-  if (failed > 0 || absent.length > 0 || values.programs) {
+  if (failed > 0 || absent.length > 0 || values.only === "programs") {
     throw new Error("--write takes a run in which every client told its story and passed");
   }
   const text = readFileSync(page, "utf8");
