@@ -94,7 +94,7 @@ function adminToken(
   };
 }
 
-/** Nobody called: the settings, or their absence, made the server do it. */
+/** No caller did it: the settings, or their absence, made the server do it. */
 function atStart({ organizationId }: NewUser): Attribution {
   return systemAttribution(organizationId, "rollcall serve");
 }

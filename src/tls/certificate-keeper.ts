@@ -143,7 +143,7 @@ export class CertificateKeeper implements Lifecycle {
   }
 }
 
-/** A certificate that nobody accepts does not take the place of one that is accepted. @throws ConfigError */
+/** A certificate that no client accepts does not take the place of one that is accepted. @throws ConfigError */
 function refuseWorse(next: CertificateFacts, current: CertificateFacts, now: number): void {
   const isValid = ({ notBefore, notAfter }: CertificateFacts) => notBefore <= now && now < notAfter;
   if (isValid(next) || !isValid(current)) return;

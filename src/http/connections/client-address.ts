@@ -15,7 +15,7 @@ function addressIn(written: string): string | null {
 }
 
 /**
- * Where a call comes from. Everybody can write into `X-Forwarded-For`, so it counts only as far as trusted proxies
+ * Where a call comes from. Every client can write into `X-Forwarded-For`, so it counts only as far as trusted proxies
  * wrote it: read from its end, the first address that is none of theirs.
  */
 export function clientAddress(
