@@ -1,15 +1,25 @@
 import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { EnvironmentService } from "../../gen/gitpod/v1/environment_pb.js";
 import { EventService, ResourceType } from "../../gen/gitpod/v1/event_pb.js";
 import { GatewayService } from "../../gen/gitpod/v1/gateway_pb.js";
 import { GroupService, ResourceRole } from "../../gen/gitpod/v1/group_pb.js";
 import { IdentityService, Principal } from "../../gen/gitpod/v1/identity_pb.js";
-import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
+import { RunnerConfigurationService, RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerRole, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
 import { UserService } from "../../gen/gitpod/v1/user_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
+import {
+  environmentClass,
+  hostToken,
+  newHost,
+  newHostToken,
+  newScmIntegration,
+  scmIntegration,
+  sized,
+} from "./configuration.ts";
 import { type Actor, actor, type Kind, type World } from "./world.ts";
 
 /** A valid request, and the token to send it with when it must be another than the caller's usual one. */
@@ -70,6 +80,31 @@ on(runners.deleteRunnerPolicy, async (world) => {
   await world.runners.createRunnerPolicy({ runnerId: world.runnerId, groupId, role: RunnerRole.USER });
   return { runnerId: world.runnerId, groupId };
 });
+
+on(EnvironmentService.method.listEnvironmentClasses, () => ({}));
+const configuration = RunnerConfigurationService.method;
+on(configuration.createEnvironmentClass, ({ runnerId }) => ({ runnerId, ...sized }));
+on(configuration.getEnvironmentClass, async (world) => ({
+  environmentClassId: await environmentClass(world),
+}));
+on(configuration.listEnvironmentClasses, () => ({}));
+on(configuration.updateEnvironmentClass, async (world) => ({
+  environmentClassId: await environmentClass(world),
+  description: "changed",
+}));
+on(configuration.createSCMIntegration, ({ runnerId }) => ({ runnerId, scmId: "github", host: newHost() }));
+on(configuration.getSCMIntegration, async (world) => ({ id: await scmIntegration(world) }));
+on(configuration.listSCMIntegrations, () => ({}));
+on(configuration.updateSCMIntegration, async (world) => ({ id: await scmIntegration(world), pat: true }));
+on(configuration.deleteSCMIntegration, async (world) => ({ id: await newScmIntegration(world) }));
+on(configuration.createHostAuthenticationToken, hostToken);
+on(configuration.getHostAuthenticationToken, async (world) => ({ id: await newHostToken(world) }));
+on(configuration.listHostAuthenticationTokens, () => ({}));
+on(configuration.updateHostAuthenticationToken, async (world) => ({
+  id: await newHostToken(world),
+  token: "another-token-for-a-host",
+}));
+on(configuration.deleteHostAuthenticationToken, async (world) => ({ id: await newHostToken(world) }));
 
 const identity = IdentityService.method;
 on(identity.getAuthenticatedIdentity, () => ({}));

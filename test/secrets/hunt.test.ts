@@ -129,6 +129,10 @@ beforeAll(async () => {
   for (const method of [
     ...["RunnerService/ListRunners", "UserService/ListPersonalAccessTokens", "GatewayService/ListGateways"],
     ...["ServiceAccountService/ListServiceAccounts", "ServiceAccountService/ListServiceAccountTokens"],
+    ...[
+      "RunnerConfigurationService/ListSCMIntegrations",
+      "RunnerConfigurationService/ListHostAuthenticationTokens",
+    ],
   ]) {
     note("answers that list", (await postJson(url, `gitpod.v1.${method}`, {}, { authorization })).text);
   }

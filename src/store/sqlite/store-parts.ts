@@ -18,10 +18,15 @@ import type { ChangeCounts } from "./engine/writer-messages.ts";
 import { auditStore } from "./journal/audit.ts";
 import { eventStore } from "./journal/events.ts";
 import { journal } from "./journal/journal.ts";
+import { configurationLog } from "./runners/configuration.ts";
+import { environmentClassStore } from "./runners/environment-classes.ts";
+import { hostTokenEnder } from "./runners/host-token-ender.ts";
+import { hostTokenStore } from "./runners/host-tokens.ts";
 import { leaseStore } from "./runners/leases.ts";
 import type { RememberedRunners } from "./runners/remembered-runners.ts";
 import { runnerManagerStore } from "./runners/runner-managers.ts";
 import { runnerStore } from "./runners/runners.ts";
+import { scmIntegrationStore } from "./runners/scm-integrations.ts";
 
 /** The parts of a store that are made of methods. */
 export type StoreParts = Omit<Store, "healthy" | "vitals" | "close">;
@@ -40,19 +45,24 @@ export interface StorePartsOptions {
 export function storeParts(options: StorePartsOptions): StoreParts {
   const { connection, commits, codecs, newId, quotas, counts, remembered } = options;
   const log = journal(connection, newId, counts);
+  const configuration = configurationLog(connection, log, codecs);
+  const endedTokens = hostTokenEnder(connection, configuration);
   const access = accessStore(connection, counts);
   return {
-    runners: runnerStore(connection, commits, log, codecs, quotas, remembered),
+    runners: runnerStore(connection, commits, log, codecs, quotas, remembered, configuration),
     leases: leaseStore(connection, commits, log, codecs),
     tokens: tokenStore(connection, commits, log, quotas, counts),
     credentials: credentialStore(connection, commits),
     accounts: accountStore(connection, commits, log, codecs, newId),
     users: userStore(connection, commits, log, newId),
-    serviceAccounts: serviceAccountStore(connection, commits, log, newId),
-    keys: keyStore(connection, commits, log),
+    serviceAccounts: serviceAccountStore(connection, commits, log, newId, endedTokens),
+    keys: keyStore(connection, commits, log, endedTokens),
     organizations: organizationStore(connection, commits, log, codecs, newId),
     runnerManagers: runnerManagerStore(connection, commits, log),
     gateways: gatewayStore(connection, commits, log),
+    environmentClasses: environmentClassStore(connection, commits, configuration, quotas),
+    scmIntegrations: scmIntegrationStore(connection, commits, configuration, quotas, endedTokens),
+    hostTokens: hostTokenStore(connection, commits, configuration, quotas, endedTokens),
     access,
     groups: groupStore(connection, commits, log, newId),
     roles: roleStore(connection, commits, log, newId),
