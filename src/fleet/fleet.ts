@@ -10,7 +10,6 @@ import { type DerivedStatus, deriveStatus, freshStatus, storedStanding } from ".
 import type { LoadSample } from "../domain/leases/stretch.ts";
 import type { MetricSample } from "../domain/metrics/exposition.ts";
 import { RunnerKind, RunnerPhase } from "../domain/runners/enums.ts";
-import type { RunnerReportChange } from "../domain/runners/report.ts";
 import type { Runner } from "../domain/runners/runner.ts";
 import { type Awaitable, after } from "../lib/awaitable.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -22,7 +21,7 @@ import { FollowUp } from "./follow-up.ts";
 import { KnownRunners, type RunnerIdentity } from "./known-runners.ts";
 import { leaseListener } from "./lease-listener.ts";
 import { MetricsBoard } from "./metrics-board.ts";
-import { type RenewalAnswer, Renewals, statusFacts } from "./renewals.ts";
+import { type RenewalAnswer, type RenewalNews, Renewals, statusFacts } from "./renewals.ts";
 
 export interface RegistryOptions {
   readonly store: Store;
@@ -111,8 +110,8 @@ export class RunnerRegistry {
    * Hears a runner; what it reported is durable when this resolves.
    * @throws DomainError with the reason that tells an agent what to do
    */
-  renew(who: RunnerIdentity, renewal: Renewal, report?: RunnerReportChange): Awaitable<RenewalAnswer> {
-    return this.#renewals.renew(who, renewal, report);
+  renew(who: RunnerIdentity, renewal: Renewal, news: RenewalNews = {}): Awaitable<RenewalAnswer> {
+    return this.#renewals.renew(who, renewal, news);
   }
 
   /** A clean leave, durable when this resolves. @throws DomainError when the generation may not speak */

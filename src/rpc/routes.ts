@@ -40,6 +40,7 @@ import { streamLimitsInterceptor } from "./call/stream-limits.ts";
 import { validationInterceptor } from "./call/validation.ts";
 import { adminService } from "./services/admin.ts";
 import { agentService, reportAdmission } from "./services/agents.ts";
+import { configurationSchemas } from "./services/configuration-schema.ts";
 import { environmentClasses } from "./services/environment-classes.ts";
 import { eventService } from "./services/events.ts";
 import { gatewayService } from "./services/gateways.ts";
@@ -48,7 +49,10 @@ import { type HealthSource, healthService } from "./services/health.ts";
 import { hostTokens } from "./services/host-tokens.ts";
 import { idTokens } from "./services/id-tokens.ts";
 import { identityService } from "./services/identity.ts";
+import { llmIntegrations } from "./services/llm-integrations.ts";
 import { logsTokens } from "./services/logs-token.ts";
+import { organizationService } from "./services/organizations.ts";
+import { userPreferences } from "./services/preferences.ts";
 import { reflectionRoutes } from "./services/reflection.ts";
 import { runnerPolicies } from "./services/runner-policies.ts";
 import { runnerService } from "./services/runners.ts";
@@ -108,12 +112,18 @@ export function createRpc(deps: RpcDeps): Rpc {
     serve(RunnerService, { ...runnerService(deps), ...runnerPolicies(deps), ...logsTokens(deps) }),
     serve(IdentityService, { ...identityService(deps), ...idTokens(deps) }),
     serve(RunnerAgentService, agentService(deps)),
-    serve(RunnerConfigurationService, { ...classes, ...scmIntegrations(deps), ...hostTokens(deps) }),
+    serve(RunnerConfigurationService, {
+      ...classes,
+      ...scmIntegrations(deps),
+      ...hostTokens(deps),
+      ...llmIntegrations(deps),
+      ...configurationSchemas(deps),
+    }),
     serve(EnvironmentService, { listEnvironmentClasses: classes.listEnvironmentClasses }),
-    serve(OrganizationService, {}),
+    serve(OrganizationService, organizationService(deps)),
     serve(EventService, eventService(deps)),
     serve(GroupService, groupService(deps)),
-    serve(UserService, userService(deps)),
+    serve(UserService, { ...userService(deps), ...userPreferences(deps) }),
     serve(ServiceAccountService, serviceAccountService(deps)),
     serve(GatewayService, gatewayService(deps)),
     serve(AdminService, adminService(deps)),

@@ -1,3 +1,4 @@
+import { SupportedModel } from "../../gen/gitpod/v1/model_pb.js";
 import {
   HostAuthenticationTokenSource,
   RunnerConfigurationService,
@@ -25,6 +26,16 @@ export const scmIntegration = once((world) => newScmIntegration(world, "github.c
 export async function newScmIntegration(world: World, host = newHost()): Promise<string> {
   const request = { runnerId: world.runnerId, scmId: "github", host, pat: true };
   return (await as(world, "org admin").createSCMIntegration(request)).id;
+}
+
+/** What LLM integrations offer here. */
+export const models = [SupportedModel.SONNET_4_5];
+
+/** An LLM integration of the runner that calls are about; no call disturbs it for another. */
+export const llmIntegration = once(newLlmIntegration);
+
+export async function newLlmIntegration(world: World): Promise<string> {
+  return (await as(world, "org admin").createLLMIntegration({ runnerId: world.runnerId, models })).id;
 }
 
 /** What {@link newHostToken} sends, for a caller of its own. */

@@ -5,6 +5,7 @@ import { EventService, ResourceType } from "../../gen/gitpod/v1/event_pb.js";
 import { GatewayService } from "../../gen/gitpod/v1/gateway_pb.js";
 import { GroupService, ResourceRole } from "../../gen/gitpod/v1/group_pb.js";
 import { IdentityService, Principal } from "../../gen/gitpod/v1/identity_pb.js";
+import { OrganizationService } from "../../gen/gitpod/v1/organization_pb.js";
 import { RunnerConfigurationService, RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerRole, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
@@ -14,12 +15,16 @@ import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import {
   environmentClass,
   hostToken,
+  llmIntegration,
+  models,
   newHost,
   newHostToken,
+  newLlmIntegration,
   newScmIntegration,
   scmIntegration,
   sized,
 } from "./configuration.ts";
+import { preferenceOf } from "./preferences.ts";
 import { type Actor, actor, type Kind, type World } from "./world.ts";
 
 /** A valid request, and the token to send it with when it must be another than the caller's usual one. */
@@ -97,6 +102,16 @@ on(configuration.getSCMIntegration, async (world) => ({ id: await scmIntegration
 on(configuration.listSCMIntegrations, () => ({}));
 on(configuration.updateSCMIntegration, async (world) => ({ id: await scmIntegration(world), pat: true }));
 on(configuration.deleteSCMIntegration, async (world) => ({ id: await newScmIntegration(world) }));
+on(configuration.createLLMIntegration, ({ runnerId }) => ({ runnerId, models }));
+on(configuration.getLLMIntegration, async (world) => ({ id: await llmIntegration(world) }));
+on(configuration.listLLMIntegrations, () => ({}));
+on(configuration.updateLLMIntegration, async (world) => ({ id: await llmIntegration(world), maxTokens: 7n }));
+on(configuration.deleteLLMIntegration, async (world) => ({ id: await newLlmIntegration(world) }));
+on(configuration.getRunnerConfigurationSchema, ({ runnerId }) => ({ runnerId }));
+on(configuration.validateRunnerConfiguration, ({ runnerId }) => ({
+  runnerId,
+  config: { case: "environmentClass" as const, value: sized },
+}));
 on(configuration.createHostAuthenticationToken, hostToken);
 on(configuration.getHostAuthenticationToken, async (world) => ({ id: await newHostToken(world) }));
 on(configuration.listHostAuthenticationTokens, () => ({}));
@@ -157,6 +172,21 @@ on(groups.unshareResourceWithPrincipal, guest);
 const users = UserService.method;
 on(users.getAuthenticatedUser, () => ({}));
 on(users.getUser, (world) => ({ userId: actor(world, "member").id }));
+on(OrganizationService.method.getOrganization, ({ organizationId }) => ({ organizationId }));
+on(OrganizationService.method.listMembers, ({ organizationId }) => ({ organizationId }));
+on(users.setSuspended, async ({ newUser }) => ({ userId: (await newUser("suspect")).id, suspended: true }));
+on(users.deleteUser, async ({ newUser }) => ({ userId: (await newUser("leaver")).id }));
+on(users.setPreference, () => ({ key: unique("key"), value: "value" }));
+on(users.getPreference, async (world, kind) => {
+  const { key } = await preferenceOf(world, kind);
+  return { preference: { case: "preferenceKey" as const, value: key } };
+});
+on(users.listPreferences, () => ({}));
+on(users.deletePreference, async (world, kind) => ({
+  userPreferenceId: (await preferenceOf(world, kind)).id,
+}));
+on(users.getDotfilesConfiguration, () => ({}));
+on(users.setDotfilesConfiguration, () => ({ repository: "https://github.com/acme/dotfiles" }));
 on(users.createPersonalAccessToken, (world, kind) => ({ userId: self(world, kind) }));
 const tokenOfMember = async (world: World) => {
   const { id: userId, token } = actor(world, "member");

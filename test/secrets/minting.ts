@@ -134,6 +134,23 @@ export async function mintAll(server: Hunted): Promise<Minted> {
     runnerId,
     spec: { configuration: { honeycombApiKey } },
   });
+  const configuration = "gitpod.v1.RunnerConfigurationService";
+  const apiKey = keep("API key of a language model", `sk-${randomBytes(24).toString("hex")}`);
+  const models = ["SUPPORTED_MODEL_SONNET_4_5"];
+  const { id } = await admin(`${configuration}/CreateLLMIntegration`, { runnerId, models, apiKey });
+  const header = keep("value of a request header", `header-${randomBytes(24).toString("hex")}`);
+  await admin(`${configuration}/UpdateLLMIntegration`, {
+    id,
+    requestHeaders: [{ key: "X-Team", value: Buffer.from(header).toString("base64") }],
+  });
+  const plainSecret = keep("client secret to validate", `client-${randomBytes(24).toString("hex")}`);
+  await admin(`${configuration}/ValidateRunnerConfiguration`, {
+    runnerId,
+    scmIntegration: {
+      ...{ scmId: "github", host: "github.com", oauthClientId: "client" },
+      oauthPlaintextClientSecret: plainSecret,
+    },
+  });
   await renew(1);
   const samples = [{ name: "jobs_running", value: 3 }];
   await call(
@@ -143,7 +160,6 @@ export async function mintAll(server: Hunted): Promise<Minted> {
     asRunner,
   );
 
-  const configuration = "gitpod.v1.RunnerConfigurationService";
   const scm = { runnerId, scmId: "github", host: "github.com", pat: true };
   const clientSecret = keep("client secret of a host", `client-"s"-${randomBytes(16).toString("hex")}`);
   const client = { oauthClientId: "client", oauthPlaintextClientSecret: clientSecret };

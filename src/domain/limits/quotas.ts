@@ -24,6 +24,8 @@ export interface Quotas {
   readonly classes: number;
   /** SCM integrations of one runner. */
   readonly scmIntegrations: number;
+  /** LLM integrations of one runner. */
+  readonly llmIntegrations: number;
   /** Tokens for hosts that one user or service account has on one runner. */
   readonly hostTokens: number;
 }
@@ -40,6 +42,7 @@ export const defaultQuotas: Quotas = {
   enabledClasses: 100,
   classes: 1000,
   scmIntegrations: 100,
+  llmIntegrations: 100,
   hostTokens: 100,
 };
 
@@ -56,6 +59,7 @@ export const noQuotas: Quotas = {
   enabledClasses: Number.POSITIVE_INFINITY,
   classes: Number.POSITIVE_INFINITY,
   scmIntegrations: Number.POSITIVE_INFINITY,
+  llmIntegrations: Number.POSITIVE_INFINITY,
   hostTokens: Number.POSITIVE_INFINITY,
 };
 
@@ -124,6 +128,11 @@ const refusals: Readonly<Record<keyof Quotas, Refusal>> = {
   scmIntegrations: {
     reason: "TOO_MANY_SCM_INTEGRATIONS",
     what: "SCM integrations of this runner",
+    remedy: "delete some",
+  },
+  llmIntegrations: {
+    reason: "TOO_MANY_LLM_INTEGRATIONS",
+    what: "LLM integrations of this runner",
     remedy: "delete some",
   },
   hostTokens: {

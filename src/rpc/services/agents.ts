@@ -25,6 +25,10 @@ import { wantedSpec } from "../messages/runner.ts";
 /** How often a runner should push its metrics, in milliseconds. */
 const reportAfterMs = 30_000;
 
+/** The notice after a report with another public key than the last one. */
+const keyReplaced =
+  "public_key: secrets that were sealed to the earlier key cannot be read; they have to be set again";
+
 export interface AgentServiceDeps {
   readonly store: Store;
   readonly registry: RunnerRegistry;
@@ -49,14 +53,19 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
           digest: report?.digest,
         },
         // What an earlier process complained about is over.
-        opens ? { message: "", ...report?.change } : report?.change,
+        {
+          report: opens ? { message: "", ...report?.change } : report?.change,
+          configuration: report?.configuration,
+        },
       );
       return after(renewed, (answer) => ({
         generation: answer.generation,
         renewAfter: durationFromMs(Math.round(answer.renewAfterMs)),
         lease: durationFromMs(Math.round(answer.leaseMs)),
         intervalStretchPercent: answer.stretchPercent,
-        ...(report && { notices: [...report.notices] }),
+        ...(report && {
+          notices: answer.keyReplaced ? [...report.notices, keyReplaced] : [...report.notices],
+        }),
         ...(answer.wanted && { wanted: wantedSpec(answer.wanted, secrets) }),
         ...(answer.windDownMs !== null && windDown(answer.windDownMs)),
       }));

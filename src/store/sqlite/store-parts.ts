@@ -8,7 +8,9 @@ import { accountStore } from "./accounts/accounts.ts";
 import { credentialStore } from "./accounts/credentials.ts";
 import { gatewayStore } from "./accounts/gateways.ts";
 import { keyStore } from "./accounts/keys.ts";
+import { memberStore } from "./accounts/members.ts";
 import { organizationStore } from "./accounts/organizations.ts";
+import { preferenceStore } from "./accounts/preferences.ts";
 import { serviceAccountStore } from "./accounts/service-accounts.ts";
 import { tokenStore } from "./accounts/tokens.ts";
 import { userStore } from "./accounts/users.ts";
@@ -23,6 +25,7 @@ import { environmentClassStore } from "./runners/environment-classes.ts";
 import { hostTokenEnder } from "./runners/host-token-ender.ts";
 import { hostTokenStore } from "./runners/host-tokens.ts";
 import { leaseStore } from "./runners/leases.ts";
+import { llmIntegrationStore } from "./runners/llm-integrations.ts";
 import type { RememberedRunners } from "./runners/remembered-runners.ts";
 import { runnerManagerStore } from "./runners/runner-managers.ts";
 import { runnerStore } from "./runners/runners.ts";
@@ -50,17 +53,20 @@ export function storeParts(options: StorePartsOptions): StoreParts {
   const access = accessStore(connection, counts);
   return {
     runners: runnerStore(connection, commits, log, codecs, quotas, remembered, configuration),
-    leases: leaseStore(connection, commits, log, codecs),
+    leases: leaseStore(connection, commits, log, codecs, configuration),
     tokens: tokenStore(connection, commits, log, quotas, counts),
     credentials: credentialStore(connection, commits),
     accounts: accountStore(connection, commits, log, codecs, newId),
-    users: userStore(connection, commits, log, newId),
+    users: userStore(connection, commits, log, newId, endedTokens),
+    members: memberStore(connection),
+    preferences: preferenceStore(connection, commits, log),
     serviceAccounts: serviceAccountStore(connection, commits, log, newId, endedTokens),
     keys: keyStore(connection, commits, log, endedTokens),
     organizations: organizationStore(connection, commits, log, codecs, newId),
     runnerManagers: runnerManagerStore(connection, commits, log),
     gateways: gatewayStore(connection, commits, log),
     environmentClasses: environmentClassStore(connection, commits, configuration, quotas),
+    llmIntegrations: llmIntegrationStore(connection, commits, configuration, quotas),
     scmIntegrations: scmIntegrationStore(connection, commits, configuration, quotas, endedTokens),
     hostTokens: hostTokenStore(connection, commits, configuration, quotas, endedTokens),
     access,

@@ -3,8 +3,10 @@ import { RunnerConfigurationService } from "../../../gen/gitpod/v1/runner_config
 import {
   environmentClass,
   hostToken,
+  models,
   newHost,
   newHostToken,
+  newLlmIntegration,
   newScmIntegration,
   sized,
 } from "../../access/configuration.ts";
@@ -14,6 +16,8 @@ const onClass = (verb: string, id: string | undefined) =>
   act(`environment_class.${verb}`, ResourceType.ENVIRONMENT_CLASS, id);
 const onIntegration = (verb: string, id: string | undefined) =>
   act(`scm_integration.${verb}`, ResourceType.RUNNER_SCM_INTEGRATION, id);
+const onLlm = (verb: string, id: string | undefined) =>
+  act(`llm_integration.${verb}`, ResourceType.RUNNER_LLM_INTEGRATION, id);
 const onToken = (verb: string, id: string | undefined) =>
   act(`host_authentication_token.${verb}`, ResourceType.HOST_AUTHENTICATION_TOKEN, id);
 
@@ -41,6 +45,22 @@ audit(configuration.deleteSCMIntegration, async (world) => {
   const id = await newScmIntegration(world);
   return { request: { id }, acts: () => [onIntegration("delete", id)] };
 });
+audit(configuration.createLLMIntegration, ({ runnerId }) => ({
+  request: { runnerId, models },
+  acts: ({ id }) => [onLlm("create", id)],
+}));
+audit(configuration.updateLLMIntegration, async (world) => {
+  const id = await newLlmIntegration(world);
+  return { request: { id, maxTokens: 7n }, acts: () => [onLlm("update", id)] };
+});
+audit(configuration.deleteLLMIntegration, async (world) => {
+  const id = await newLlmIntegration(world);
+  return { request: { id }, acts: () => [onLlm("delete", id)] };
+});
+audit(configuration.validateRunnerConfiguration, ({ runnerId }) => ({
+  request: { runnerId, config: { case: "environmentClass" as const, value: sized } },
+  acts: () => [],
+}));
 audit(configuration.createHostAuthenticationToken, async (world) => ({
   request: await hostToken(world),
   acts: ({ token }) => [onToken("create", token?.id)],

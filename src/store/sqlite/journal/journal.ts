@@ -50,6 +50,9 @@ const harmless: ReadonlySet<string> = new Set([
   "runner.update",
   "runner.request_deletion",
   "runner.create_exchange_token",
+  "user.set_preference",
+  "user.delete_preference",
+  "user.set_dotfiles",
   ...["environment_class", "scm_integration", "llm_integration", "host_authentication_token"].flatMap(
     (thing) => [`${thing}.create`, `${thing}.update`, `${thing}.delete`],
   ),

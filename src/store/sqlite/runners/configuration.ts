@@ -47,6 +47,12 @@ export interface ConfigurationLog {
     entry: ConfigurationEntry,
     now: number,
   ): void;
+  /** Tells whoever may see it of what its runner says of it; that is no change of anybody's. */
+  statusChanged(
+    runner: Pick<Runner, "id" | "organizationId" | "creator">,
+    entry: Pick<ConfigurationEntry, "resourceType" | "resourceId">,
+    now: number,
+  ): void;
   /** Counts a change of what the runner has to know. */
   countRevision(runner: Pick<Runner, "id">): void;
 }
@@ -89,6 +95,11 @@ export function configurationLog(
       const { organizationId, creator } = runner;
       const resource = { resourceType, resourceId, organizationId, creatorId: ownerId ?? creator.id };
       log.event({ ...resource, operation: operations[verb], runner, now });
+    },
+    statusChanged(runner, resource, now) {
+      const { organizationId, creator } = runner;
+      const operation = ResourceOperation.UPDATE_STATUS;
+      log.event({ ...resource, organizationId, creatorId: creator.id, operation, runner, now });
     },
     countRevision: ({ id }) => void count.run({ id }),
   };

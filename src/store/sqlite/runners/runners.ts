@@ -17,6 +17,7 @@ import type { Journal } from "../journal/journal.ts";
 import { exchangeTokens, runnerManagers, runners } from "../schema.ts";
 import type { ConfigurationLog } from "./configuration.ts";
 import { configurationEnder } from "./configuration-ender.ts";
+import { configurationSchemas } from "./configuration-schemas.ts";
 import { idempotency } from "./idempotency.ts";
 import type { RememberedRunners } from "./remembered-runners.ts";
 import { runnerListing } from "./runner-list.ts";
@@ -78,6 +79,7 @@ export function runnerStore(
   const remove = connection.delete(runners).where(isTheRunner).prepare();
   const endTokens = tokenEnder(connection, "RUNNER_DELETED");
   const endGrants = grantEnder(connection);
+  const schemas = configurationSchemas(connection);
   const endConfiguration = configurationEnder(connection, configuration);
 
   const selectBootstrap = connection
@@ -158,6 +160,9 @@ export function runnerStore(
     },
     async bootstrapToken(organizationId, id) {
       return selectBootstrap.get({ organizationId, id }) ?? null;
+    },
+    async configurationSchema(organizationId, id) {
+      return schemas.get(organizationId, id);
     },
     update: (authorized, wanted, now) =>
       commits.run(() => {
