@@ -5,7 +5,7 @@ import {
   type LeaseTiming,
 } from "../domain/leases/settings.ts";
 import type { CallRates } from "../domain/limits/call-limits.ts";
-import type { Quotas } from "../domain/limits/quotas.ts";
+import { defaultQuotas, type Quotas } from "../domain/limits/quotas.ts";
 import { RunnerProvider } from "../domain/runners/enums.ts";
 import type { CertificatePolicy } from "../domain/tokens/client-certificate.ts";
 import { trustedProxies } from "../http/connections/client-address.ts";
@@ -168,6 +168,7 @@ export function parseConfig(set: Settings): Config {
       burstSeconds: count("rate-limit-burst", 1, 3600),
     },
     quotas: {
+      ...defaultQuotas,
       runners: count("max-runners", 1, 10_000_000),
       exchangeTokens: count("max-exchange-tokens", 1, 1_000_000),
       accessTokens: count("max-access-tokens", 1, 1_000_000),

@@ -36,6 +36,7 @@ import { rightsInterceptor } from "./call/rights.ts";
 import { validationInterceptor } from "./call/validation.ts";
 import { adminService } from "./services/admin.ts";
 import { agentService } from "./services/agents.ts";
+import { environmentClasses } from "./services/environment-classes.ts";
 import { eventService } from "./services/events.ts";
 import { gatewayService } from "./services/gateways.ts";
 import { groupService } from "./services/groups.ts";
@@ -92,12 +93,13 @@ export function createRpc(deps: RpcDeps): Rpc {
     meter.internalError();
     log.error({ err: error, errorId: id, ...callFields(values) }, "internal error");
   };
+  const classes = environmentClasses(deps);
   const served: readonly Served[] = [
     serve(RunnerService, { ...runnerService(deps), ...runnerPolicies(deps), ...logsTokens(deps) }),
     serve(IdentityService, { ...identityService(deps), ...idTokens(deps) }),
     serve(RunnerAgentService, agentService(deps)),
-    serve(RunnerConfigurationService, {}),
-    serve(EnvironmentService, {}),
+    serve(RunnerConfigurationService, classes),
+    serve(EnvironmentService, { listEnvironmentClasses: classes.listEnvironmentClasses }),
     serve(OrganizationService, {}),
     serve(EventService, eventService(deps)),
     serve(GroupService, groupService(deps)),

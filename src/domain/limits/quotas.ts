@@ -12,6 +12,14 @@ export interface Quotas {
   readonly runnerStreams: number;
   /** Event streams that one organisation may have open. */
   readonly eventStreams: number;
+  /** Environment classes of one runner that are enabled. */
+  readonly enabledClasses: number;
+  /** Environment classes of one runner, those that were switched off included: there is no way to delete one. */
+  readonly classes: number;
+  /** SCM integrations of one runner. */
+  readonly scmIntegrations: number;
+  /** Tokens for hosts that one user or service account has on one runner. */
+  readonly hostTokens: number;
 }
 
 export const defaultQuotas: Quotas = {
@@ -20,6 +28,10 @@ export const defaultQuotas: Quotas = {
   accessTokens: 250,
   runnerStreams: 16,
   eventStreams: 10_000,
+  enabledClasses: 100,
+  classes: 1000,
+  scmIntegrations: 100,
+  hostTokens: 100,
 };
 
 /** For tools on the machine of the database: who can open it can take what it holds anyway. */
@@ -29,6 +41,10 @@ export const noQuotas: Quotas = {
   accessTokens: Number.POSITIVE_INFINITY,
   runnerStreams: Number.POSITIVE_INFINITY,
   eventStreams: Number.POSITIVE_INFINITY,
+  enabledClasses: Number.POSITIVE_INFINITY,
+  classes: Number.POSITIVE_INFINITY,
+  scmIntegrations: Number.POSITIVE_INFINITY,
+  hostTokens: Number.POSITIVE_INFINITY,
 };
 
 interface Refusal {
@@ -67,6 +83,26 @@ const refusals: Readonly<Record<keyof Quotas, Refusal>> = {
     ...streamsEnd,
     what: "open event streams of this organization",
     remedy: `close some${raise("max-event-streams")}`,
+  },
+  enabledClasses: {
+    reason: "TOO_MANY_ENVIRONMENT_CLASSES",
+    what: "enabled environment classes of this runner",
+    remedy: "switch some off",
+  },
+  classes: {
+    reason: "TOO_MANY_ENVIRONMENT_CLASSES",
+    what: "environment classes of this runner",
+    remedy: "change those that are switched off instead of adding others",
+  },
+  scmIntegrations: {
+    reason: "TOO_MANY_SCM_INTEGRATIONS",
+    what: "SCM integrations of this runner",
+    remedy: "delete some",
+  },
+  hostTokens: {
+    reason: "TOO_MANY_HOST_TOKENS",
+    what: "host authentication tokens of this subject on this runner",
+    remedy: "delete some",
   },
 };
 

@@ -20,6 +20,8 @@ import { auditStore } from "./journal/audit.ts";
 import { eventStore } from "./journal/events.ts";
 import { journal } from "./journal/journal.ts";
 import { OutsideChanges } from "./outside-changes.ts";
+import { configurationLog } from "./runners/configuration.ts";
+import { environmentClassStore } from "./runners/environment-classes.ts";
 import { leaseStore } from "./runners/leases.ts";
 import { RememberedRunners } from "./runners/remembered-runners.ts";
 import { runnerManagerStore } from "./runners/runner-managers.ts";
@@ -59,9 +61,10 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
     const log = journal(connection, options.newId);
     const quotas = options.role === "tool" ? noQuotas : (options.quotas ?? defaultQuotas);
     const access = accessStore(connection, log, outside.inThisTurn);
+    const configuration = configurationLog(connection, log, options.codecs);
     const remembered = new RememberedRunners(client, outside.inThisTurn);
     const parts = {
-      runners: runnerStore(connection, commits, log, options.codecs, quotas, remembered),
+      runners: runnerStore(connection, commits, log, options.codecs, quotas, remembered, configuration),
       leases: leaseStore(connection, commits, log, options.codecs),
       tokens: tokenStore(connection, commits, log, quotas, outside),
       credentials: credentialStore(connection, commits),
@@ -72,6 +75,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
       organizations: organizationStore(connection, commits, log, options.codecs, options.newId),
       runnerManagers: runnerManagerStore(connection, commits, log),
       gateways: gatewayStore(connection, commits, log),
+      environmentClasses: environmentClassStore(connection, commits, configuration, quotas),
       access,
       groups: groupStore(connection, commits, log, options.newId),
       roles: roleStore(connection, commits, log, options.newId),

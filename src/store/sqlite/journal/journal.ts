@@ -28,6 +28,8 @@ export interface EventEntry {
   readonly resourceId: string;
   /** Whoever made the resource: watchers filter by it. */
   readonly creatorId: string;
+  /** The runner that the resource is set up on: who may see the resource follows from it. */
+  readonly runner?: { readonly id: string; readonly creator: { readonly id: string } };
   /** Who else could see the resource until it went away. */
   readonly lastSeenBy?: readonly string[];
   /** Nobody was given a role on the resource yet, so that nobody has to be looked for. */
@@ -49,6 +51,9 @@ const harmless: ReadonlySet<string> = new Set([
   "runner.update",
   "runner.request_deletion",
   "runner.create_exchange_token",
+  ...["environment_class", "scm_integration", "llm_integration", "host_authentication_token"].flatMap(
+    (thing) => [`${thing}.create`, `${thing}.update`, `${thing}.delete`],
+  ),
 ]);
 
 export function journal(connection: Connection, newId: IdSource): Journal {
@@ -67,11 +72,14 @@ export function journal(connection: Connection, newId: IdSource): Journal {
       .prepare();
     return (on: { organizationId: string; resourceId: string }) => held.all({ ...on, resourceType });
   }
-  function audienceOf({ resourceType, isNew = false, lastSeenBy = [], ...on }: EventEntry) {
-    if (isNew) return lastSeenBy;
+  function audienceOf({ resourceType, resourceId, organizationId, runner, ...entry }: EventEntry) {
+    const { isNew = false, lastSeenBy = [] } = entry;
+    const named = runner === undefined ? lastSeenBy : [...lastSeenBy, runner.id, runner.creator.id];
+    if (isNew) return named;
     const find = holders.get(resourceType) ?? holdersOf(resourceType);
     holders.set(resourceType, find);
-    return [...find(on).map(({ groupId }) => groupId), ...lastSeenBy];
+    const held = find({ organizationId, resourceId: runner?.id ?? resourceId });
+    return [...held.map(({ groupId }) => groupId), ...named];
   }
   let writtenEvents = 0;
   let accessChanges = 0;
@@ -92,7 +100,7 @@ export function journal(connection: Connection, newId: IdSource): Journal {
     },
     event(entry) {
       writtenEvents += 1;
-      const { now, lastSeenBy: _, isNew: _isNew, ...columns } = entry;
+      const { now, lastSeenBy: _, isNew: _isNew, runner: _runner, ...columns } = entry;
       insertEvent.run({ ...columns, audience: JSON.stringify(audienceOf(entry)), createdAt: now });
     },
   };

@@ -1,0 +1,33 @@
+import type { Caller } from "../../domain/access/caller.ts";
+import { type Authorized, authorizeRunner, type RunnerAction, roleOn } from "../../domain/access/runners.ts";
+import type { DomainError } from "../../domain/errors.ts";
+import type { Store } from "../../store/store.ts";
+import { runnerFacts } from "./runner-access.ts";
+
+/** Something that is set up on a runner, with the proof of what the caller may do to that runner. */
+export interface Configured<T, A extends RunnerAction> {
+  readonly thing: T;
+  readonly runner: Authorized<A>;
+  /** What the caller is to the runner; a runner is a user of itself. */
+  readonly role: "admin" | "user";
+}
+
+/**
+ * Who may do what to something that is set up on a runner follows from the runner.
+ * @param thing as stored, or null when there is none
+ * @param notFound the error for what the caller may not know of
+ * @throws DomainError as {@link authorizeRunner} does, with `notFound` in place of the runner's
+ */
+export async function configured<T extends { readonly runnerId: string }, A extends RunnerAction>(
+  store: Pick<Store, "runners" | "access">,
+  caller: Caller,
+  action: A,
+  thing: T | null,
+  notFound: () => DomainError,
+): Promise<Configured<T, A>> {
+  const { runner, shared } =
+    thing === null ? { runner: null, shared: null } : await runnerFacts(store, caller, thing.runnerId);
+  const role = runner && roleOn(caller, runner, shared);
+  if (thing === null || role === null) throw notFound();
+  return { thing, runner: authorizeRunner(caller, action, runner, shared), role };
+}
