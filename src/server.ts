@@ -141,6 +141,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     events: store.events,
     audit: store.audit,
     serviceAccounts: store.serviceAccounts,
+    hostTokens: store.hostTokens,
     settings: config.retention,
     clock,
     log,

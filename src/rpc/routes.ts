@@ -43,12 +43,14 @@ import { eventService } from "./services/events.ts";
 import { gatewayService } from "./services/gateways.ts";
 import { groupService } from "./services/groups.ts";
 import { type HealthSource, healthService } from "./services/health.ts";
+import { hostTokens } from "./services/host-tokens.ts";
 import { idTokens } from "./services/id-tokens.ts";
 import { identityService } from "./services/identity.ts";
 import { logsTokens } from "./services/logs-token.ts";
 import { reflectionRoutes } from "./services/reflection.ts";
 import { runnerPolicies } from "./services/runner-policies.ts";
 import { runnerService } from "./services/runners.ts";
+import { scmIntegrations } from "./services/scm-integrations.ts";
 import { serviceAccountService } from "./services/service-accounts.ts";
 import { userService } from "./services/users.ts";
 
@@ -101,7 +103,7 @@ export function createRpc(deps: RpcDeps): Rpc {
     serve(RunnerService, { ...runnerService(deps), ...runnerPolicies(deps), ...logsTokens(deps) }),
     serve(IdentityService, { ...identityService(deps), ...idTokens(deps) }),
     serve(RunnerAgentService, agentService(deps)),
-    serve(RunnerConfigurationService, classes),
+    serve(RunnerConfigurationService, { ...classes, ...scmIntegrations(deps), ...hostTokens(deps) }),
     serve(EnvironmentService, { listEnvironmentClasses: classes.listEnvironmentClasses }),
     serve(OrganizationService, {}),
     serve(EventService, eventService(deps)),

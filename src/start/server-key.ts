@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { systemAttribution } from "../domain/access/attribution.ts";
 import { type SecretBox, secretBox } from "../domain/tokens/seal.ts";
 import { systemClock } from "../lib/clock.ts";
-import type { SealedThing } from "../store/key-store.ts";
+import type { SealedThing, SealedValue } from "../store/key-store.ts";
 import type { Store } from "../store/store.ts";
 import {
   type DataDir,
@@ -39,7 +39,7 @@ export async function settleServerKey(
     if (!isOneOf(noted, keys)) throw wrongKey(dataDir);
     return secretBox(serverKey);
   }
-  const secrets = (await store.keys.sealed()).map(({ sealed }) => sealed);
+  const secrets = await store.keys.sealed();
   if (!areKeysOf({ digest: noted, secrets }, keys)) throw wrongKey(dataDir);
   await encryptUnder(store, keys, null);
   const { lost } = unreadable(secrets, keys);
@@ -57,7 +57,7 @@ export async function settleServerKey(
  * @param kept what the store noted about its key, which one of an earlier version did not, and what it encrypts
  */
 export function areKeysOf(
-  kept: { readonly digest: Uint8Array | null; readonly secrets: readonly Uint8Array[] },
+  kept: { readonly digest: Uint8Array | null; readonly secrets: readonly SealedValue[] },
   keys: readonly Uint8Array[],
 ): boolean {
   if (kept.digest !== null) return isOneOf(kept.digest, keys);
@@ -92,7 +92,7 @@ export async function rotateServerKey(dataDir: string, store: Store): Promise<Ke
 /** The secrets that a reset would give up. */
 export async function secretsLost(dataDir: string, store: Store): Promise<readonly SealedThing[]> {
   const keys = usableKeys(dataDir);
-  return (await store.keys.sealed()).filter(({ sealed }) => !keys.some((key) => opens(key, sealed)));
+  return (await store.keys.sealed()).filter((thing) => !keys.some((key) => opens(key, thing)));
 }
 
 /**
@@ -104,14 +104,14 @@ export async function resetServerKey(dataDir: string, store: Store) {
   const [key = randomBytes(32)] = keys;
   const aside = keys.length === 0 ? moveServerKeyAside(dataDir) : null;
   placeServerKey(dataDir, key, keys[1] ?? null);
-  const change = ({ sealed }: SealedThing) => (keys.some((one) => opens(one, sealed)) ? sealed : null);
+  const change = (thing: SealedThing) => (keys.some((one) => opens(one, thing)) ? thing.sealed : null);
   const { givenUp } = await store.keys.reseal(digestOfKey(key), change, await byOperator(store, "reset"));
   return { givenUp, aside };
 }
 
 /** How many secrets there are, and how many of them none of the keys opens. */
 export function unreadable(
-  secrets: readonly Uint8Array[],
+  secrets: readonly SealedValue[],
   keys: readonly Uint8Array[],
 ): { readonly sealed: number; readonly lost: number } {
   const lost = secrets.filter((secret) => !keys.some((key) => opens(key, secret)));
@@ -127,11 +127,12 @@ async function encryptUnder(
   if (key === undefined) return 0;
   const box = secretBox(key);
   let secrets = 0;
-  const change = ({ sealed }: SealedThing) => {
-    const other = opens(key, sealed) ? undefined : others.find((one) => opens(one, sealed));
+  const change = (thing: SealedThing) => {
+    const { sealed, context } = thing;
+    const other = opens(key, thing) ? undefined : others.find((one) => opens(one, thing));
     if (other === undefined) return sealed;
     secrets += 1;
-    return box.seal(secretBox(other).open(sealed));
+    return box.seal(secretBox(other).open(sealed, context), context);
   };
   await store.keys.reseal(digestOfKey(key), change, action && (await byOperator(store, "rotate")));
   return secrets;
@@ -164,9 +165,9 @@ function isOneOf(digest: Uint8Array, keys: readonly Uint8Array[]): boolean {
   return keys.some((key) => Buffer.from(digest).equals(digestOfKey(key)));
 }
 
-function opens(key: Uint8Array, sealed: Uint8Array): boolean {
+function opens(key: Uint8Array, { sealed, context }: SealedValue): boolean {
   try {
-    secretBox(key).open(sealed);
+    secretBox(key).open(sealed, context);
     return true;
   } catch {
     return false;

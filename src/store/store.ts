@@ -13,7 +13,7 @@ import type { Claimant, ExchangeToken } from "../domain/tokens/exchange.ts";
 import type { Awaitable } from "../lib/awaitable.ts";
 import type { AccessStore } from "./access-store.ts";
 import type { AccountStore } from "./account-store.ts";
-import type { EnvironmentClassStore } from "./configuration-store.ts";
+import type { EnvironmentClassStore, HostTokenStore, ScmIntegrationStore } from "./configuration-store.ts";
 import type { CredentialStore, NewAccessToken } from "./credential-store.ts";
 import type { AuditStore, EventStore } from "./event-store.ts";
 import type { GroupStore, RoleStore } from "./group-store.ts";
@@ -48,6 +48,8 @@ export interface Store {
   readonly runnerManagers: RunnerManagerStore;
   readonly gateways: GatewayStore;
   readonly environmentClasses: EnvironmentClassStore;
+  readonly scmIntegrations: ScmIntegrationStore;
+  readonly hostTokens: HostTokenStore;
   readonly access: AccessStore;
   readonly groups: GroupStore;
   readonly roles: RoleStore;

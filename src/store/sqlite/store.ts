@@ -22,10 +22,13 @@ import { journal } from "./journal/journal.ts";
 import { OutsideChanges } from "./outside-changes.ts";
 import { configurationLog } from "./runners/configuration.ts";
 import { environmentClassStore } from "./runners/environment-classes.ts";
+import { hostTokenEnder } from "./runners/host-token-ender.ts";
+import { hostTokenStore } from "./runners/host-tokens.ts";
 import { leaseStore } from "./runners/leases.ts";
 import { RememberedRunners } from "./runners/remembered-runners.ts";
 import { runnerManagerStore } from "./runners/runner-managers.ts";
 import { runnerStore } from "./runners/runners.ts";
+import { scmIntegrationStore } from "./runners/scm-integrations.ts";
 import { storeVitals } from "./vitals.ts";
 import { WriteAheadLog, type WriteAheadLogOptions } from "./write-ahead-log.ts";
 
@@ -62,6 +65,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
     const quotas = options.role === "tool" ? noQuotas : (options.quotas ?? defaultQuotas);
     const access = accessStore(connection, log, outside.inThisTurn);
     const configuration = configurationLog(connection, log, options.codecs);
+    const endedTokens = hostTokenEnder(connection, configuration);
     const remembered = new RememberedRunners(client, outside.inThisTurn);
     const parts = {
       runners: runnerStore(connection, commits, log, options.codecs, quotas, remembered, configuration),
@@ -70,12 +74,14 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
       credentials: credentialStore(connection, commits),
       accounts: accountStore(connection, commits, log, options.codecs, options.newId),
       users: userStore(connection, commits, log, options.newId),
-      serviceAccounts: serviceAccountStore(connection, commits, log, options.newId),
+      serviceAccounts: serviceAccountStore(connection, commits, log, options.newId, endedTokens),
       keys: keyStore(connection, commits, log),
       organizations: organizationStore(connection, commits, log, options.codecs, options.newId),
       runnerManagers: runnerManagerStore(connection, commits, log),
       gateways: gatewayStore(connection, commits, log),
       environmentClasses: environmentClassStore(connection, commits, configuration, quotas),
+      scmIntegrations: scmIntegrationStore(connection, commits, configuration, quotas, endedTokens),
+      hostTokens: hostTokenStore(connection, commits, configuration, quotas, endedTokens),
       access,
       groups: groupStore(connection, commits, log, options.newId),
       roles: roleStore(connection, commits, log, options.newId),

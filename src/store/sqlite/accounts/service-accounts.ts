@@ -15,6 +15,7 @@ import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
 import type { Journal } from "../journal/journal.ts";
 import { auditOperator } from "../journal/operator-journal.ts";
+import type { HostTokenEnder } from "../runners/host-token-ender.ts";
 import { groupMemberships, serviceAccounts } from "../schema.ts";
 import { tokenEnder } from "./token-ender.ts";
 
@@ -28,6 +29,7 @@ export function serviceAccountStore(
   commits: CommitQueue,
   log: Journal,
   newId: IdSource,
+  hostTokens: Pick<HostTokenEnder, "ofSubject">,
 ): ServiceAccountStore {
   defineFoldCase(connection);
   const isTheAccount = eq(serviceAccounts.id, sql.placeholder("id"));
@@ -145,6 +147,7 @@ export function serviceAccountStore(
         const { id, organizationId } = account;
         write({ ...existing, suspended: true, deletedAt: now });
         endTokens(account, now);
+        hostTokens.ofSubject(organizationId, id, account.by, now);
         shares.end(organizationId, id);
         leaveGroups.run({ id, organizationId });
         endGrants(organizationId, { resourceType: ResourceType.SERVICE_ACCOUNT, resourceId: id });
