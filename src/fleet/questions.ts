@@ -55,7 +55,10 @@ interface Waiting<Ask, Answer> extends OpenQuestion<Ask> {
   readonly askedAt: number;
   /** Without a stream until this time, monotonic, it is given up; null once it was sent. */
   givenUpAt: number | null;
-  readonly settle: (outcome: QuestionOutcome, result: { readonly answer: Answer } | { readonly error: unknown }) => void;
+  readonly settle: (
+    outcome: QuestionOutcome,
+    result: { readonly answer: Answer } | { readonly error: unknown },
+  ) => void;
 }
 
 /** Hears how questions end. */
@@ -156,7 +159,10 @@ export class Questions<Ask, Answer> {
   }
 
   /** What a stream has to carry now: the questions to ask on it, and the ids of those that nobody waits for any more. */
-  take(watcher: Watcher): { readonly asked: readonly OpenQuestion<Ask>[]; readonly withdrawn: readonly string[] } {
+  take(watcher: Watcher): {
+    readonly asked: readonly OpenQuestion<Ask>[];
+    readonly withdrawn: readonly string[];
+  } {
     const stream = this.#streams.get(watcher.runnerId)?.get(watcher);
     if (stream === undefined) return { asked: [], withdrawn: [] };
     const withdrawn = [...stream.withdrawn];

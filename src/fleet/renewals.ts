@@ -56,8 +56,7 @@ export class Renewals {
    * @throws DomainError with the reason that tells an agent what to do
    */
   renew(who: RunnerIdentity, renewal: Renewal, report?: RunnerReportChange): Awaitable<RenewalAnswer> {
-    return after(this.#options.known.admit(who), (known) => this.#hear(who, known, renewal, report),
-    );
+    return after(this.#options.known.admit(who), (known) => this.#hear(who, known, renewal, report));
   }
 
   #hear(

@@ -52,6 +52,7 @@ import { runnerPolicies } from "./services/runner-policies.ts";
 import { runnerService } from "./services/runners.ts";
 import { scmIntegrations } from "./services/scm-integrations.ts";
 import { serviceAccountService } from "./services/service-accounts.ts";
+import { sourceCodeHosts } from "./services/source-code-hosts.ts";
 import { userService } from "./services/users.ts";
 
 /** What the services work with. */
@@ -100,7 +101,12 @@ export function createRpc(deps: RpcDeps): Rpc {
   };
   const classes = environmentClasses(deps);
   const served: readonly Served[] = [
-    serve(RunnerService, { ...runnerService(deps), ...runnerPolicies(deps), ...logsTokens(deps) }),
+    serve(RunnerService, {
+      ...runnerService(deps),
+      ...runnerPolicies(deps),
+      ...logsTokens(deps),
+      ...sourceCodeHosts(deps),
+    }),
     serve(IdentityService, { ...identityService(deps), ...idTokens(deps) }),
     serve(RunnerAgentService, agentService(deps)),
     serve(RunnerConfigurationService, { ...classes, ...scmIntegrations(deps), ...hostTokens(deps) }),

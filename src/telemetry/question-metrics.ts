@@ -59,7 +59,11 @@ export class QuestionMetrics implements QuestionObserver {
   /** Shows how many are open, from now on. */
   show(questions: Pick<Questions<never, never>, "size">): void {
     plainGauge(
-      { registry: this.#registry, name: "rollcall_questions_open", help: "Questions that runners have to answer." },
+      {
+        registry: this.#registry,
+        name: "rollcall_questions_open",
+        help: "Questions that runners have to answer.",
+      },
       () => questions.size,
     );
   }

@@ -3,6 +3,8 @@ import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { EventService } from "../../../gen/gitpod/v1/event_pb.js";
 import { IdentityService } from "../../../gen/gitpod/v1/identity_pb.js";
+import { RunnerConfigurationService } from "../../../gen/gitpod/v1/runner_configuration_pb.js";
+import { RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
 import { Health } from "../../../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionAlpha } from "../../../gen/grpc/reflection/v1alpha/reflection_pb.js";
@@ -42,6 +44,16 @@ export const openMethods: ReadonlySet<DescMethod> = new Set([
  * answer costs no more than a refusal.
  */
 const healthChecks: ReadonlySet<DescMethod> = new Set([Health.method.check, Health.method.list]);
+
+/** Ask a runner something; nothing here or there changes by it, though the contract does not mark them so. */
+const asking: ReadonlySet<DescMethod> = new Set<DescMethod>([
+  RunnerService.method.parseContextURL,
+  RunnerService.method.searchRepositories,
+  RunnerService.method.listSCMOrganizations,
+  RunnerService.method.checkAuthenticationForHost,
+  RunnerService.method.checkRepositoryAccess,
+  RunnerConfigurationService.method.validateRunnerConfiguration,
+]);
 
 /** What a fleet needs to stay alive, and whoever asks whether the server is. */
 const renewals: ReadonlySet<DescMethod> = new Set([
@@ -171,7 +183,7 @@ function urgencyOf(method: DescMethod): Urgency {
 
 /** Listening changes nothing, though the contract cannot mark it: only methods for GET are marked. */
 function isReadOnly(method: DescMethod): boolean {
-  if (method === EventService.method.watchEvents) return true;
+  if (method === EventService.method.watchEvents || asking.has(method)) return true;
   return method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
 }
 

@@ -1,11 +1,5 @@
-import {
-  create,
-  type DescEnum,
-  type DescField,
-  type MessageInitShape,
-  toBinary,
-} from "@bufbuild/protobuf";
-import { reflect, type ReflectMessage } from "@bufbuild/protobuf/reflect";
+import { create, type DescEnum, type DescField, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import {
   type AnswerQuestionRequest,
@@ -76,7 +70,9 @@ export function readAnswer(request: AnswerQuestionRequest, asked: AskedCall): An
   const most = outcome.case === "search" || outcome.case === "organizations" ? listBytes : answerBytes;
   const bytes = toBinary(AnswerQuestionRequestSchema, request).length;
   if (bytes > most) throw answeredBadly(`${outcome.case}: has more than ${most} bytes`);
-  const field = AnswerQuestionRequestSchema.oneofs[0]?.fields.find(({ localName }) => localName === outcome.case);
+  const field = AnswerQuestionRequestSchema.oneofs[0]?.fields.find(
+    ({ localName }) => localName === outcome.case,
+  );
   if (field?.message === undefined) throw answeredBadly("outcome: is of no known kind");
   clean(reflect(field.message, outcome.value), outcome.case);
   return outcome;

@@ -18,14 +18,22 @@ import type { RunnerIdentity } from "../../fleet/known-runners.ts";
 import type { OpenQuestion, Questions } from "../../fleet/questions.ts";
 import { after } from "../../lib/awaitable.ts";
 import type { Clock } from "../../lib/clock.ts";
+import type { IdSource } from "../../lib/ids.ts";
 import type { Store } from "../../store/store.ts";
 import { bearer, callerOf } from "../call/context.ts";
 import { refusePeople } from "../call/method-rights.ts";
-import { type Answered, type Asked, questionMessage, readAnswer, readQuestionError } from "../messages/question.ts";
+import {
+  type Answered,
+  type Asked,
+  questionMessage,
+  readAnswer,
+  readQuestionError,
+} from "../messages/question.ts";
 import { metricSample, reported, signOffReason } from "../messages/report.ts";
 import { wantedSpec } from "../messages/runner.ts";
 import { HostAccesses } from "./host-access.ts";
 import { runnerConfiguration } from "./runner-configuration.ts";
+import { storeSignIn } from "./sign-ins.ts";
 
 /** How often a runner should push its metrics, in milliseconds. */
 const reportAfterMs = 30_000;
@@ -36,6 +44,7 @@ export interface AgentServiceDeps {
   readonly questions: Questions<Asked, Answered>;
   readonly secrets: SecretBox;
   readonly clock: Clock;
+  readonly newId: IdSource;
 }
 
 /** `rollcall.v1.RunnerAgentService`: what runners call, each for itself alone. */
@@ -112,7 +121,13 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
     async getRunnerConfiguration(request, context) {
       const who = runnerOf(context, request.runnerId);
       await registry.admit(who, request.generation);
-      return runnerConfiguration(store, callerOf(context));
+      return runnerConfiguration(store, who);
+    },
+
+    async storeHostToken(request, context) {
+      const who = runnerOf(context, request.runnerId);
+      await registry.admit(who, request.generation);
+      return { id: await storeSignIn(deps, callerOf(context), request) };
     },
   };
 
@@ -125,7 +140,8 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
       } else questions.answer(question, readAnswer(request, question.ask.call));
     } catch (error) {
       questions.fail(question, "answered_badly", error);
-      if (error instanceof DomainError) throw new DomainError("invalid", error.message, { reason: "ANSWER_UNUSABLE" });
+      if (error instanceof DomainError)
+        throw new DomainError("invalid", error.message, { reason: "ANSWER_UNUSABLE" });
       throw error;
     }
   }

@@ -9,6 +9,7 @@ import {
   draftEnvironmentClass,
   environmentClassNotFound,
 } from "../../domain/environment-classes/environment-class.ts";
+import type { RunnerRegistry } from "../../fleet/fleet.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { IdSource } from "../../lib/ids.ts";
 import type { Store } from "../../store/store.ts";
@@ -27,6 +28,7 @@ type ClassMethods =
 
 interface Deps {
   readonly store: Store;
+  readonly registry: Pick<RunnerRegistry, "configurationChanged">;
   readonly clock: Clock;
   readonly newId: IdSource;
 }
@@ -37,6 +39,7 @@ interface Deps {
  */
 export function environmentClasses({
   store,
+  registry,
   clock,
   newId,
 }: Deps): Pick<ServiceImpl<typeof RunnerConfigurationService>, ClassMethods> {
@@ -56,6 +59,7 @@ export function environmentClasses({
         { id: newId(), now: clock.now() },
       );
       await store.environmentClasses.create(runner, made);
+      await registry.configurationChanged(runner);
       return { id: made.id };
     },
 
@@ -85,6 +89,7 @@ export function environmentClasses({
       if (!(await store.environmentClasses.update(runner, thing.id, change, clock.now()))) {
         throw environmentClassNotFound();
       }
+      await registry.configurationChanged(runner);
       return {};
     },
   };

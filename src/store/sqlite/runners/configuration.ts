@@ -47,6 +47,8 @@ export interface ConfigurationLog {
     entry: ConfigurationEntry,
     now: number,
   ): void;
+  /** Writes down that the runner got a credential of somebody. */
+  handedOver(by: Attribution, tokenId: string, now: number): void;
   /** Counts a change of what the runner has to know. */
   countRevision(runner: Pick<Runner, "id">): void;
 }
@@ -89,6 +91,11 @@ export function configurationLog(
       const { organizationId, creator } = runner;
       const resource = { resourceType, resourceId, organizationId, creatorId: ownerId ?? creator.id };
       log.event({ ...resource, operation: operations[verb], runner, now });
+    },
+    handedOver(by, subjectId, now) {
+      const subjectType = ResourceType.HOST_AUTHENTICATION_TOKEN;
+      const action = `${things[subjectType]}.hand_over`;
+      log.audit({ by, now, action, subjectType, subjectId, kind: AuditKind.CREDENTIAL_ACCESS });
     },
     countRevision: ({ id }) => void count.run({ id }),
   };
