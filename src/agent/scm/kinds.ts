@@ -13,6 +13,9 @@ export const scmKinds: Readonly<Record<string, ScmKind>> = {
   azuredevops_server: azureDevops,
 };
 
+/** Azure DevOps has another name for ssh, with the version of its addresses first. */
+const azureSsh = "ssh.dev.azure.com";
+
 /** A link as the host that it leads to reads it. Null: it leads elsewhere, or to no repository. */
 export function readLink(kind: ScmKind, host: HostSpec, text: string): ScmLink | null {
   const url = URL.parse(text);
@@ -20,12 +23,13 @@ export function readLink(kind: ScmKind, host: HostSpec, text: string): ScmLink |
   const [name = "", ...base] = host.host.toLowerCase().split("/");
   const isSsh = url.protocol === "ssh:";
   if (!isSsh && url.protocol !== "https:" && url.protocol !== "http:") return null;
-  const named = isSsh ? url.hostname.replace(/^ssh\.dev\.azure\.com$/, "dev.azure.com") : url.host;
+  const named = isSsh ? url.hostname.replace(azureSsh, "dev.azure.com") : url.host;
   if (named.toLowerCase() !== (isSsh ? name.replace(/:\d+$/, "") : name.replace(/:443$/, ""))) return null;
   const segments = decoded(url.pathname);
   if (segments === null) return null;
   const skipped = skip(segments, host.virtualDirectory.split("/").filter(Boolean));
-  const path = isSsh && /^v\d+$/.test(skipped[0] ?? "") ? skipped.slice(1) : skipped;
+  const isVersioned = url.hostname === azureSsh && /^v\d+$/.test(skipped[0] ?? "");
+  const path = isVersioned ? skipped.slice(1) : skipped;
   // What the host of an integration says beyond its name is a part of what owners are called, and must agree.
   if (base.some((part, index) => path[index]?.toLowerCase() !== part)) return null;
   return kind.parse(path, url.searchParams);
