@@ -144,7 +144,7 @@ export default {
       severity: "error",
       from: {
         path: "^(src|bench)/",
-        pathNot: "^(src/(store/sqlite/|start/open-store[.]ts$)|bench/store/)",
+        pathNot: "^(src/(store/sqlite/|start/(open-store|store-writer)[.]ts$)|bench/store/)",
       },
       to: { path: "^src/store/[^/]+/" },
     },

@@ -1,7 +1,5 @@
-import { defineConfig } from "drizzle-kit";
-
-export default defineConfig({
+export default {
   dialect: "sqlite",
   schema: "./src/store/sqlite/schema.ts",
   out: "./src/store/sqlite/migrations",
-});
+};

@@ -1,6 +1,9 @@
+import { availableParallelism } from "node:os";
+
 /** @type {import('jest').Config} */
 export default {
-  testEnvironment: "node",
+  testEnvironment: "<rootDir>/test/support/environment.ts",
+  globalTeardown: "<rootDir>/test/support/end-of-run.ts",
   testMatch: ["<rootDir>/test/**/*.test.ts"],
   extensionsToTreatAsEsm: [".ts"],
   transform: {
@@ -9,5 +12,8 @@ export default {
       { jsc: { parser: { syntax: "typescript" }, target: "es2024" }, module: { type: "es6" } },
     ],
   },
-  testTimeout: 30_000,
+  // One more than there are cores: tests wait for processes and disks, too.
+  maxWorkers: availableParallelism() + 1,
+  // Only what never ends is to be found by it, on a machine of any speed.
+  testTimeout: 300_000,
 };

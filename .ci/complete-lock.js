@@ -6,6 +6,8 @@
 //    the depending package and the name say: npm reads the rest when it installs them.
 // 2. better-sqlite3 ships its binaries and says so (`gypfile: false`), but npm does not copy that into the lock, and npm
 //    before 11 then runs node-gyp, which needs Python, make and headers. Written into the lock, the key is obeyed.
+// 3. npm runs on the machine's Node.js and warns of each package that wants a newer one. All of them run on the one that the
+//    lock brings, so the lock does not say what they want, and nobody is warned of what is not so.
 import { readFileSync, writeFileSync } from "node:fs";
 
 const file = new URL("../package-lock.json", import.meta.url);
@@ -54,6 +56,7 @@ for (const entry of Object.values(lock.packages)) {
     added.push(name);
   }
 }
+for (const [path, entry] of Object.entries(lock.packages)) if (path !== "") delete entry.engines;
 for (const name of shipsBinaries) {
   const entry = lock.packages[`node_modules/${name}`];
   if (entry === undefined) throw new Error(`${name} is not in the lock`);

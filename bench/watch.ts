@@ -15,7 +15,12 @@ const watchers = Number(process.argv[2] ?? 10_000);
 const streamsPerSession = 100;
 const token = "bench-admin-token-0123456789";
 const dataDir = mkdtempSync(join(tmpdir(), "rollcall-bench-"));
-const config = parseConfig({ port: "0", "data-dir": dataDir, "admin-token": token });
+const config = parseConfig({
+  port: "0",
+  "data-dir": dataDir,
+  "admin-token": token,
+  "max-caller-streams": String(watchers),
+});
 const server = await startServer(config, { log: createLog("error", false) });
 const headers = {
   ":method": "POST",

@@ -21,6 +21,7 @@ if (major < oldestMajor) {
 
 // Nine tenths of a cold start is compiling modules. In the user's own folder: what lies there is run.
 module.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "rollcall"));
+await import("./start/drizzle-loading.ts");
 
 const isTerminal = isatty(2);
 // A terminal that is closed sends SIGHUP too; a service gets it from whoever has renewed its certificate.

@@ -3,6 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import type { Config, TracingConfig } from "./config/config.ts";
 import { CallLimits } from "./domain/limits/call-limits.ts";
+import { OpenStreams } from "./domain/limits/open-streams.ts";
 import { Overload } from "./domain/limits/overload.ts";
 import { EventHub } from "./events/hub.ts";
 import { Cleanup } from "./fleet/cleanup.ts";
@@ -27,16 +28,19 @@ import type { Answered, Asked } from "./rpc/messages/question.ts";
 import { createRpc } from "./rpc/routes.ts";
 import { runnerMetricsReader, serverMetricsReader } from "./rpc/services/metrics-access.ts";
 import { runnerMetrics } from "./rpc/services/runner-metrics.ts";
+import { controlOperations, listenForCommands } from "./start/control.ts";
 import { inMemory, openDataDir } from "./start/data-dir.ts";
 import { tellExposure } from "./start/exposure.ts";
 import { closeToOthers } from "./start/file-modes.ts";
 import { ensureFounded } from "./start/founding.ts";
-import { type OpenStoreOptions, openStore } from "./start/open-store.ts";
+import { openStore } from "./start/open-store.ts";
 import { settleServerKey } from "./start/server-key.ts";
+import type { Store } from "./store/store.ts";
 import { createLog } from "./telemetry/logger.ts";
 import { ServerMetrics } from "./telemetry/server-metrics.ts";
 import type { Tracing } from "./telemetry/tracing.ts";
 import { CertificateKeeper } from "./tls/certificate-keeper.ts";
+import { IssueLog } from "./upkeep/issue-log.ts";
 import { KeyRing, signingAlgorithm } from "./upkeep/key-ring.ts";
 import { LoadWatch } from "./upkeep/load-meter.ts";
 import { Retention } from "./upkeep/retention.ts";
@@ -48,8 +52,10 @@ export interface Overrides {
   readonly clock?: Clock;
   readonly newId?: IdSource;
   readonly log?: Logger;
-  /** How commits are brought to disk. */
-  readonly disk?: OpenStoreOptions["disk"];
+  /** Tells the overload protection the time, in milliseconds. */
+  readonly loadTime?: () => number;
+  /** Told of the store once it is open: for tests of what no procedure offers. */
+  readonly onStore?: (store: Store) => void;
   /** More for `/metrics`, in the same format: of the process, which whoever owns it measures. */
   readonly processMetrics?: () => Promise<string>;
 }
@@ -62,10 +68,10 @@ export interface RunningServer {
   /** The first admin's token, when this start minted it. It cannot be asked for again. */
   readonly adminToken: string | null;
   /**
-   * Resolves when the disk failed: close, end the process with `process.exit()` or a signal, and start it again. An end by
-   * itself would close the database, which takes what was not kept for kept. Everything is refused meanwhile.
+   * Resolves, to what happened, when the disk failed or nothing can be written any more: close, end the process with
+   * `process.exit()` or a signal, and start it again. All writes are refused meanwhile.
    */
-  readonly failed: Promise<void>;
+  readonly failed: Promise<Error>;
   /** Reads the certificate files again, now. What cannot be used is told in the log, and the present one stays. */
   reload(): Promise<void>;
   /** Stops accepting, lets running calls finish until the deadline, closes the database. Can be called again. */
@@ -88,10 +94,10 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   // Undone in reverse, on the way out of a start that failed and at the end of a run alike.
   await using undo = new AsyncDisposableStack();
   const metrics = new ServerMetrics(packageVersion(), overrides.processMetrics);
-  const failed = Promise.withResolvers<void>();
-  const store = openStore(files.database, "server", newId, {
+  const failed = Promise.withResolvers<Error>();
+  const store = openStore(files.database, "server", {
     quotas: config.quotas,
-    ...(overrides.disk && { disk: overrides.disk }),
+    clock,
     observer: {
       onTrouble(trouble) {
         metrics.store.refusing(trouble !== null);
@@ -104,15 +110,14 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       },
       onBatch: (writes, seconds) => metrics.store.committed(writes, seconds),
       onFailed(cause) {
-        log.fatal({ err: cause }, "the disk failed to keep what was written: the server has to start again");
+        log.fatal({ err: cause }, `${cause.message}: the server has to start again`);
         metrics.store.refusing(true);
-        failed.resolve();
+        failed.resolve(cause);
       },
-      onCheckpointFailed: (cause) =>
-        log.error({ err: cause }, "the write-ahead log could not be brought into the database, and grows"),
     },
   });
   undo.defer(() => store.close());
+  overrides.onStore?.(store);
   const secrets = await settleServerKey(config.dataDir, files, store, log);
   const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
   const shutdown = new AbortController();
@@ -120,7 +125,6 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     store,
     clock,
     settings: config.leases,
-    quotas: config.quotas,
     log,
     observer: metrics.leases,
   });
@@ -150,12 +154,14 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const rotateEveryMs = config.keyRotationMs;
   const keyRing = new KeyRing({ keys: store.keys, secrets, clock, newId, log, rotateEveryMs });
   undo.defer(() => keyRing.stop());
+  const issues = new IssueLog({ keys: store.keys, clock, log });
+  undo.defer(() => issues.stop());
   const uses = new TokenUses({ credentials: store.credentials, clock, log });
   undo.defer(() => uses.stop());
   const overload = new Overload({ delayMs: config.shedDelayMs, clock });
-  const loadWatch = new LoadWatch(overload, log);
+  const loadWatch = new LoadWatch(overload, log, overrides.loadTime);
   undo.defer(() => loadWatch.stop());
-  await Promise.all([hub.run(), retention.run(), keyRing.run(), uses.run(), loadWatch.run()]);
+  await Promise.all([hub.run(), retention.run(), keyRing.run(), issues.run(), uses.run(), loadWatch.run()]);
   const tracing = config.tracing && (await loadTracing(config.tracing, log));
   undo.defer(() => tracing?.stop());
   const callLimits = new CallLimits(config.callRates, clock);
@@ -175,21 +181,28 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
         return () => shutdown.signal.removeEventListener("abort", listener);
       },
     },
+    keepAliveMs: config.watchKeepAliveMs,
     reflection: config.reflection,
     store,
     clock,
     newId,
     secrets,
     keyRing,
+    issues,
     issuer: () => issuer,
     uses,
     callLimits,
+    streams: new OpenStreams(config.quotas),
     certificates: config.clientCertificates,
     overload,
     log,
     meter: metrics.calls,
     tracer: tracing,
   });
+  if (config.dataDir !== inMemory) {
+    const commands = await listenForCommands(config.dataDir, controlOperations(store, clock, newId), log);
+    undo.defer(() => commands?.close());
+  }
   const onError = (error: unknown, path: string) => {
     metrics.calls.internalError();
     log.error({ err: error, path }, "internal error");

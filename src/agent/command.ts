@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
+import { longestTimerMs } from "../lib/clock.ts";
 
 /** A command of the operator. */
 export interface CommandRun {
@@ -66,7 +67,8 @@ export async function runShellCommand(run: CommandRun): Promise<string> {
     killGroup(child, posix, "SIGTERM");
     killer = setTimeout(() => killGroup(child, posix, "SIGKILL"), killAfterMs);
   };
-  const timer = setTimeout(() => end(`took longer than ${run.timeoutMs / 1000} s`), run.timeoutMs);
+  const timeoutMs = Math.min(run.timeoutMs, longestTimerMs);
+  const timer = setTimeout(() => end(`took longer than ${timeoutMs / 1000} s`), timeoutMs);
   const onAbort = (): void => end("was stopped");
   run.signal.addEventListener("abort", onAbort, { once: true });
   try {

@@ -1,13 +1,11 @@
 import { setTimeout as timer } from "node:timers/promises";
-import { type Clock, systemClock } from "../lib/clock.ts";
+import { type Clock, longestTimerMs, systemClock } from "../lib/clock.ts";
 
 /** A clock that can be slept on. Tests pass one that they move by hand. */
 export interface Time extends Clock {
   /** Resolves after `ms`, or as soon as the signal aborts; never rejects. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
-
-const longestTimerMs = 2 ** 31 - 1;
 
 /** The time of the machine. */
 export const systemTime: Time = {

@@ -63,7 +63,7 @@ async function read(options: Options, terminal: Terminal): Promise<readonly Audi
     throw new DomainError("invalid", `--limit must be a whole number from 1, not "${options.limit}"`);
   }
   const { dataDir } = readConfig({ dataDir: options.dataDir }, terminal);
-  const store = openStore(databaseFile(dataDir), "tool");
+  const store = openStore(databaseFile(dataDir), "reader");
   try {
     const first = await store.accounts.first();
     if (first === null) {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import type { Config } from "../config/config.ts";
 import { vainVariables } from "../config/environment.ts";
-import { type RunningServer, startServer } from "../server.ts";
+import type { RunningServer } from "../server.ts";
 import { inMemory } from "../start/data-dir.ts";
 import { createLog } from "../telemetry/logger.ts";
 import { processMetrics } from "../telemetry/process-metrics.ts";
@@ -37,6 +37,8 @@ export function serveCommand(terminal: Terminal): Command {
     let server: RunningServer | undefined;
     // Listened to from the beginning: without a listener the signal would end the process.
     terminal.onReloadRequested(() => void server?.reload());
+    // Loaded only here: it is more than half of what a command would take to start.
+    const { startServer } = await import("../server.ts");
     server = await startServer(config, { log, processMetrics: processMetrics(terminal.errorOutput) });
     if (server.adminToken !== null) {
       terminal.warn(`admin token${whereToken(server.adminToken, config, terminal)}`);
@@ -45,10 +47,11 @@ export function serveCommand(terminal: Terminal): Command {
     await terminal.errorOutput.flush(1_000);
     terminal.print(`listening on ${server.url}`);
     const signal = await Promise.race([stop, server.failed]);
-    log.info({ signal }, "stopping");
+    const failure = Error.isError(signal) ? signal : null;
+    log.info(failure === null ? { signal } : { err: failure }, "stopping");
     await server.close();
-    if (signal === undefined) {
-      throw new CommandEnded("rollcall: the disk failed to keep what was written; start the server again", 1);
+    if (failure !== null) {
+      throw new CommandEnded(`rollcall: ${failure.message}; start the server again`, 1);
     }
   });
 }

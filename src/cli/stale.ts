@@ -28,7 +28,7 @@ export function staleCommand(terminal: Terminal): Command {
     .addHelpText("after", about)
     .action(async (options: Record<string, string>) => {
       const { dataDir, leases } = readConfig(options, terminal);
-      const store = openStore(databaseFile(dataDir), "tool");
+      const store = openStore(databaseFile(dataDir), "reader");
       try {
         const nowMs = systemClock.now();
         const offline = await allOffline(store.leases, nowMs - leases.cleanup.staleAfterMs);

@@ -1,16 +1,14 @@
 import { Command, InvalidArgumentError } from "commander";
-import type { Attribution } from "../domain/access/attribution.ts";
-import { Principal } from "../domain/access/principal.ts";
 import { DomainError } from "../domain/errors.ts";
 import type { AccessToken } from "../domain/tokens/access-token.ts";
 import { mintToken } from "../domain/tokens/token.ts";
-import { personalTokenExpiry, personalTokenMaxMs } from "../domain/users/personal-token.ts";
+import { personalTokenMaxMs } from "../domain/users/personal-token.ts";
 import { systemClock } from "../lib/clock.ts";
-import { uuidv7Source } from "../lib/ids.ts";
 import { printableJson } from "../lib/printable.ts";
 import { databaseFile } from "../start/data-dir.ts";
 import { openStore } from "../start/open-store.ts";
 import type { Store, User } from "../store/store.ts";
+import { change } from "./ask-server.ts";
 import { addSettings, outputOption, readConfig } from "./settings.ts";
 import { asTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
@@ -18,7 +16,7 @@ import type { Terminal } from "./terminal.ts";
 const dayMs = 24 * 60 * 60 * 1000;
 
 const about = `
-Works on the database of this machine, beside a running server or without one; the server obeys at once.
+Works on the database of this machine. A server that runs on it makes the change itself, and obeys it from then on.
 
 Examples:
   rollcall token create --description "ci" --read-only --days 30
@@ -41,20 +39,14 @@ export function tokenCommand(terminal: Terminal): Command {
       .option("--days <DAYS>", "expires after so many days, at most 90", wholeDays, 90)
       .addHelpText("after", about)
       .action((options: CreateOptions) =>
-        withAdmin(options, terminal, async (store, admin) => {
+        change(dataDirOf(options, terminal), async (operations) => {
+          // The server is told its hash alone.
           const { secret, hash } = mintToken("personal");
-          const now = systemClock.now();
-          await store.tokens.addAccessToken({
-            id: uuidv7Source(systemClock)(),
-            organizationId: admin.organizationId,
-            hash,
-            subjectId: admin.id,
-            principal: Principal.USER,
+          await operations.createToken({
+            hash: Buffer.from(hash).toString("hex"),
             description: options.description,
             readOnly: options.readOnly === true,
-            by: onThisMachine(admin),
-            createdAt: now,
-            expiresAt: personalTokenExpiry(options.days * dayMs, now),
+            livesMs: options.days * dayMs,
           });
           terminal.print(secret);
         }),
@@ -82,12 +74,8 @@ export function tokenCommand(terminal: Terminal): Command {
       .argument("<ID>", "id of the token, from rollcall token list")
       .addHelpText("after", about)
       .action((id: string, options: TokenOptions) =>
-        withAdmin(options, terminal, async (store, admin) => {
-          const revoked = await store.tokens.revokeAccessToken(
-            onThisMachine(admin),
-            id.toLowerCase(),
-            systemClock.now(),
-          );
+        change(dataDirOf(options, terminal), async (operations) => {
+          const { revoked } = await operations.revokeToken({ id: id.toLowerCase() });
           if (!revoked) throw new DomainError("not_found", `no live token has the id ${id}`);
           terminal.print(`revoked ${id}`);
         }),
@@ -100,13 +88,17 @@ type TokenOptions = Record<string, string>;
 type CreateOptions = TokenOptions & { description: string; readOnly?: boolean; days: number };
 type ListOptions = TokenOptions & { output: string; runner?: string };
 
+function dataDirOf(options: Record<string, unknown>, terminal: Terminal): string {
+  return readConfig({ dataDir: options.dataDir as string | undefined }, terminal).dataDir;
+}
+
+/** Reads, beside a server or without one. */
 async function withAdmin(
   options: Record<string, unknown>,
   terminal: Terminal,
   work: (store: Store, admin: User) => Promise<void>,
 ): Promise<void> {
-  const { dataDir } = readConfig({ dataDir: options.dataDir as string | undefined }, terminal);
-  const store = openStore(databaseFile(dataDir), "tool");
+  const store = openStore(databaseFile(dataDirOf(options, terminal)), "reader");
   try {
     const first = await store.accounts.first();
     if (first === null)
@@ -115,12 +107,6 @@ async function withAdmin(
   } finally {
     await store.close();
   }
-}
-
-/** Whoever can write to the database acts as its admin; the audit log says how. */
-function onThisMachine(admin: User): Attribution {
-  const actor = { id: admin.id, principal: Principal.USER };
-  return { actor, organizationId: admin.organizationId, sourceAddress: "", userAgent: "rollcall token" };
 }
 
 function wholeDays(text: string): number {

@@ -56,6 +56,8 @@ export interface Config {
   readonly quotas: Quotas;
   /** How long calls may wait for their turn before the less urgent are refused, in milliseconds; 0 refuses none. */
   readonly shedDelayMs: number;
+  /** How long a watch may be silent before it says something that keeps proxies from cutting it, in milliseconds; 0 for ever. */
+  readonly watchKeepAliveMs: number;
   /** Addresses and networks of proxies whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
   readonly leases: LeaseSettings;
@@ -173,9 +175,13 @@ export function parseConfig(set: Settings): Config {
       exchangeTokens: count("max-exchange-tokens", 1, 1_000_000),
       accessTokens: count("max-access-tokens", 1, 1_000_000),
       runnerStreams: count("max-runner-streams", 1, 10_000),
+      callerStreams: count("max-caller-streams", 1, 1_000_000),
       eventStreams: count("max-event-streams", 1, 1_000_000),
+      addressStreams: count("max-address-streams", 1, 1_000_000),
+      anonymousStreams: count("max-anonymous-streams", 1, 1_000_000),
     },
     shedDelayMs: count("shed-delay", 0, 60_000),
+    watchKeepAliveMs: count("watch-keep-alive", 0, 3600) * 1000,
     trustedProxies: proxies,
     leases: {
       ...defaultLeaseSettings,
@@ -184,6 +190,7 @@ export function parseConfig(set: Settings): Config {
         graceMs: count("renew-grace", 1, 3600) * 1000,
       },
       perProvider: providerTimings(text("provider-timing"), problems),
+      statusEventsPerMinute: count("max-status-events", 1, 60_000),
       brake: {
         ...defaultLeaseSettings.brake,
         percent: count("brake-percent", 1, 100),

@@ -1,3 +1,4 @@
+import { defaultLeaseSettings } from "../domain/leases/settings.ts";
 import { defaultCallRates } from "../domain/limits/call-limits.ts";
 import { defaultQuotas } from "../domain/limits/quotas.ts";
 import { defaultLimits } from "../http/connections/limits.ts";
@@ -34,12 +35,7 @@ export const settings = [
     fallback: "minted on the first start",
     secret: true,
   },
-  {
-    flag: "admin-token-file",
-    value: "FILE",
-    help: "file that holds the first admin's token",
-    fallback: "",
-  },
+  { flag: "admin-token-file", value: "FILE", help: "file that holds the first admin's token", fallback: "" },
   {
     flag: "tls-cert",
     value: "FILE",
@@ -213,16 +209,46 @@ export const settings = [
     fallback: String(defaultQuotas.runnerStreams),
   },
   {
+    flag: "max-caller-streams",
+    value: "COUNT",
+    help: "streams that one user or service account has open",
+    fallback: String(defaultQuotas.callerStreams),
+  },
+  {
     flag: "max-event-streams",
     value: "COUNT",
     help: "event streams that one organization has open",
     fallback: String(defaultQuotas.eventStreams),
   },
   {
+    flag: "max-address-streams",
+    value: "COUNT",
+    help: "streams without a token, of health and reflection, that one address has open",
+    fallback: String(defaultQuotas.addressStreams),
+  },
+  {
+    flag: "max-anonymous-streams",
+    value: "COUNT",
+    help: "streams without a token that are open in all",
+    fallback: String(defaultQuotas.anonymousStreams),
+  },
+  {
+    flag: "max-status-events",
+    value: "COUNT",
+    help: "events of one runner's status in a minute; of more changes the last is told",
+    fallback: String(defaultLeaseSettings.statusEventsPerMinute),
+  },
+  {
     flag: "shed-delay",
     value: "MILLISECONDS",
     help: "when calls wait so long for their turn, the less urgent are refused, 0 for never",
     fallback: "250",
+  },
+  {
+    flag: "watch-keep-alive",
+    value: "SECONDS",
+    help: "a watch that has been silent for so long sends an empty message, 0 for never",
+    fallback: "30",
   },
   {
     flag: "trusted-proxies",

@@ -1,4 +1,4 @@
-import { eventsLost } from "../domain/events/cursor.ts";
+import { isEventsLost } from "../domain/events/cursor.ts";
 import type { EventRecord } from "../domain/events/event.ts";
 import type { EventStore } from "../store/event-store.ts";
 import type { EventSource, Portion, Watch } from "./watch.ts";
@@ -34,15 +34,25 @@ export class EventFeed implements EventSource {
   /** Reads what is new and wakes the watchers. @param through nothing after this is given out yet */
   async advance(through: number): Promise<void> {
     if (through <= this.#head) return;
-    for (let more = true; more; ) {
-      const { events, through: read } = await this.#read(this.#head, through, tailLength);
-      more = read < through;
-      this.#tail.push(...events);
-      this.#head = read;
-      const dropped = this.#tail.splice(0, Math.max(0, this.#tail.length - tailLength)).at(-1);
-      if (dropped !== undefined) this.#tailFrom = dropped.sequence;
+    try {
+      while (this.#head < through) await this.#extend(through);
+    } catch (error) {
+      if (!isEventsLost(error)) throw error;
+      // Written and removed since the last look. The tail begins anew, so that each watch asks the table from its own place:
+      // those that are behind the gap are told of it, those that began after it go on.
+      this.#tail = [];
+      this.#tailFrom = through;
+      this.#head = through;
     }
     for (const watch of this.watches) watch.wake();
+  }
+
+  async #extend(through: number): Promise<void> {
+    const { events, through: read } = await this.#read(this.#head, through, tailLength);
+    this.#tail.push(...events);
+    this.#head = read;
+    const dropped = this.#tail.splice(0, Math.max(0, this.#tail.length - tailLength)).at(-1);
+    if (dropped !== undefined) this.#tailFrom = dropped.sequence;
   }
 
   /**
@@ -51,10 +61,7 @@ export class EventFeed implements EventSource {
    */
   async after(position: number): Promise<Portion> {
     if (position >= this.#tailFrom) return this.#tailAfter(position);
-    const portion = await this.#read(position, this.#head, portionLength);
-    // Looked at after the read: what was removed before it would be missing in it.
-    if (position < (await this.#store.removedThrough())) throw eventsLost();
-    return portion;
+    return this.#read(position, this.#head, portionLength);
   }
 
   #tailAfter(position: number): Portion {

@@ -62,10 +62,10 @@ export class EventHub implements Lifecycle {
   async watch(options: Omit<WatchOptions, "openedAt">): Promise<Watch> {
     const { events, clock } = this.#options;
     const { organizationId } = options.viewer;
-    const open = this.#feeds.get(organizationId)?.watches.size ?? 0;
-    refuseOver(this.#options.quotas ?? defaultQuotas, "eventStreams", open);
     const newest = await events.newest();
     let feed = this.#feeds.get(organizationId);
+    // With nothing to wait for until it is counted: others come meanwhile.
+    refuseOver(this.#options.quotas ?? defaultQuotas, "eventStreams", feed?.watches.size ?? 0);
     if (feed === undefined) {
       feed = new EventFeed(events, organizationId, newest);
       this.#feeds.set(organizationId, feed);

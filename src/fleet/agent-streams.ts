@@ -76,10 +76,6 @@ export class Watchers {
     if (others?.size === 0) this.#byRunner.delete(watcher.runnerId);
   }
 
-  count(runnerId: string): number {
-    return this.#byRunner.get(runnerId)?.size ?? 0;
-  }
-
   of(runnerId: string): Iterable<Watcher> {
     return this.#byRunner.get(runnerId) ?? [];
   }

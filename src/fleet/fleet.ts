@@ -8,10 +8,8 @@ import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
 import type { LeaseSettings } from "../domain/leases/settings.ts";
 import { type DerivedStatus, deriveStatus, freshStatus, storedStanding } from "../domain/leases/status.ts";
 import type { LoadSample } from "../domain/leases/stretch.ts";
-import { defaultQuotas, type Quotas, refuseOver } from "../domain/limits/quotas.ts";
 import type { MetricSample } from "../domain/metrics/exposition.ts";
 import { RunnerKind, RunnerPhase } from "../domain/runners/enums.ts";
-import type { RunnerReportChange } from "../domain/runners/report.ts";
 import type { Runner } from "../domain/runners/runner.ts";
 import { type Awaitable, after } from "../lib/awaitable.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -23,13 +21,12 @@ import { FollowUp } from "./follow-up.ts";
 import { KnownRunners, type RunnerIdentity } from "./known-runners.ts";
 import { leaseListener } from "./lease-listener.ts";
 import { MetricsBoard } from "./metrics-board.ts";
-import { type RenewalAnswer, Renewals, statusFacts } from "./renewals.ts";
+import { type RenewalAnswer, type RenewalNews, Renewals, statusFacts } from "./renewals.ts";
 
 export interface RegistryOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly settings: LeaseSettings;
-  readonly quotas?: Quotas;
   readonly log: Logger;
   /** Hears of everything that happens to leases. */
   readonly observer?: LeaseListener;
@@ -46,7 +43,6 @@ export class RunnerRegistry {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #settings: LeaseSettings;
-  readonly #quotas: Quotas;
   readonly #log: Logger;
   readonly #engine: LeaseEngine;
   readonly #announcer: Announcer;
@@ -58,10 +54,8 @@ export class RunnerRegistry {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#settings = options.settings;
-    this.#quotas = options.quotas ?? defaultQuotas;
     this.#log = options.log.child({ part: "registry" });
-    const { eventsPerSecond } = options.settings.brake;
-    this.#announcer = new Announcer(options.store.leases, options.clock, eventsPerSecond);
+    this.#announcer = new Announcer(options.store.leases, options.clock, options.settings);
     this.#engine = new LeaseEngine({
       clock: options.clock,
       settings: options.settings,
@@ -81,6 +75,7 @@ export class RunnerRegistry {
       engine: this.#engine,
       watchers: this.watchers,
       metrics: this.metrics,
+      announcer: this.#announcer,
       organizationOf: (runnerId) => this.#known.get(runnerId)?.organizationId,
       onRemoved: (runnerId) => {
         this.#known.delete(runnerId);
@@ -115,8 +110,8 @@ export class RunnerRegistry {
    * Hears a runner; what it reported is durable when this resolves.
    * @throws DomainError with the reason that tells an agent what to do
    */
-  renew(who: RunnerIdentity, renewal: Renewal, report?: RunnerReportChange): Awaitable<RenewalAnswer> {
-    return this.#renewals.renew(who, renewal, report);
+  renew(who: RunnerIdentity, renewal: Renewal, news: RenewalNews = {}): Awaitable<RenewalAnswer> {
+    return this.#renewals.renew(who, renewal, news);
   }
 
   /** A clean leave, durable when this resolves. @throws DomainError when the generation may not speak */
@@ -141,7 +136,6 @@ export class RunnerRegistry {
   ): Promise<Watcher> {
     const known = await this.#known.admit(who);
     this.#check(who, generation);
-    refuseOver(this.#quotas, "runnerStreams", this.watchers.count(who.id));
     const watcher = new Watcher(who.id, generation, tokenHash);
     watcher.tell("keep_alive");
     if (known.specRevision !== applied) watcher.tell("spec");
@@ -150,15 +144,21 @@ export class RunnerRegistry {
     return watcher;
   }
 
-  /** Shows what a runner measured. @throws DomainError when it may not report */
-  async report(who: RunnerIdentity, generation: number, samples: readonly MetricSample[]): Promise<void> {
+  /** Counts a report that a runner is about to make, before it is read. @throws DomainError when it may not report */
+  async admitReport(who: RunnerIdentity): Promise<void> {
     await this.#known.admit(who);
-    this.#check(who, generation);
     const runner = await this.#store.runners.get(who.organizationId, who.id);
     if (runner === null) throw refusalError(RefusalReason.RUNNER_DELETED);
     if (runner.spec.configuration?.metrics?.managedMetricsEnabled !== true) {
       throw refusalError(RefusalReason.METRICS_NOT_ENABLED);
     }
+    this.metrics.admit(who.id, this.#clock.monotonic());
+  }
+
+  /** Shows what a runner measured, after admitReport(). @throws DomainError when the generation may not act */
+  async report(who: RunnerIdentity, generation: number, samples: readonly MetricSample[]): Promise<void> {
+    await this.#known.admit(who);
+    this.#check(who, generation);
     this.metrics.put(who.id, samples, this.#clock.monotonic());
   }
 

@@ -4,10 +4,11 @@ import type { LeaseEngine } from "../domain/leases/engine.ts";
 import type { DurableChange, LeaseTransition } from "../domain/leases/events.ts";
 import { LeaseState } from "../domain/leases/lease.ts";
 import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
-import type { RunnerReportChange } from "../domain/runners/report.ts";
+import type { ReportedConfiguration, RunnerReportChange } from "../domain/runners/report.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { Store } from "../store/store.ts";
+import type { LeaseStore, Store } from "../store/store.ts";
 import type { Watchers } from "./agent-streams.ts";
+import type { Announcer } from "./announcer.ts";
 import type { RunnerIdentity } from "./known-runners.ts";
 import type { MetricsBoard } from "./metrics-board.ts";
 
@@ -18,6 +19,7 @@ export interface FollowUpOptions {
   readonly engine: LeaseEngine;
   readonly watchers: Watchers;
   readonly metrics: MetricsBoard;
+  readonly announcer: Announcer;
   /** The organisation of a runner that is in memory. */
   readonly organizationOf: (runnerId: string) => string | undefined;
   /** The runner is gone for good. */
@@ -27,6 +29,7 @@ export interface FollowUpOptions {
 /** What goes to disk with a lease. */
 export interface LeaseNews {
   readonly report?: RunnerReportChange | undefined;
+  readonly configuration?: ReportedConfiguration | undefined;
   readonly signOffReason?: string;
   /** Watchers are told of it later, at a bounded pace. */
   readonly quiet?: boolean;
@@ -74,15 +77,16 @@ export class FollowUp {
     return this.#carryOutAll(failed);
   }
 
-  /** Makes a change of a lease durable. @returns false when the runner is gone */
+  /** Makes a change of a lease durable; null when the runner is gone. */
   async record(
     { id: runnerId, organizationId }: RunnerIdentity,
     change: DurableChange,
     news: LeaseNews,
-  ): Promise<boolean> {
-    const { store, clock, engine } = this.#options;
-    const { report, signOffReason, quiet = false } = news;
-    const found = await store.leases.record({
+  ): ReturnType<LeaseStore["record"]> {
+    const { store, clock, engine, announcer } = this.#options;
+    const { report, configuration, signOffReason } = news;
+    const quiet = news.quiet === true || !announcer.admits(runnerId, organizationId);
+    const recorded = await store.leases.record({
       ...change,
       runnerId,
       organizationId,
@@ -90,10 +94,11 @@ export class FollowUp {
       quiet,
       now: clock.now(),
       ...(report && { report }),
+      ...(configuration && { configuration }),
       ...(signOffReason !== undefined && { signOffReason }),
     });
     engine.confirm(runnerId, change.version);
-    return found;
+    return recorded;
   }
 
   /** Removes a runner with everything that is in memory of it. @returns false when it was gone already */

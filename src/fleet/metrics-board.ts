@@ -1,4 +1,5 @@
 import { DomainError } from "../domain/errors.ts";
+import { RateLimiter } from "../domain/limits/rate-limiter.ts";
 import { type MetricSample, type RenderedFamily, renderSamples } from "../domain/metrics/exposition.ts";
 
 /** How long samples are shown without a new report, in milliseconds. */
@@ -26,6 +27,7 @@ export class MetricsBoard {
   readonly #budget: MetricsBudget;
   /** The oldest first. */
   readonly #reports = new Map<string, Report>();
+  readonly #asked = new RateLimiter({ perSecond: 1000 / leastGapMs, burst: 1 });
   #samples = 0;
   #characters = 0;
 
@@ -34,15 +36,23 @@ export class MetricsBoard {
   }
 
   /**
+   * Counts an attempt to report, before anything is done for it: one that is refused later has cost as much.
+   * @param now monotonic milliseconds
+   * @throws DomainError METRICS_TOO_SOON
+   */
+  admit(runnerId: string, now: number): void {
+    const wait = this.#asked.take(runnerId, now);
+    if (wait > 0) throw exhausted("metrics came too soon after the last ones", "METRICS_TOO_SOON", wait);
+  }
+
+  /**
    * Replaces what the runner reported before; that stays when the new report is refused.
    * @param now monotonic milliseconds
-   * @throws DomainError `resource_exhausted` when it comes too soon, or when the server's budget is used up
+   * @throws DomainError `resource_exhausted` when the server's budget is used up
    */
   put(runnerId: string, samples: readonly MetricSample[], now: number): void {
     this.#dropOld(now);
     const before = this.#reports.get(runnerId);
-    const wait = before === undefined ? 0 : before.at + leastGapMs - now;
-    if (wait > 0) throw exhausted("metrics came too soon after the last ones", "METRICS_TOO_SOON", wait);
     const report = rendered(samples, now);
     const isOver = (part: keyof MetricsBudget, used: number) =>
       used - (before?.[part] ?? 0) + report[part] > this.#budget[part];

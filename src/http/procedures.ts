@@ -30,6 +30,7 @@ import { queryPagination } from "./json/query-pagination.ts";
 import type { NodeServerRequest, NodeServerResponse, Origin, RequestHandler } from "./node-http.ts";
 import { answerText, isFramedType, notAgain, refuseCall } from "./refuse.ts";
 import { type BodyRoom, bodyOf } from "./request-body.ts";
+import { anyHost } from "./request-forms.ts";
 import { Rooms } from "./rooms.ts";
 
 export interface ProceduresOptions extends ConnectRouterOptions {
@@ -180,18 +181,15 @@ async function serve(
   const values = contextValues.set(gatedKey, { origin, unwanted }).set(sendHeadersKey, (headers) => {
     sendHeaders(res, headers);
   });
-  let call: ReturnType<typeof universalRequestFromNodeRequest>;
-  try {
-    call = {
-      ...universalRequestFromNodeRequest(req, res, undefined, values),
-      body: bodyFor(handler, req, room),
-    };
-    values.set(requestSignalKey, call.signal);
-  } catch {
-    unwanted();
-    refuseCall(req, res, new ConnectError("the request has no usable host or path", Code.InvalidArgument));
-    return;
-  }
+  // nginx would hold back what comes, until its buffer is full.
+  if (!isUnary(handler.method)) res.setHeader("x-accel-buffering", "no");
+  // Connect makes a URL of the host.
+  req.headers["stream" in req ? ":authority" : "host"] = anyHost;
+  const call = {
+    ...universalRequestFromNodeRequest(req, res, undefined, values),
+    body: bodyFor(handler, req, room),
+  };
+  values.set(requestSignalKey, call.signal);
   // Python's urllib, which the Python SDK uses, names a type for the body that a GET does not have.
   if (call.method === "GET") {
     unwanted();

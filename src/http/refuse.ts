@@ -8,6 +8,7 @@ import {
   errorToJson,
 } from "@connectrpc/connect/protocol-connect";
 import { setTrailerStatus } from "@connectrpc/connect/protocol-grpc";
+import { encodeGrpcMessage } from "./grpc-message.ts";
 import type { NodeServerRequest, NodeServerResponse } from "./node-http.ts";
 
 const jsonType = "application/json";
@@ -41,8 +42,8 @@ export function refuseCall(
   const contentType = req.headers["content-type"] ?? "";
   if (speaksGrpc(req)) {
     const headers = setTrailerStatus(new Headers({ "content-type": contentType }), error);
-    res.writeHead(200, Object.fromEntries(headers));
-    res.end();
+    headers.set("grpc-message", encodeGrpcMessage(error.rawMessage));
+    answerHeadersOnly(res, Object.fromEntries(headers));
   } else if (contentTypeStreamRegExp.test(contentType)) {
     res.writeHead(200, { "content-type": contentType });
     const end = endStreamToJson(new Headers(), error, undefined);
@@ -50,6 +51,20 @@ export function refuseCall(
   } else {
     if (error.code === Code.Unimplemented) res.setHeader(...notAgain);
     answerJson(req, res, status, errorToJson(error, undefined));
+  }
+}
+
+/**
+ * Answers status 200 without a body. On HTTP/2 the headers themselves end the stream: Node's response object would send an
+ * empty DATA frame behind them, and clients of gRPC take a status in headers that do not end the stream for malformed.
+ */
+function answerHeadersOnly(res: NodeServerResponse, headers: Readonly<Record<string, string>>): void {
+  if ("stream" in res) {
+    if (res.stream.destroyed || res.stream.closed || res.headersSent) return;
+    res.stream.respond({ ":status": 200, ...res.getHeaders(), ...headers }, { endStream: true });
+  } else {
+    res.writeHead(200, headers);
+    res.end();
   }
 }
 

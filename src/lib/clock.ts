@@ -6,6 +6,12 @@ export interface Clock {
   monotonic(): number;
 }
 
+/**
+ * The longest that a timer of Node can wait, in milliseconds: 24.8 days. It takes a longer wait for none at all, so that no
+ * number from outside may reach a timer without this bound.
+ */
+export const longestTimerMs = 2 ** 31 - 1;
+
 /** The clock of the machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),

@@ -15,6 +15,7 @@ import { Health } from "../../gen/grpc/health/v1/health_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import type { CallLimits } from "../domain/limits/call-limits.ts";
+import type { OpenStreams } from "../domain/limits/open-streams.ts";
 import type { Overload } from "../domain/limits/overload.ts";
 import type { CertificatePolicy } from "../domain/tokens/client-certificate.ts";
 import type { SecretBox } from "../domain/tokens/seal.ts";
@@ -24,20 +25,24 @@ import type { Questions } from "../fleet/questions.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { IdSource } from "../lib/ids.ts";
 import type { Store } from "../store/store.ts";
+import type { IssueLog } from "../upkeep/issue-log.ts";
 import type { KeyRing } from "../upkeep/key-ring.ts";
 import type { TokenUses } from "../upkeep/token-uses.ts";
 import { CallObserver } from "./call/call-observer.ts";
 import type { Callers } from "./call/callers.ts";
 import { callInterceptor } from "./call/calls.ts";
+import { addressKey } from "./call/context.ts";
 import type { InternalErrorLog } from "./call/errors.ts";
 import { failureInterceptor } from "./call/failures.ts";
 import { authenticationGate } from "./call/gate.ts";
 import { type CallMeter, type CallTracer, callFields } from "./call/observed-call.ts";
 import { rightsInterceptor } from "./call/rights.ts";
+import { streamLimitsInterceptor } from "./call/stream-limits.ts";
 import { validationInterceptor } from "./call/validation.ts";
 import type { Answered, Asked } from "./messages/question.ts";
 import { adminService } from "./services/admin.ts";
-import { agentService } from "./services/agents.ts";
+import { agentService, reportAdmission } from "./services/agents.ts";
+import { configurationSchemas } from "./services/configuration-schema.ts";
 import { environmentClasses } from "./services/environment-classes.ts";
 import { eventService } from "./services/events.ts";
 import { gatewayService } from "./services/gateways.ts";
@@ -46,7 +51,10 @@ import { type HealthSource, healthService } from "./services/health.ts";
 import { hostTokens } from "./services/host-tokens.ts";
 import { idTokens } from "./services/id-tokens.ts";
 import { identityService } from "./services/identity.ts";
+import { llmIntegrations } from "./services/llm-integrations.ts";
 import { logsTokens } from "./services/logs-token.ts";
+import { organizationService } from "./services/organizations.ts";
+import { userPreferences } from "./services/preferences.ts";
 import { reflectionRoutes } from "./services/reflection.ts";
 import { runnerPolicies } from "./services/runner-policies.ts";
 import { runnerService } from "./services/runners.ts";
@@ -66,10 +74,12 @@ export interface RpcDeps {
   readonly newId: IdSource;
   readonly secrets: SecretBox;
   readonly keyRing: KeyRing;
+  readonly issues: IssueLog;
   /** The issuer of signed tokens: where the world reaches this server. */
   readonly issuer: () => string;
   readonly uses: TokenUses;
   readonly callLimits: CallLimits;
+  readonly streams: OpenStreams;
   /** Whether runners have to show a certificate. */
   readonly certificates: CertificatePolicy;
   readonly overload: Overload;
@@ -78,6 +88,8 @@ export interface RpcDeps {
   /** Null when calls are not traced. */
   readonly tracer: CallTracer | null;
   readonly health: HealthSource;
+  /** Milliseconds of silence after which a watch says something; 0 never. */
+  readonly keepAliveMs: number;
   /** Whether the schema can be asked for. */
   readonly reflection: boolean;
 }
@@ -109,22 +121,29 @@ export function createRpc(deps: RpcDeps): Rpc {
     }),
     serve(IdentityService, { ...identityService(deps), ...idTokens(deps) }),
     serve(RunnerAgentService, agentService(deps)),
-    serve(RunnerConfigurationService, { ...classes, ...scmIntegrations(deps), ...hostTokens(deps) }),
+    serve(RunnerConfigurationService, {
+      ...classes,
+      ...scmIntegrations(deps),
+      ...hostTokens(deps),
+      ...llmIntegrations(deps),
+      ...configurationSchemas(deps),
+    }),
     serve(EnvironmentService, { listEnvironmentClasses: classes.listEnvironmentClasses }),
-    serve(OrganizationService, {}),
+    serve(OrganizationService, organizationService(deps)),
     serve(EventService, eventService(deps)),
     serve(GroupService, groupService(deps)),
-    serve(UserService, userService(deps)),
+    serve(UserService, { ...userService(deps), ...userPreferences(deps) }),
     serve(ServiceAccountService, serviceAccountService(deps)),
     serve(GatewayService, gatewayService(deps)),
     serve(AdminService, adminService(deps)),
   ];
   const services = served.map(({ service }) => service);
+  const countQuestion = ({ values }: HandlerContext) => deps.callLimits.countAddress(values.get(addressKey));
   return {
     routes: (router) => {
       for (const service of served) service.register(router);
-      router.service(Health, healthService(deps.health, services));
-      if (deps.reflection) reflectionRoutes([...services, Health])(router);
+      router.service(Health, healthService(deps.health, services, deps.keepAliveMs));
+      if (deps.reflection) reflectionRoutes([...services, Health], countQuestion)(router);
     },
     options: {
       requestGate: authenticationGate({
@@ -136,12 +155,16 @@ export function createRpc(deps: RpcDeps): Rpc {
         clock,
         observer,
         logInternal,
+        admissions: new Map([
+          [RunnerAgentService.method.reportRunnerMetrics, reportAdmission(deps.registry)],
+        ]),
         missing: new Set(served.flatMap(({ missing }) => missing)),
       }),
       interceptors: [
         callInterceptor(observer),
         failureInterceptor(logInternal),
         rightsInterceptor(deps.callers, clock),
+        streamLimitsInterceptor(deps.streams),
         validationInterceptor(),
       ],
       onOver: (context, reason) => observer.over(context, reason),

@@ -104,9 +104,12 @@ export async function resetServerKey(dataDir: string, store: Store) {
   const [key = randomBytes(32)] = keys;
   const aside = keys.length === 0 ? moveServerKeyAside(dataDir) : null;
   placeServerKey(dataDir, key, keys[1] ?? null);
-  const change = (thing: SealedThing) => (keys.some((one) => opens(one, thing)) ? thing.sealed : null);
-  const { givenUp } = await store.keys.reseal(digestOfKey(key), change, await byOperator(store, "reset"));
-  return { givenUp, aside };
+  const things = (await store.keys.sealed()).map((thing) => ({
+    ...thing,
+    next: keys.some((one) => opens(one, thing)) ? thing.sealed : null,
+  }));
+  await store.keys.reseal(digestOfKey(key), things, await byOperator(store, "reset"));
+  return { givenUp: things.filter(({ next }) => next === null), aside };
 }
 
 /** How many secrets there are, and how many of them none of the keys opens. */
@@ -126,16 +129,14 @@ async function encryptUnder(
 ): Promise<number> {
   if (key === undefined) return 0;
   const box = secretBox(key);
-  let secrets = 0;
-  const change = (thing: SealedThing) => {
+  const things = (await store.keys.sealed()).map((thing) => {
     const { sealed, context } = thing;
     const other = opens(key, thing) ? undefined : others.find((one) => opens(one, thing));
-    if (other === undefined) return sealed;
-    secrets += 1;
-    return box.seal(secretBox(other).open(sealed, context), context);
-  };
-  await store.keys.reseal(digestOfKey(key), change, action && (await byOperator(store, "rotate")));
-  return secrets;
+    const next = other === undefined ? sealed : box.seal(secretBox(other).open(sealed, context), context);
+    return { ...thing, next };
+  });
+  await store.keys.reseal(digestOfKey(key), things, action && (await byOperator(store, "rotate")));
+  return things.filter(({ sealed, next }) => next !== sealed).length;
 }
 
 function endChange(dataDir: string, key: Uint8Array, earlier: Uint8Array): string {

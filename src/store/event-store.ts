@@ -9,10 +9,12 @@ import type { Rows } from "./rows.ts";
 export interface EventStore {
   /** Sequence of the newest event that ever was, of any organisation; 0 before the first. */
   newest(): Promise<number>;
-  /** The events of an organisation after a sequence, oldest first. */
+  /**
+   * The events of an organisation after a sequence, oldest first: all that there were, up to `limit`.
+   * @throws DomainError EVENTS_LOST when some after it were removed, or when the store was put back to a state from before it.
+   *   An empty list therefore says that nothing happened, and never only that nothing is left.
+   */
   read(organizationId: string, after: number, limit: number): Promise<readonly EventRecord[]>;
-  /** Everything up to this sequence may have been removed. */
-  removedThrough(): Promise<number>;
   /** Removes up to `limit` of the oldest events, as far as they happened before a time. @returns how many */
   removeBefore(time: number, limit: number): Promise<number>;
   /**

@@ -31,6 +31,12 @@ export interface SealedThing extends SealedValue {
   readonly id: string;
 }
 
+/** Something that is to be encrypted by another key. */
+export interface ResealedThing extends SealedThing {
+  /** The same secret under the other key; the value of before leaves it as it is, null gives it up. */
+  readonly next: Uint8Array | null;
+}
+
 /** The server's own keys. They belong to no organisation. */
 export interface KeyStore {
   /** What tells the key that encrypts what is kept here from every other; null when that was never noted. */
@@ -39,15 +45,15 @@ export interface KeyStore {
   sealed(): Promise<readonly SealedThing[]>;
   /**
    * Notes another key, and puts what is encrypted under it: everything in one commit, or nothing.
-   * @param change the same secret under the other key; the value that it was given leaves it as it is, null gives
-   *   it up
-   * @param by who wants it; null when nobody has to be told
+   * @param things what {@link sealed} has just given, all of it
+   * @param by who wants it; null when it is not to be on record
+   * @throws DomainError `aborted` when something is encrypted that is not among the things
    */
   reseal(
     digest: Uint8Array,
-    change: (thing: SealedThing) => Uint8Array | null,
+    things: readonly ResealedThing[],
     by: { readonly action: string; readonly attribution: Attribution; readonly now: number } | null,
-  ): Promise<{ readonly kept: number; readonly givenUp: readonly SealedThing[] }>;
+  ): Promise<void>;
   /** Newest first. */
   all(): Promise<readonly SigningKey[]>;
   /**

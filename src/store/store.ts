@@ -5,7 +5,7 @@ import type { LastSeen, LeaseFacts, LeaseState } from "../domain/leases/lease.ts
 import type { LongestLease } from "../domain/leases/longest-leases.ts";
 import type { Page } from "../domain/paging/cursor.ts";
 import type { RunnerKind, RunnerProvider } from "../domain/runners/enums.ts";
-import type { RunnerReport, RunnerReportChange } from "../domain/runners/report.ts";
+import type { ReportedConfiguration, RunnerReport, RunnerReportChange } from "../domain/runners/report.ts";
 import type { BootstrapToken, Runner, RunnerSpec } from "../domain/runners/runner.ts";
 import type { RunnerChange } from "../domain/runners/update.ts";
 import type { AccessToken, PresentedToken } from "../domain/tokens/access-token.ts";
@@ -18,7 +18,10 @@ import type { CredentialStore, NewAccessToken } from "./credential-store.ts";
 import type { AuditStore, EventStore } from "./event-store.ts";
 import type { GroupStore, RoleStore } from "./group-store.ts";
 import type { KeyStore } from "./key-store.ts";
+import type { LlmIntegrationStore } from "./llm-integration-store.ts";
+import type { MemberStore } from "./member-store.ts";
 import type { GatewayStore, OrganizationStore, RunnerManagerStore } from "./operator-store.ts";
+import type { PreferenceStore } from "./preference-store.ts";
 import type { Rows } from "./rows.ts";
 import type { ServiceAccountStore } from "./service-account-store.ts";
 import type { UserStore } from "./user-store.ts";
@@ -42,12 +45,15 @@ export interface Store {
   readonly credentials: CredentialStore;
   readonly accounts: AccountStore;
   readonly users: UserStore;
+  readonly members: MemberStore;
+  readonly preferences: PreferenceStore;
   readonly serviceAccounts: ServiceAccountStore;
   readonly keys: KeyStore;
   readonly organizations: OrganizationStore;
   readonly runnerManagers: RunnerManagerStore;
   readonly gateways: GatewayStore;
   readonly environmentClasses: EnvironmentClassStore;
+  readonly llmIntegrations: LlmIntegrationStore;
   readonly scmIntegrations: ScmIntegrationStore;
   readonly hostTokens: HostTokenStore;
   readonly access: AccessStore;
@@ -81,12 +87,10 @@ export interface StoreObserver {
   /** Called after every commit: how many writes it holds, and how long it took until it was on disk, in seconds. */
   onBatch(writes: number, seconds: number): void;
   /**
-   * Called once when nobody knows any more what is on disk. Everything is refused from then on; the process must end, so
-   * that the next one goes on with what the disk has.
+   * Called once when it is not known any more what is on disk, or nothing can be written any more; the message says which.
+   * Writes are refused from then on; the process must end, so that the next one goes on with what the disk has.
    */
-  onFailed(cause: unknown): void;
-  /** Called when the log could not be brought into the database: it grows until that works again. */
-  onCheckpointFailed(cause: unknown): void;
+  onFailed(cause: Error): void;
 }
 
 /** The store cannot be opened; the message tells the operator why and what to do. */
@@ -137,6 +141,8 @@ export interface RunnerStore {
   list(scope: RunnerScope, filter: RunnerFilter, page: Page): Promise<Rows<Runner>>;
   /** The exchange token that matters to a runner that has never renewed: the one used last, else the newest. */
   bootstrapToken(organizationId: string, id: string): Promise<BootstrapToken | null>;
+  /** What the runner said can be configured on it: the bytes of `gitpod.v1.RunnerConfigurationSchema`; null before it did. */
+  configurationSchema(organizationId: string, id: string): Promise<Uint8Array | null>;
   /** Applies the change to the runner as it is when the write runs; null when it is gone. */
   update(runner: Authorized<"update">, change: RunnerChange, now: number): Promise<Runner | null>;
   /** Marks the runner as winding down; false when it is gone. */
@@ -153,6 +159,8 @@ export interface LeaseChange extends Pick<DurableChange, "state" | "generation" 
   readonly appliedSpecRevision: number;
   /** Absent: the runner reported nothing. */
   readonly report?: RunnerReportChange;
+  /** Absent: as for the report. */
+  readonly configuration?: ReportedConfiguration;
   /** Set when the runner signs off. */
   readonly signOffReason?: string;
   /** Watchers are not told now: announce() does it later. */
@@ -180,8 +188,8 @@ export interface OfflineCounts {
 }
 
 export interface LeaseStore {
-  /** False when the runner is gone. */
-  record(change: LeaseChange): Promise<boolean>;
+  /** Null when the runner is gone. `keyReplaced`: secrets that were sealed to the key of before cannot be read any more. */
+  record(change: LeaseChange): Promise<{ readonly keyReplaced: boolean } | null>;
   /** Tells watchers that the status of these runners changed; those that are gone are left out. */
   announce(
     runners: readonly { readonly id: string; readonly organizationId: string }[],

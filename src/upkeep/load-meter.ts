@@ -42,18 +42,23 @@ const everyMs = 50;
 export class LoadWatch implements Lifecycle {
   readonly #overload: Overload;
   readonly #log: Logger;
+  readonly #now: () => number;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(overload: Overload, log: Logger) {
+  /**
+   * @param now milliseconds: of this process and not of the clock that tests move, since what counts is how long it really
+   *   stood. A test of the protection says how late it is.
+   */
+  constructor(overload: Overload, log: Logger, now = () => performance.now()) {
     this.#overload = overload;
+    this.#now = now;
     this.#log = log.child({ part: "overload" });
   }
 
   async run(): Promise<void> {
-    // Of this process, not of the clock that tests move: what counts is how long it really stood.
-    let lookedAt = performance.now();
+    let lookedAt = this.#now();
     this.#timer = setInterval(() => {
-      const now = performance.now();
+      const now = this.#now();
       const lateMs = now - lookedAt - everyMs;
       lookedAt = now;
       const step = this.#overload.sample(lateMs);

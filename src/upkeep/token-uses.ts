@@ -1,10 +1,14 @@
 import type { Logger } from "pino";
 import type { Lifecycle } from "../lib/chore.ts";
 import type { Clock } from "../lib/clock.ts";
+import { inBatches } from "../lib/in-batches.ts";
 import type { CredentialStore } from "../store/credential-store.ts";
 
 /** How often uses go to disk, in milliseconds. */
 const saveMs = 30_000;
+
+/** Uses in one write at most, so that others need not wait long for their turn. */
+const usesAtOnce = 500;
 
 export interface TokenUsesOptions {
   readonly credentials: CredentialStore;
@@ -48,7 +52,8 @@ export class TokenUses implements Lifecycle {
     const uses = this.#uses;
     this.#uses = new Map();
     try {
-      await this.#options.credentials.saveLastUsed([...uses].map(([tokenId, atMs]) => ({ tokenId, atMs })));
+      const all = [...uses].map(([tokenId, atMs]) => ({ tokenId, atMs }));
+      await inBatches(all, usesAtOnce, (some) => this.#options.credentials.saveLastUsed(some));
     } catch (error) {
       this.#uses = new Map([...uses, ...this.#uses]);
       this.#options.log.error({ err: error }, "the last uses of tokens could not be written");

@@ -7,8 +7,7 @@ import { drizzle } from "drizzle-orm/better-sqlite3";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { authorityOf } from "../../src/domain/access/authority.ts";
 import { Principal } from "../../src/domain/access/principal.ts";
-import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
-import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { openStore } from "../../src/start/open-store.ts";
 import { newId } from "../support/records.ts";
 
 const migrations = join(import.meta.dirname, "../../src/store/sqlite/migrations");
@@ -41,7 +40,7 @@ test("the user of a first-version database is an admin afterwards, by way of the
   const [organizationId, userId] = [newId(), newId()];
   const file = join(folder, "rollcall.db");
   firstVersion(file, organizationId, userId);
-  const store = openSqliteStore({ file, codecs: runnerCodecs, role: "server", newId });
+  const store = openStore(file, "server");
   try {
     const grants = await store.access.grantsOf(organizationId, userId);
     expect(grants.groupIds).toHaveLength(2);

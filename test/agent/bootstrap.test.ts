@@ -1,10 +1,9 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { agentProtocols, openConnection } from "../../src/agent/index.ts";
+import { printed, startProcess } from "../support/command.ts";
 import { until } from "../support/eventually.ts";
 import { Bench } from "./support/bench.ts";
 import { refusal, runnerId, unavailable } from "./support/fake-server.ts";
@@ -203,13 +202,11 @@ test("a killed agent leaves its state folder free", async () => {
     // Kept: a lock that nobody refers to any more is collected, and let go with it.
     globalThis.held = lockState(new StateFiles(${JSON.stringify(bench.stateDir)})); process.stdout.write("held");
     setInterval(() => {}, 1000);`;
-  const holder = spawn(process.execPath, ["--input-type=module", "-e", script], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  await once(holder.stdout, "data");
+  const holder = startProcess(process.execPath, ["--input-type=module", "-e", script]);
+  await printed(holder, "stdout", /held/);
   expect((await bench.start().end).kind).toBe("STATE_IN_USE");
-  holder.kill("SIGKILL");
-  await once(holder, "exit");
+  holder.process.kill("SIGKILL");
+  await holder.exited;
   bench.start();
   await until("renewal", () => bench.server.renewals.length === 1);
 });

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
+import { testClock } from "../support/clock.ts";
 import { runCommand } from "../support/command.ts";
 import { runInProcess } from "../support/command-in-process.ts";
 import { postJson } from "../support/http.ts";
@@ -82,7 +83,7 @@ test("config shows what would be used, without the secret; flags win over the en
 });
 
 test("tokens made and revoked beside a running server count from the next call on", async () => {
-  const server = await startTestServer();
+  const server = await startTestServer({ clock: testClock(Date.now()) });
   const { dataDir } = server.config;
   const token = (...words: string[]) => runCommand(["token", ...words, "--data-dir", dataDir]);
   const list = (secret: string) =>
@@ -115,10 +116,10 @@ test("tokens made and revoked beside a running server count from the next call o
 });
 
 test("a token that is made on the machine lasts as long as any personal one: 90 days at most", async () => {
-  const server = await startTestServer();
+  const server = await startTestServer({ clock: testClock(Date.now()) });
   const token = (...words: string[]) =>
     runInProcess(["token", ...words, "--data-dir", server.config.dataDir]);
-  const before = Date.now();
+  const before = server.clock.now();
   expect((await token("create", "--description", "default")).code).toBe(0);
   expect((await token("create", "--description", "a day", "--days", "1")).code).toBe(0);
   expect((await token("create", "--days", "91")).stderr).toContain("whole number from 1 to 90");

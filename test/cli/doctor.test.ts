@@ -92,7 +92,9 @@ describe("beside a server", () => {
 
   test("all is well, and stays as it is", async () => {
     const list = () =>
-      readdirSync(dataDir).map((name) => [name, readFileSync(join(dataDir, name)).toString("base64")]);
+      readdirSync(dataDir)
+        .filter((name) => name !== "control.sock")
+        .map((name) => [name, readFileSync(join(dataDir, name)).toString("base64")]);
     const before = list();
     const { code, stdout, stderr } = await runCommand(["doctor", "--data-dir", dataDir, "--port", port]);
     expect(stdout).not.toMatch(/^fail/m);
@@ -135,7 +137,7 @@ describe("beside a server", () => {
     expect(await only("server", "--port", port)).toMatchObject([
       { level: "fail", found: "the server does not answer /healthz: no answer within 5 s" },
     ]);
-  }, 20_000);
+  });
 });
 
 describe("without a server", () => {

@@ -1,19 +1,18 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { defaultLeaseSettings } from "../../src/domain/leases/settings.ts";
 import { RunnerRegistry } from "../../src/fleet/fleet.ts";
-import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
-import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { openStore } from "../../src/start/open-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { testClock } from "../support/clock.ts";
 import { capturedLog } from "../support/log.ts";
-import { exchangeTokenOf, foundingOf, newId, register, runnerOf, someTime } from "../support/records.ts";
+import { exchangeTokenOf, foundingOf, register, runnerOf, someTime } from "../support/records.ts";
 
 const clock = testClock(someTime);
 const refusal = "the disk is full";
 
 let store: Store;
 beforeEach(() => {
-  store = openSqliteStore({ file: ":memory:", codecs: runnerCodecs, newId, role: "server" });
+  store = openStore(":memory:", "server");
 });
 afterEach(() => store.close());
 

@@ -6,12 +6,11 @@ import { ResourceOperation } from "../../src/domain/access/resources.ts";
 import { defaultLeaseSettings } from "../../src/domain/leases/settings.ts";
 import { Announcer } from "../../src/fleet/announcer.ts";
 import { RunnerRegistry } from "../../src/fleet/fleet.ts";
-import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
-import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { openStore } from "../../src/start/open-store.ts";
 import type { LeaseStore, Store } from "../../src/store/store.ts";
 import { type TestClock, testClock } from "../support/clock.ts";
 import { capturedLog } from "../support/log.ts";
-import { exchangeTokenOf, foundingOf, newId, register, runnerOf, someTime } from "../support/records.ts";
+import { exchangeTokenOf, foundingOf, register, runnerOf, someTime } from "../support/records.ts";
 
 const runners = 40;
 const eventsPerSecond = 5;
@@ -39,7 +38,7 @@ afterEach(async () => {
 /** A server's registry on the data of a folder, with nothing that moves by itself. */
 async function start(folder: string) {
   const file = join(dir, folder, "rollcall.db");
-  const store = openSqliteStore({ file, codecs: runnerCodecs, newId, role: "server" });
+  const store = openStore(file, "server");
   open.push(store);
   const registry = new RunnerRegistry({ store, clock, settings, log: capturedLog().log });
   await registry.restore();
@@ -130,7 +129,7 @@ test("what could not be written is told later", async () => {
       written.push(...changed.map(({ id }) => id));
     },
   } as unknown as LeaseStore;
-  const announcer = new Announcer(leases, clock, eventsPerSecond);
+  const announcer = new Announcer(leases, clock, settings);
   for (const id of ["a", "b", "c"]) announcer.offer(id, "organisation");
   await expect(announcer.announce()).rejects.toThrow("the disk is full");
   broken = false;

@@ -4,6 +4,7 @@ import { MetricType } from "../../gen/rollcall/v1/agent_pb.js";
 import { DomainError } from "../../src/domain/errors.ts";
 import type { MetricSample } from "../../src/domain/metrics/exposition.ts";
 import { MetricsBoard } from "../../src/fleet/metrics-board.ts";
+import { RawClient } from "../http/support/raw.ts";
 import { addOrganization } from "../support/database.ts";
 import { plainRequest } from "../support/http.ts";
 import { refusal } from "../support/refusal.ts";
@@ -148,11 +149,12 @@ describe("the board", () => {
     board.put("a", samples(1), 0);
   });
 
-  test("says how long a hasty runner has to wait, also after a report of nothing", () => {
+  test("says how long a hasty runner has to wait, also after a report that came to nothing", () => {
     const board = new MetricsBoard();
-    board.put("a", [], 0);
-    expect(errorOf(() => board.put("a", samples(1), 300.5))).toMatchObject({ retryAfterMs: 700 });
-    board.put("b", samples(1), 300.5);
+    board.admit("a", 0);
+    expect(errorOf(() => board.admit("a", 300.5))).toMatchObject({ retryAfterMs: 700 });
+    board.admit("b", 300.5);
+    board.admit("a", 1_000);
   });
 });
 
@@ -165,11 +167,32 @@ function errorOf(work: () => void): unknown {
   throw new Error("nothing was refused");
 }
 
-test("metrics that nobody asked for are refused", async () => {
+test("metrics that nobody asked for are refused, and before they are read", async () => {
   const other = await live(server);
-  expect(
-    await refusal(other.calls.reportRunnerMetrics({ generation: 1, samples: [{ name: "up", value: 1 }] })),
-  ).toMatchObject({ code: "failed_precondition", reason: "METRICS_NOT_ENABLED" });
+  for (const name of ["up", "9lives"]) {
+    expect(
+      await refusal(other.calls.reportRunnerMetrics({ generation: 1, samples: [{ name, value: 1 }] })),
+    ).toMatchObject({ code: "failed_precondition", reason: "METRICS_NOT_ENABLED" });
+  }
+});
+
+test("a report that breaks a rule counts as one: the next is too soon, and its rules are not judged", async () => {
+  const report = (name: string) =>
+    refusal(agent.calls.reportRunnerMetrics({ generation: 1, samples: [{ name, value: 1 }] }));
+  expect((await report("9lives")).code).toBe("invalid_argument");
+  expect((await report("9lives")).reason).toBe("METRICS_TOO_SOON");
+  server.clock.advance(1_000);
+  expect((await report("9lives")).code).toBe("invalid_argument");
+});
+
+test("a report that comes too soon is refused before its body arrives", async () => {
+  await agent.calls.reportRunnerMetrics({ generation: 1, samples: [] });
+  await using client = await RawClient.connect(Number(new URL(server.url).port));
+  client.send(
+    `POST /rollcall.v1.RunnerAgentService/ReportRunnerMetrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${agent.token}\r\n` +
+      "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n",
+  );
+  expect(await client.until("METRICS_TOO_SOON")).toMatch(/^HTTP\/1\.1 429 /);
 });
 
 test.each([

@@ -10,6 +10,9 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
+/** Without this, a report of metrics is refused before anything else is looked at. */
+const reporting = { spec: { configuration: { metrics: { managedMetricsEnabled: true } } } };
+
 /** Every method, called with this generation and this runner's id. */
 function everyCall(agent: Agent, generation: number, runnerId = agent.id): Promise<unknown>[] {
   return [
@@ -23,7 +26,7 @@ function everyCall(agent: Agent, generation: number, runnerId = agent.id): Promi
 }
 
 test("another runner's id is refused by every method, and changes neither", async () => {
-  const [agent, other] = [await live(server), await live(server)];
+  const [agent, other] = [await live(server, reporting), await live(server, reporting)];
   for (const refused of await refusals(everyCall(agent, 1, other.id))) {
     expect(refused).toMatchObject({
       code: "permission_denied",
@@ -38,14 +41,14 @@ test("another runner's id is refused by every method, and changes neither", asyn
 });
 
 test("a user's token cannot speak for a runner", async () => {
-  const agent = await live(server);
+  const agent = await live(server, reporting);
   for (const refused of await refusals(everyCall(agentOf(server, agent.id, adminToken), 1))) {
     expect(refused).toMatchObject({ code: "permission_denied", reason: "NOT_A_RUNNER" });
   }
 });
 
 test("an older generation is fenced off from every method, and told not to retry", async () => {
-  const agent = await live(server);
+  const agent = await live(server, reporting);
   await agent.renew({ generation: 0 });
   for (const refused of await refusals(everyCall(agent, 1))) {
     expect(refused).toMatchObject({ code: "aborted", reason: "SUPERSEDED" });
@@ -60,7 +63,7 @@ test("an older generation is fenced off from every method, and told not to retry
 });
 
 test("of two agents with one identity the newest start wins and stays", async () => {
-  const first = await live(server);
+  const first = await live(server, reporting);
   const twin = agentOf(server, first.id, first.token);
   await twin.renew({ generation: 0 });
   expect(await refusal(first.renew())).toMatchObject({ reason: "SUPERSEDED" });
@@ -68,7 +71,7 @@ test("of two agents with one identity the newest start wins and stays", async ()
 });
 
 test("a generation that was never given out is to be opened anew", async () => {
-  const agent = await live(server);
+  const agent = await live(server, reporting);
   for (const refused of await refusals(everyCall(agent, 7))) {
     expect(refused).toMatchObject({
       code: "failed_precondition",
@@ -80,7 +83,7 @@ test("a generation that was never given out is to be opened anew", async () => {
 });
 
 test("after signing off that generation renews and watches no more", async () => {
-  const agent = await live(server);
+  const agent = await live(server, reporting);
   await agent.calls.signOff({ generation: 1 });
   expect(await refusal(agent.renew())).toMatchObject({
     code: "failed_precondition",
@@ -90,7 +93,7 @@ test("after signing off that generation renews and watches no more", async () =>
 });
 
 test("a runner's id that is none, and a generation that must not be 0, are named", async () => {
-  const agent = await live(server);
+  const agent = await live(server, reporting);
   expect(await refusal(agent.renew({ runnerId: "me" }))).toMatchObject({
     code: "invalid_argument",
     fields: ["runner_id"],

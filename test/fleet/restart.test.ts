@@ -5,11 +5,10 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { defaultLeaseSettings } from "../../src/domain/leases/settings.ts";
 import { RunnerPhase } from "../../src/domain/runners/enums.ts";
 import { RunnerRegistry } from "../../src/fleet/fleet.ts";
-import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
-import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { openStore } from "../../src/start/open-store.ts";
 import { testClock } from "../support/clock.ts";
 import { capturedLog } from "../support/log.ts";
-import { exchangeTokenOf, foundingOf, newId, register, runnerOf, someTime } from "../support/records.ts";
+import { exchangeTokenOf, foundingOf, register, runnerOf, someTime } from "../support/records.ts";
 
 const { maxUnheard } = defaultLeaseSettings.restart;
 const clock = testClock(someTime);
@@ -26,7 +25,7 @@ afterEach(() => rmSync(dir, { recursive: true }));
 
 /** One run of a server's registry on the same file; `work` is all that happens in it. */
 async function run(work: (registry: RunnerRegistry) => Promise<void>, first = false) {
-  const store = openSqliteStore({ file: join(dir, "db"), codecs: runnerCodecs, newId, role: "server" });
+  const store = openStore(join(dir, "db"), "server");
   if (first) {
     await store.accounts.found(founding);
     for (const runner of [silent, heard]) await register(store.runners, runner, exchangeTokenOf());

@@ -13,6 +13,13 @@ test.each([
   ["two proxies and an invention", "10.1.2.3", "1.2.3.4, 203.0.113.5, 2001:db8::7", "203.0.113.5"],
   ["a proxy that says nothing", "10.1.2.3", undefined, "10.1.2.3"],
   ["a proxy that passes nonsense on", "10.1.2.3", "203.0.113.5, <script>", "10.1.2.3"],
+  ["a proxy that writes the port", "10.1.2.3", "203.0.113.5:50001", "203.0.113.5"],
+  ["a proxy that writes an IPv6 address with a port", "10.1.2.3", "[2001:db8::1]:443", "2001:db8::1"],
+  ["a proxy that writes brackets alone", "10.1.2.3", "[2001:db8::1]", "2001:db8::1"],
+  ["two proxies that write ports", "10.1.2.3", "203.0.113.5:1, [2001:db8::7]:2", "203.0.113.5"],
+  ["a proxy that writes quotes", "10.1.2.3", '"[2001:db8::1]:443"', "2001:db8::1"],
+  ["brackets around IPv4", "10.1.2.3", "[203.0.113.5]:1", "10.1.2.3"],
+  ["a port that is none", "10.1.2.3", "203.0.113.5:http", "10.1.2.3"],
   ["proxies alone", "192.0.2.1", "10.9.9.9", "10.9.9.9"],
 ])("%s", (_what, socket, header, expected) => {
   expect(seen(socket, header)).toBe(expected);

@@ -6,6 +6,7 @@ import { runInNewContext } from "node:vm";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { until } from "../support/eventually.ts";
 import { RawClient } from "./support/raw.ts";
 import { Gate, type Toy, toyServer } from "./support/toy-server.ts";
 
@@ -160,7 +161,8 @@ describe.each([true, false])(
             (next) => async (request) => {
               const response = await next(request);
               response.header.set("x-broken", "\u0001");
-              response.header.set("connection", "close");
+              // Through Connect over HTTP/2 Node.js would leave it out, and warn of it.
+              if (hotPath || request.header.has("host")) response.header.set("connection", "close");
               return response;
             },
           ],
@@ -179,7 +181,7 @@ describe.each([true, false])(
       expect(server.errors).toHaveLength(1);
     });
 
-    // Through Connect, Node leaves the one header out and does not look into the other.
+    // Through Connect, Node.js does not look into the header.
     test("over HTTP/2", async () => {
       await unanswerable();
       const session = http2.connect(server.url);
@@ -214,10 +216,10 @@ describe("a call whose client goes away is forgotten", () => {
   };
   const forgotten = async (connections = 0) => {
     await server.connections(connections);
-    for (let round = 0; round < 100 && calls.some((call) => call.deref() !== undefined); round += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    await until("all calls are collected", () => {
       collect();
-    }
+      return calls.every((call) => call.deref() === undefined);
+    });
     expect(ended).toBe(calls.length);
     ended = 0;
     return calls.splice(0).map((call) => call.deref() === undefined);

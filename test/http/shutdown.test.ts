@@ -5,6 +5,7 @@ import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect
 import { describe, expect, test } from "@jest/globals";
 import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { until } from "../support/eventually.ts";
 import { frames, frameType, http2Opening, RawClient } from "./support/raw.ts";
 import { Gate, toyServer } from "./support/toy-server.ts";
 
@@ -85,15 +86,15 @@ describe("close", () => {
   });
 
   test("cuts off what still runs at the deadline, counts it, and leaves no socket open", async () => {
-    await using server = await toyServer({ gate: new Gate() });
+    const gate = new Gate();
+    await using server = await toyServer({ gate });
     const options = { baseUrl: server.url };
     const grpc = createClient(EventService, createGrpcTransport(options));
     const connect = createClient(RunnerService, createConnectTransport({ ...options, httpVersion: "1.1" }));
     const watching = grpc.watchEvents({})[Symbol.asyncIterator]();
     await watching.next();
     const getting = connect.getRunner({ runnerId: "x" }).catch(ConnectError.from);
-    await server.connections(2);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await until("both calls are being served", () => gate.waiting === 2);
     expect(await server.listener.close(50)).toEqual({ forced: 2 });
     expect(server.listener.connections()).toBe(0);
     expect(await getting).toBeInstanceOf(ConnectError);

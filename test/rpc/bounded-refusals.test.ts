@@ -6,7 +6,7 @@ import Database from "better-sqlite3";
 import { GroupService } from "../../gen/gitpod/v1/group_pb.js";
 import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
-import { RunnerService, RunnerSpecSchema } from "../../gen/gitpod/v1/runner_pb.js";
+import { RunnerCapability, RunnerService, RunnerSpecSchema } from "../../gen/gitpod/v1/runner_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import { wires } from "../support/clients.ts";
@@ -30,16 +30,16 @@ afterAll(() => server.close());
 const writes = wires.filter((wire) => !wire.startsWith("connect-get"));
 
 describe("broken rules", () => {
-  const labels = Array.from({ length: 20 }, (_, at) => ({ name: `not-a-label-${at}`, value: "x" }));
-  const samples = Array.from({ length: 15 }, (_, at) => ({ name: `metric_${at}`, value: 1, labels }));
+  const items = 256;
+  const capabilities = { values: Array<RunnerCapability>(items).fill(RunnerCapability.UNSPECIFIED) };
 
   test.each(writes)("over %s as many are told as have room, and the rest are counted", async (wire) => {
     const agent = server.client(RunnerAgentService, { wire, token: runnerToken });
-    const refused = await refusal(agent.reportRunnerMetrics({ generation: 1, samples }));
+    const refused = await refusal(agent.renewRegistration({ generation: 0, status: { capabilities } }));
     expect(refused.code).toBe("invalid_argument");
     expect(refused.rules.length).toBeGreaterThan(3);
     expect(refused.rules.length).toBeLessThanOrEqual(16);
-    expect(refused.message).toMatch(new RegExp(`; and ${300 - refused.rules.length} more$`));
+    expect(refused.message).toMatch(new RegExp(`; and ${items - refused.rules.length} more$`));
     refused.headers.delete("grpc-message");
     const trailers = [...refused.headers].reduce((sum, [name, value]) => sum + name.length + value.length, 0);
     const told = wire.startsWith("grpc") ? encodeURIComponent(refused.message).length : 0;
@@ -109,7 +109,9 @@ describe("texts that the contract leaves open", () => {
   });
 
   test("an exchange token and the description of a token are bounded", async () => {
-    const exchange = server.client(IdentityService, { token: null }).exchangeToken({ exchangeToken: long });
+    const exchange = server
+      .client(IdentityService, { token: null })
+      .exchangeToken({ exchangeToken: long.slice(0, 4_000) });
     expect(await refusal(exchange)).toMatchObject({ code: "invalid_argument", fields: ["exchange_token"] });
   });
 });

@@ -23,7 +23,7 @@ const client = createClient(
   Health,
   createRouterTransport(
     (router) => {
-      router.service(Health, healthService(source, [RunnerService]));
+      router.service(Health, healthService(source, [RunnerService], 0));
     },
     { router: { shutdownSignal: shutdown.signal } },
   ),

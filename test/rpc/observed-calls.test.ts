@@ -155,7 +155,8 @@ describe.each([true, false])("with the hot path %s", (hotPath) => {
     await once(session.request({ ":path": "/healthz" }).resume(), "close");
     stream.close(http2.constants.NGHTTP2_CANCEL);
     await eventually(async () => {
-      expect(await codesOf(create, "grpc")).toEqual({ canceled: 1 });
+      // Node.js may tell of the end of the body before it tells why: to the reader it is an incomplete one then.
+      expect([{ invalid_argument: 1 }, { canceled: 1 }]).toContainEqual(await codesOf(create, "grpc"));
     });
     session.destroy();
   });

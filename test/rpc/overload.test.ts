@@ -5,17 +5,31 @@ import { Health, HealthCheckResponse_ServingStatus } from "../../gen/grpc/health
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import { RunnerProvider } from "../../src/domain/runners/enums.ts";
 import { wires } from "../support/clients.ts";
+import { until } from "../support/eventually.ts";
 import { scrape } from "../support/metrics.ts";
 import { newOrganization, type Someone } from "../support/people.ts";
 import { refusal } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
+const shedDelayMs = 60;
+/** How often the server looks how late it is, in milliseconds. */
+const everyMs = 50;
+
 let server: TestServer;
 let neighbour: Someone;
 let runnerToken: string;
 
+/** How late the server finds its timers, in milliseconds. */
+let late: () => number;
+
 beforeEach(async () => {
-  server = await startTestServer({ config: { shedDelayMs: 60 } });
+  late = () => 0;
+  let time = 0;
+  const loadTime = () => {
+    time += everyMs + late();
+    return time;
+  };
+  server = await startTestServer({ config: { shedDelayMs }, loadTime });
   neighbour = await newOrganization(server);
   const { exchangeToken } = await create();
   ({ accessToken: runnerToken } = await server
@@ -37,14 +51,12 @@ const list = (token?: string) =>
 const renew = () => server.client(RunnerAgentService, { token: runnerToken }).renewRegistration({});
 const health = () => server.client(Health, { token: null }).check({});
 
-/** Holds the event loop up, as a server with too much to do does itself, until it sheds so much. */
+const refusedNow = () => server.log.lines().findLast(({ msg }) => msg === "load shedding changed")?.refuses;
+
+/** Makes the server late, as one with too much to do is, until it sheds so much; from then on as late as changes nothing. */
 async function overloadedUntil(refuses: string): Promise<void> {
-  const last = () => server.log.lines().findLast(({ msg }) => msg === "load shedding changed");
-  while (last()?.refuses !== refuses) {
-    const until = performance.now() + 130;
-    while (performance.now() < until);
-    await new Promise((resolve) => setTimeout(resolve, 0));
-  }
+  late = () => (refusedNow() === refuses ? 0.75 * shedDelayMs : 2 * shedDelayMs);
+  await until(`it refuses ${refuses}`, () => refusedNow() === refuses);
 }
 
 test("changes of the busiest go first, then their reads, then all; renewals and health never", async () => {
@@ -91,8 +103,7 @@ test("in every protocol a refusal says when to come back, and is in the log for 
 test("once there is time again, all are served", async () => {
   await overloadedUntil("changes of the busiest");
   await refusal(create());
-  while (server.log.lines().findLast(({ msg }) => msg === "load shedding changed")?.refuses !== "nothing") {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  late = () => 0;
+  await until("it refuses nothing", () => refusedNow() === "nothing");
   await create();
 });

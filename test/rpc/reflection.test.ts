@@ -14,7 +14,7 @@ import { type Toy, toyServer } from "../http/support/toy-server.ts";
 
 let server: Toy;
 beforeAll(async () => {
-  server = await toyServer({ routes: reflectionRoutes([RunnerService, EventService]) });
+  server = await toyServer({ routes: reflectionRoutes([RunnerService, EventService], () => {}) });
 });
 afterAll(async () => {
   await server[Symbol.asyncDispose]();

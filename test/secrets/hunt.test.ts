@@ -5,7 +5,8 @@ import { toJsonString } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { EventService, WatchEventsResponseSchema } from "../../gen/gitpod/v1/event_pb.js";
 import { clientsOf } from "../support/clients.ts";
-import { listening, runCommand, startCommand } from "../support/command.ts";
+import { listening, startCommand } from "../support/command.ts";
+import { runInProcess } from "../support/command-in-process.ts";
 import { plainRequest, postJson } from "../support/http.ts";
 import { startCollector } from "../telemetry/collector.ts";
 import { mintAll } from "./minting.ts";
@@ -83,7 +84,7 @@ async function runAll(url: string): Promise<void> {
     ["admin", "keys", "list", "--output", "json", ...api],
     ["admin", "keys", "rotate", ...api],
   ]) {
-    const { code, stdout, stderr } = await runCommand(words, { ROLLCALL_ADMIN_TOKEN: adminToken });
+    const { code, stdout, stderr } = await runInProcess(words, { ROLLCALL_ADMIN_TOKEN: adminToken });
     expect([words, code, stderr]).toEqual([words, 0, words[0] === "backup" ? expect.anything() : ""]);
     note("output of commands", stdout, stderr);
   }
@@ -127,6 +128,10 @@ beforeAll(async () => {
   for (const method of [
     ...["RunnerService/ListRunners", "UserService/ListPersonalAccessTokens", "GatewayService/ListGateways"],
     ...["ServiceAccountService/ListServiceAccounts", "ServiceAccountService/ListServiceAccountTokens"],
+    ...[
+      "RunnerConfigurationService/ListSCMIntegrations",
+      "RunnerConfigurationService/ListHostAuthenticationTokens",
+    ],
   ]) {
     note("answers that list", (await postJson(url, `gitpod.v1.${method}`, {}, { authorization })).text);
   }
@@ -150,7 +155,7 @@ beforeAll(async () => {
   note("traces", JSON.stringify([collector.spans, collector.requests]));
   note("names of files", [...readdirSync(folder), ...readdirSync(dataDir)].join("\n"));
   await collector.close();
-}, 120_000);
+});
 afterAll(() => {
   stop();
   rmSync(folder, { recursive: true });

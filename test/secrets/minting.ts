@@ -23,7 +23,8 @@ export interface Minted {
 
 /** What the answers have that is used here. */
 interface Answer {
-  readonly token: string;
+  readonly token: string & { readonly id: string };
+  readonly id: string;
   readonly accessToken: string;
   readonly exchangeToken: string;
   readonly organizationId: string;
@@ -125,6 +126,23 @@ export async function mintAll(server: Hunted): Promise<Minted> {
     runnerId,
     spec: { configuration: { honeycombApiKey } },
   });
+  const configuration = "gitpod.v1.RunnerConfigurationService";
+  const apiKey = keep("API key of a language model", `sk-${randomBytes(24).toString("hex")}`);
+  const models = ["SUPPORTED_MODEL_SONNET_4_5"];
+  const { id } = await admin(`${configuration}/CreateLLMIntegration`, { runnerId, models, apiKey });
+  const header = keep("value of a request header", `header-${randomBytes(24).toString("hex")}`);
+  await admin(`${configuration}/UpdateLLMIntegration`, {
+    id,
+    requestHeaders: [{ key: "X-Team", value: Buffer.from(header).toString("base64") }],
+  });
+  const plainSecret = keep("client secret to validate", `client-${randomBytes(24).toString("hex")}`);
+  await admin(`${configuration}/ValidateRunnerConfiguration`, {
+    runnerId,
+    scmIntegration: {
+      ...{ scmId: "github", host: "github.com", oauthClientId: "client" },
+      oauthPlaintextClientSecret: plainSecret,
+    },
+  });
   await renew(1);
   const samples = [{ name: "jobs_running", value: 3 }];
   await call(
@@ -133,6 +151,24 @@ export async function mintAll(server: Hunted): Promise<Minted> {
     { generation: 1, samples },
     asRunner,
   );
+
+  const scm = { runnerId, scmId: "github", host: "github.com", pat: true };
+  const clientSecret = keep("client secret of a host", `client-"s"-${randomBytes(16).toString("hex")}`);
+  const client = { oauthClientId: "client", oauthPlaintextClientSecret: clientSecret };
+  const { id: integrationId } = await admin(`${configuration}/CreateSCMIntegration`, { ...scm, ...client });
+  const another = keep("changed client secret of a host", `client+${randomBytes(16).toString("hex")}`);
+  await admin(`${configuration}/UpdateSCMIntegration`, {
+    id: integrationId,
+    oauthPlaintextClientSecret: another,
+  });
+  const hostToken = keep("token for a host", `ghp_${randomBytes(18).toString("hex")}`);
+  const hostRefresh = keep("refresh token for a host", `ghr_%/${randomBytes(18).toString("hex")}`);
+  const made = await admin(`${configuration}/CreateHostAuthenticationToken`, {
+    ...{ runnerId, host: "github.com", token: hostToken, refreshToken: hostRefresh },
+    source: "HOST_AUTHENTICATION_TOKEN_SOURCE_OAUTH",
+  });
+  const next = keep("changed token for a host", `gho_${randomBytes(18).toString("hex")}`);
+  await admin(`${configuration}/UpdateHostAuthenticationToken`, { id: made.token.id, token: next });
 
   const audience = ["sts.example"];
   keep("id token", (await admin("gitpod.v1.IdentityService/GetIDToken", { audience })).token);

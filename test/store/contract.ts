@@ -1,5 +1,6 @@
 import { describe } from "@jest/globals";
 import { accountContract } from "./contract/accounts.ts";
+import { eventContract } from "./contract/events.ts";
 import { exchangeContract } from "./contract/exchange.ts";
 import { idempotencyContract } from "./contract/idempotency.ts";
 import { leaseContract } from "./contract/leases.ts";
@@ -23,5 +24,6 @@ export function storeContract(name: string, openStore: OpenStore): void {
     describe("exchange tokens", () => exchangeContract(openStore));
     describe("access tokens", () => tokenContract(openStore));
     describe("leases", () => leaseContract(openStore));
+    describe("events", () => eventContract(openStore));
   });
 }

@@ -20,4 +20,4 @@ test("a limit on the size of files: writes say so, reads and leases go on, and i
   limit("unlimited");
   await story.mended();
   rmSync(dir, { recursive: true });
-}, 30_000);
+});

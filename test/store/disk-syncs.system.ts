@@ -63,7 +63,7 @@ const create = (url: string, name: string) =>
     { authorization: `Bearer ${token}` },
   );
 
-test("the thread that serves never waits for the disk, through commits, checkpoints and new beginnings of the log", async () => {
+test("the thread that serves never waits for the disk, through commits and checkpoints", async () => {
   const url = await start();
   const stop = await trace();
   for (let round = 0; round < 60; round += 1) {
@@ -72,34 +72,27 @@ test("the thread that serves never waits for the disk, through commits, checkpoi
   }
   const lines = await stop();
   const of = (what: RegExp) => lines.filter((line) => what.test(line));
-  expect(of(/ fdatasync\(.*-wal>/).length).toBeGreaterThanOrEqual(60);
-  // The database's own file: a checkpoint, and after it the header of the next log.
-  expect(of(/ fsync\(.*rollcall\.db>/).length).toBeGreaterThan(0);
-  expect(of(/ fsync\(.*-wal>/).length).toBeGreaterThan(0);
+  expect(of(/ (fsync|fdatasync)\(.*-wal>/).length).toBeGreaterThanOrEqual(60);
+  // The database's own file: a checkpoint.
+  expect(of(/ (fsync|fdatasync)\(.*rollcall\.db>/).length).toBeGreaterThan(0);
   expect(of(new RegExp(`^${server.process.pid} .*sync\\(`))).toEqual([]);
 }, 60_000);
 
-test.each([
-  ["of the log, after a commit", "fdatasync"],
-  ["of a checkpoint", "fsync"],
-])(
-  "a server whose sync %s fails says so and ends, and the next one has all that was acknowledged",
-  async (_, call) => {
-    const url = await start();
-    const stop = await trace("-e", `inject=${call}:error=EIO`);
-    let kept = 0;
-    let answer = await create(url, "kept 0");
-    for (; answer.status === 200; answer = await create(url, `kept ${kept}`)) kept += 1;
-    expect([answer.status, answer.text]).toEqual([503, expect.stringContaining("STORE_UNAVAILABLE")]);
-    expect(await server.exited).toBe(1);
-    await stop();
-    expect(server.stderr()).toContain("the disk failed to keep what was written; start the server again");
+test("a server whose sync of a commit fails says so and ends, and the next one has all that was acknowledged", async () => {
+  const url = await start();
+  let kept = 0;
+  for (; kept < 5; kept += 1) expect((await create(url, `kept ${kept}`)).status).toBe(200);
+  const stop = await trace("-e", "inject=fsync,fdatasync:error=EIO");
+  const refused = await create(url, "perhaps");
+  expect([refused.status, refused.text]).toEqual([503, expect.stringContaining("STORE_UNAVAILABLE")]);
+  expect(refused.text).not.toContain("nothing was changed");
+  expect(await server.exited).toBe(1);
+  await stop();
+  expect(server.stderr()).toContain("the disk failed to keep what was written; start the server again");
 
-    await start();
-    const data = new Database(join(dir, "data/rollcall.db"), { readonly: true });
-    const names = data.prepare<[], string>("SELECT name FROM runners WHERE name LIKE 'kept %'").pluck().all();
-    data.close();
-    expect(names).toEqual(expect.arrayContaining(Array.from({ length: kept }, (_, i) => `kept ${i}`)));
-  },
-  60_000,
-);
+  await start();
+  const data = new Database(join(dir, "data/rollcall.db"), { readonly: true });
+  const names = data.prepare<[], string>("SELECT name FROM runners WHERE name LIKE 'kept %'").pluck().all();
+  data.close();
+  expect(names).toEqual(expect.arrayContaining(Array.from({ length: kept }, (_, i) => `kept ${i}`)));
+}, 60_000);

@@ -1,10 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
-import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
-import { databaseFile } from "../../src/start/data-dir.ts";
-import { openSqliteStore } from "../../src/store/sqlite/store.ts";
-import { newId } from "../support/records.ts";
+import { besideServer } from "../support/database.ts";
 import { refusal } from "../support/refusal.ts";
 import { startTestServer } from "../support/server.ts";
 
@@ -21,16 +18,11 @@ test("tokens that ended long ago are forgotten, live ones and the way they were 
   const whoami = (token: string) => server.client(IdentityService, { token }).getAuthenticatedIdentity({});
   expect((await refusal(whoami(ended.accessToken))).reason).toBe("RUNNER_DELETED");
 
-  const store = openSqliteStore({
-    file: databaseFile(server.config.dataDir),
-    codecs: runnerCodecs,
-    newId,
-    role: "tool",
-  });
   const yearLater = server.clock.now() + 365 * 86_400_000;
-  expect(await store.tokens.forgetEnded(server.clock.now() - 1)).toBe(0);
-  expect(await store.tokens.forgetEnded(yearLater)).toBeGreaterThan(0);
-  await store.close();
+  await besideServer(server.config.dataDir, async ({ tokens }) => {
+    expect(await tokens.forgetEnded(server.clock.now() - 1)).toBe(0);
+    expect(await tokens.forgetEnded(yearLater)).toBeGreaterThan(0);
+  });
 
   expect((await refusal(whoami(ended.accessToken))).reason).toBe("TOKEN_UNKNOWN");
   expect((await whoami(live.accessToken)).subject?.id).toBe(kept.runner?.runnerId);

@@ -2,8 +2,7 @@ import { expect, jest, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import { ResourceType } from "../../src/domain/access/resources.ts";
 import { RunnerKind, RunnerProvider } from "../../src/domain/runners/enums.ts";
-import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
-import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { openStore } from "../../src/start/open-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { newId, someTime } from "../support/records.ts";
 
@@ -19,7 +18,7 @@ const oldest = /\(SELECT sequence(, created_at)? FROM events ORDER BY sequence L
 /** What SQLite would do for each statement that the store prepares while `work` runs. */
 async function plansOf(work: (store: Store) => Promise<void>): Promise<{ sql: string; steps: string[] }[]> {
   const prepare = jest.spyOn(Database.prototype, "prepare");
-  const store = openSqliteStore({ file: ":memory:", codecs: runnerCodecs, newId, role: "server" });
+  const store = openStore(":memory:", "server");
   await work(store);
   const client = prepare.mock.contexts.at(-1);
   const statements = new Set(prepare.mock.calls.map(([sql]) => sql.trim()));

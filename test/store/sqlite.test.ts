@@ -3,8 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import type { OperatorGrant } from "../../src/domain/users/rights.ts";
-import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
-import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { openStore } from "../../src/start/open-store.ts";
 import { addRunnerManager } from "../support/database.ts";
 import { byUser, creating, exchangeTokenOf, foundingOf, newId, runnerOf } from "../support/records.ts";
 import type { OpenedStore } from "./contract/setting.ts";
@@ -13,7 +12,7 @@ import { storeContract } from "./contract.ts";
 async function onFile(): Promise<OpenedStore & { file: string }> {
   const dir = mkdtempSync(join(tmpdir(), "rollcall-store-"));
   const file = join(dir, "rollcall.db");
-  const store = openSqliteStore({ file, codecs: runnerCodecs, newId, role: "server" });
+  const store = openStore(file, "server");
   return {
     file,
     store,
@@ -26,7 +25,7 @@ async function onFile(): Promise<OpenedStore & { file: string }> {
 }
 
 async function inMemory(): Promise<OpenedStore> {
-  const store = openSqliteStore({ file: ":memory:", codecs: runnerCodecs, newId, role: "server" });
+  const store = openStore(":memory:", "server");
   return {
     store,
     async addManager(organizationId) {
@@ -63,19 +62,8 @@ describe("a file", () => {
     const runner = runnerOf(founding.organization.id);
     await opened.store.runners.create(creating(runner), runner, exchangeTokenOf());
     // Another connection sees only what was committed.
-    const other = openSqliteStore({ file: opened.file, codecs: runnerCodecs, newId, role: "tool" });
+    const other = openStore(opened.file, "reader");
     expect(await other.runners.get(founding.organization.id, runner.id)).toMatchObject(runner);
     await other.close();
-  });
-
-  test("tells when another process wrote to it", async () => {
-    await using opened = await onFile();
-    const before = opened.store.tokens.revocationMark();
-    await opened.store.accounts.found(foundingOf());
-    expect(opened.store.tokens.revocationMark()).toBe(before);
-    const other = openSqliteStore({ file: opened.file, codecs: runnerCodecs, newId, role: "tool" });
-    await other.accounts.found(foundingOf());
-    await other.close();
-    expect(opened.store.tokens.revocationMark()).not.toBe(before);
   });
 });

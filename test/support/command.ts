@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { hotPathOn } from "./hot-path.ts";
+import { unhurriedEnvironment } from "./unhurried.ts";
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
@@ -12,6 +14,8 @@ export interface CommandProcess {
   stderr(): string;
   /** The exit code; null when a signal ended it. */
   readonly exited: Promise<number | null>;
+  /** Whether it has ended, by itself or by a signal. */
+  hasEnded(): boolean;
 }
 
 /**
@@ -23,10 +27,24 @@ export function startCommand(
   environment: Record<string, string> = {},
   wrapper: readonly string[] = [],
 ): CommandProcess {
-  const { PATH = "", HOME = "" } = process.env;
   const [program, ...line] = [...wrapper, process.execPath, main, ...words] as [string, ...string[]];
-  const child = spawn(program, line, {
-    env: { PATH, HOME, ROLLCALL_HOT_PATH: hotPathOn ? "on" : "off", ...environment },
+  const served = words[0] === "serve" ? unhurriedEnvironment : {};
+  return startProcess(program, line, {
+    ROLLCALL_HOT_PATH: hotPathOn ? "on" : "off",
+    ...served,
+    ...environment,
+  });
+}
+
+/** Starts a program, with no more of this process's environment than where programs and the user's files are. */
+export function startProcess(
+  program: string,
+  words: readonly string[],
+  environment: Record<string, string> = {},
+): CommandProcess {
+  const { PATH = "", HOME = "" } = process.env;
+  const child = spawn(program, words, {
+    env: { PATH, HOME, TMPDIR: tmpdir(), ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const text = { stdout: "", stderr: "" };
@@ -37,29 +55,56 @@ export function startCommand(
     text.stderr += chunk;
   });
   const exited = once(child, "close").then(([code]) => code as number | null);
-  return { process: child, stdout: () => text.stdout, stderr: () => text.stderr, exited };
+  return {
+    process: child,
+    stdout: () => text.stdout,
+    stderr: () => text.stderr,
+    exited,
+    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
+  };
 }
 
 /** Runs `rollcall` to its end. */
-export async function runCommand(
+export function runCommand(
   words: readonly string[],
   environment: Record<string, string> = {},
   wrapper: readonly string[] = [],
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const command = startCommand(words, environment, wrapper);
+): Promise<Ended> {
+  return endOf(startCommand(words, environment, wrapper));
+}
+
+/** What a process left behind that has ended. */
+export interface Ended {
+  /** Null when a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export async function endOf(command: CommandProcess): Promise<Ended> {
   const code = await command.exited;
   return { code, stdout: command.stdout(), stderr: command.stderr() };
 }
 
 /** Waits for the line that says where the server listens; rejects with its errors when it ends before. */
 export async function listening(command: CommandProcess): Promise<string> {
+  const [, url = ""] = await printed(command, "stdout", /^listening on (\S+)\n/m);
+  return url;
+}
+
+/** Waits until a process has printed what matches; rejects with its errors when it ends before. */
+export async function printed(
+  command: CommandProcess,
+  stream: "stdout" | "stderr",
+  pattern: RegExp,
+): Promise<RegExpExecArray> {
   const end = command.exited.then((code) => {
-    throw new Error(`rollcall ended with ${code} before it listened:\n${command.stderr()}`);
+    throw new Error(`ended with ${code} before it printed ${pattern}:\n${command.stderr()}`);
   });
   end.catch(() => {});
   for (;;) {
-    const url = /^listening on (\S+)\n/m.exec(command.stdout())?.[1];
-    if (url !== undefined) return url;
-    await Promise.race([once(command.process.stdout ?? command.process, "data"), end]);
+    const found = pattern.exec(command[stream]());
+    if (found !== null) return found;
+    await Promise.race([once(command.process[stream] ?? command.process, "data"), end]);
   }
 }

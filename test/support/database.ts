@@ -1,20 +1,19 @@
-import { join } from "node:path";
 import Database from "better-sqlite3";
 import { Principal } from "../../src/domain/access/principal.ts";
 import { mintToken, type TokenKind } from "../../src/domain/tokens/token.ts";
-import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
-import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { databaseFile } from "../../src/start/data-dir.ts";
+import { openStore } from "../../src/start/open-store.ts";
 import type { NewAccessToken, Store } from "../../src/store/store.ts";
 import { byUser, foundingOf, newId } from "./records.ts";
 
-/** Opens the store beside a running server, as `rollcall token` does, for what no procedure offers yet. */
+/** The stores of the servers that tests run in this process, by data folder: each has its only writer. */
+export const servedStores = new Map<string, Store>();
+
+/** Works on the store of a test's server, for what no procedure offers; on the file, when none runs. */
 export async function besideServer<T>(dataDir: string, work: (store: Store) => Promise<T>): Promise<T> {
-  const store = openSqliteStore({
-    file: join(dataDir, "rollcall.db"),
-    codecs: runnerCodecs,
-    role: "tool",
-    newId,
-  });
+  const served = servedStores.get(dataDir);
+  if (served !== undefined) return work(served);
+  const store = openStore(databaseFile(dataDir), "tool");
   try {
     return await work(store);
   } finally {

@@ -7,10 +7,12 @@ import { type Config, parseConfig } from "../../src/config/config.ts";
 import { type Overrides, type RunningServer, startServer } from "../../src/server.ts";
 import { type ClientOptions, clientsOf } from "./clients.ts";
 import { type TestClock, testClock } from "./clock.ts";
+import { servedStores } from "./database.ts";
 import { hotPathOn } from "./hot-path.ts";
 import { type PlainResponse, postJson } from "./http.ts";
 import { mintedToken, noSocketLeft, portRefuses } from "./leftovers.ts";
 import { type CapturedLog, capturedLog } from "./log.ts";
+import { unhurried } from "./unhurried.ts";
 
 /** The first admin's token of every test server. */
 export const adminToken = "test-admin-token-0123456789";
@@ -43,18 +45,22 @@ let running = 0;
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const { config: changes = {}, clock = testClock(), ...overrides } = options;
   const dataDir = changes.dataDir ?? mkdtempSync(join(tmpdir(), "rollcall-test-"));
-  const base = { ...parseConfig({ port: "0", "data-dir": dataDir }), hotPath: hotPathOn };
+  const base = { ...parseConfig({ ...unhurried, port: "0", "data-dir": dataDir }), hotPath: hotPathOn };
   const config = { ...base, adminToken, dataDir, ...changes };
   const log = capturedLog();
   const secrets = new Set<string>([adminToken]);
   const start = (otherwise: Partial<Config> = {}) =>
-    startServer({ ...config, ...otherwise }, { clock, log: log.log, ...overrides });
+    startServer(
+      { ...config, ...otherwise },
+      { clock, log: log.log, onStore: (store) => servedStores.set(dataDir, store), ...overrides },
+    );
   running += 1;
   let server = await start();
   let clients = clientsOf(server.url);
 
   async function stop(stopped: RunningServer): Promise<void> {
     clients.close();
+    servedStores.delete(dataDir);
     await stopped.close();
     await portRefuses(stopped.url);
   }

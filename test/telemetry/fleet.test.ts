@@ -116,7 +116,7 @@ describe("the metrics of a fleet", () => {
     expect(over.sum("rollcall_lease_brake_engaged")).toBe(0);
     expect(over.sum("rollcall_runners_unreachable")).toBe(0);
     expect(over.sum("rollcall_runners_live", { provider: "GCP" })).toBe(20);
-  }, 20_000);
+  });
 
   test("show who winds down, and who waits for news", async () => {
     await start();

@@ -157,7 +157,7 @@ test("a malformed traceparent is as good as none", async () => {
 describe("a collector that is dead", () => {
   const warnings = () => server.log.lines().filter(({ msg }) => String(msg).startsWith("traces"));
 
-  test("hurts no call, is told of once, and holds up the end for a moment at most", async () => {
+  test("hurts no call, is told of once, and does not keep the server from ending", async () => {
     const { url } = collector;
     await collector.close();
     await start(100, { config: { callRates: { ...defaultCallRates, perToken: 0 } } });
@@ -166,14 +166,12 @@ describe("a collector that is dead", () => {
     for (let left = 30; left > 0; left -= 1) {
       await Promise.all(Array.from({ length: 100 }, () => client.listRunners({})));
     }
-    const stopping = performance.now();
     await stop();
-    expect(performance.now() - stopping).toBeLessThan(5_000);
     expect(warnings().map(({ level, msg }) => [level, msg])).toEqual([
       [40, "traces cannot be sent, and are dropped until they can"],
     ]);
     collector = await startCollector(Number(new URL(url).port));
-  }, 30_000);
+  });
 
   test("and comes back is told of too", async () => {
     collector.answer(400);
@@ -186,5 +184,5 @@ describe("a collector that is dead", () => {
     await burst();
     await eventually(async () => expect(warnings().map(({ level }) => level)).toEqual([40, 30]));
     expect(collector.spans.length).toBeGreaterThan(0);
-  }, 30_000);
+  });
 });

@@ -9,7 +9,7 @@ import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { type KeyPair, selfSigned } from "../support/certificate.ts";
-import { type CommandProcess, listening, startCommand } from "../support/command.ts";
+import { type CommandProcess, listening, printed, startCommand } from "../support/command.ts";
 import { peerOf } from "./support/peer.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rollcall-reload-"));
@@ -34,23 +34,15 @@ function serve(name: string) {
     "--tls-key",
     key,
   ];
-  return kept(startCommand(words, { ROLLCALL_ADMIN_TOKEN: "reload-admin-token" }));
-}
-
-/** Leaves no server behind when a test fails. */
-function kept(server: CommandProcess): CommandProcess & Disposable {
-  return { ...server, [Symbol.dispose]: () => void server.process.kill("SIGKILL") };
+  return startCommand(words, { ROLLCALL_ADMIN_TOKEN: "reload-admin-token" });
 }
 
 /** Resolves once the server's log says it. */
-async function says(server: CommandProcess, text: string): Promise<void> {
-  while (!server.stderr().includes(text))
-    await new Promise((resolve) => server.process.stderr?.once("data", resolve));
-}
+const says = (server: CommandProcess, text: string) => printed(server, "stderr", new RegExp(text));
 
 test("SIGHUP brings a renewed certificate to new connections, and open ones go on, streams among them", async () => {
   put(first);
-  using server = serve("hup");
+  const server = serve("hup");
   const url = await listening(server);
   const headers = { authorization: "Bearer reload-admin-token" };
   const sessionManager = new Http2SessionManager(url, {}, { ca: first.cert });
@@ -104,7 +96,7 @@ test("SIGHUP brings a renewed certificate to new connections, and open ones go o
 
 test("a server takes a renewed certificate up by itself", async () => {
   put(first);
-  using server = serve("alone");
+  const server = serve("alone");
   const url = await listening(server);
   put(second);
   await says(server, "another TLS certificate for new connections");
@@ -115,7 +107,7 @@ test("a server takes a renewed certificate up by itself", async () => {
 
 test("SIGHUP does nothing to a server without a certificate", async () => {
   const words = ["serve", "--port", "0", "--data-dir", join(folder, "clear")];
-  using server = kept(startCommand(words, { ROLLCALL_ADMIN_TOKEN: "reload-admin-token" }));
+  const server = startCommand(words, { ROLLCALL_ADMIN_TOKEN: "reload-admin-token" });
   await listening(server);
   server.process.kill("SIGHUP");
   await says(server, "nothing to reload");
@@ -126,7 +118,7 @@ test("SIGHUP does nothing to a server without a certificate", async () => {
 test("a certificate that cannot be used keeps a server from starting, with one line that says why", async () => {
   writeFileSync(cert, first.cert);
   writeFileSync(key, second.key);
-  using server = serve("mismatch");
+  const server = serve("mismatch");
   expect(await server.exited).toBe(2);
   expect(server.stderr()).toBe(`the first certificate in ${cert} does not belong to the key in ${key}\n`);
 });

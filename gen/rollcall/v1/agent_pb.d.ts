@@ -8,7 +8,8 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { CheckAuthenticationForHostRequest, CheckAuthenticationForHostResponse, CheckRepositoryAccessRequest, CheckRepositoryAccessResponse, GatewayInfo, ListSCMOrganizationsRequest, ListSCMOrganizationsResponse, ParseContextURLPreconditionFailureDetails, ParseContextURLRequest, ParseContextURLResponse, RunnerCapability, RunnerPhase, RunnerSpec, SearchRepositoriesRequest, SearchRepositoriesResponse } from "../../gitpod/v1/runner_pb.js";
-import type { EnvironmentClass, FieldValue, HostAuthenticationTokenSource, LLMIntegration, SCMIntegration, ValidateRunnerConfigurationRequest, ValidateRunnerConfigurationResponse } from "../../gitpod/v1/runner_configuration_pb.js";
+import type { EnvironmentClass, FieldValue, HostAuthenticationTokenSource, LLMIntegration, RunnerConfigurationSchema, SCMIntegration, ValidateRunnerConfigurationRequest, ValidateRunnerConfigurationResponse } from "../../gitpod/v1/runner_configuration_pb.js";
+import type { LLMIntegrationPhase } from "../../gitpod/v1/model_pb.js";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { Subject } from "../../gitpod/v1/identity_pb.js";
 
@@ -158,6 +159,21 @@ export declare type RunnerStatusReport = Message<"rollcall.v1.RunnerStatusReport
    * @generated from field: optional string support_bundle_url = 12;
    */
   supportBundleUrl?: string | undefined;
+
+  /**
+   * What can be configured on this runner. At most 64 KiB as protobuf. Until a runner has sent one, the server answers with
+   * one that it has built in. It cannot be removed.
+   *
+   * @generated from field: gitpod.v1.RunnerConfigurationSchema schema = 13;
+   */
+  schema?: RunnerConfigurationSchema | undefined;
+
+  /**
+   * How connections of this runner to providers of language models are. Those that are not named are as they were.
+   *
+   * @generated from field: repeated rollcall.v1.LLMPhaseReport llm = 14;
+   */
+  llm: LLMPhaseReport[];
 };
 
 /**
@@ -165,6 +181,39 @@ export declare type RunnerStatusReport = Message<"rollcall.v1.RunnerStatusReport
  * Use `create(RunnerStatusReportSchema)` to create a new message.
  */
 export declare const RunnerStatusReportSchema: GenMessage<RunnerStatusReport>;
+
+/**
+ * LLMPhaseReport says whether one connection to a provider of language models works. An id that is none of the runner's,
+ * and a connection that an operator has switched off, are passed over.
+ *
+ * @generated from message rollcall.v1.LLMPhaseReport
+ */
+export declare type LLMPhaseReport = Message<"rollcall.v1.LLMPhaseReport"> & {
+  /**
+   * @generated from field: string integration_id = 1;
+   */
+  integrationId: string;
+
+  /**
+   * AVAILABLE or UNAVAILABLE.
+   *
+   * @generated from field: gitpod.v1.LLMIntegrationPhase phase = 2;
+   */
+  phase: LLMIntegrationPhase;
+
+  /**
+   * For people: why it does not work, such as "insufficient funds". Without effect when it does.
+   *
+   * @generated from field: string phase_reason = 3;
+   */
+  phaseReason: string;
+};
+
+/**
+ * Describes the message rollcall.v1.LLMPhaseReport.
+ * Use `create(LLMPhaseReportSchema)` to create a new message.
+ */
+export declare const LLMPhaseReportSchema: GenMessage<LLMPhaseReport>;
 
 /**
  * RunnerCapabilities wraps the list, so that "unchanged" (unset) and "none any more" (set and empty) differ.

@@ -82,3 +82,7 @@ export function eventsLost(): DomainError {
     },
   );
 }
+
+export function isEventsLost(error: unknown): boolean {
+  return error instanceof DomainError && error.reason === "EVENTS_LOST";
+}

@@ -76,6 +76,8 @@ export interface LeaseSettings {
   readonly restart: RestartSettings;
   readonly brake: BrakeSettings;
   readonly cleanup: CleanupSettings;
+  /** Status events that one runner may cause in a minute; what comes beyond that is told as one event, later. */
+  readonly statusEventsPerMinute: number;
   /** A runner asked to wind down is deleted after this long without its word. */
   readonly windDownMs: number;
   /** A fresh runner whose token nobody has used gets a hint in its status after this long. */
@@ -98,6 +100,7 @@ export const defaultLeaseSettings: LeaseSettings = {
     minUptimeMs: 1 * HOUR,
     clockMarginMs: 5 * MINUTE,
   },
+  statusEventsPerMinute: 20,
   windDownMs: 60 * SECOND,
   unusedTokenHintMs: 10 * MINUTE,
 };

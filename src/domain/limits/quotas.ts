@@ -1,6 +1,6 @@
 import { DomainError } from "../errors.ts";
 
-/** What one runner, one account and one organisation may pile up. */
+/** What one runner, one account, one organisation and callers without a token may pile up. */
 export interface Quotas {
   /** Runners of one organisation. */
   readonly runners: number;
@@ -10,14 +10,22 @@ export interface Quotas {
   readonly accessTokens: number;
   /** Streams that one runner may have open: more than one generation, and connections that nobody knows to be dead. */
   readonly runnerStreams: number;
+  /** Streams that one user or service account may have open. */
+  readonly callerStreams: number;
   /** Event streams that one organisation may have open. */
   readonly eventStreams: number;
+  /** Streams without a token (of health and reflection) that one address may have open. */
+  readonly addressStreams: number;
+  /** Streams without a token that may be open in all. */
+  readonly anonymousStreams: number;
   /** Environment classes of one runner that are enabled. */
   readonly enabledClasses: number;
   /** Environment classes of one runner, those that were switched off included: there is no way to delete one. */
   readonly classes: number;
   /** SCM integrations of one runner. */
   readonly scmIntegrations: number;
+  /** LLM integrations of one runner. */
+  readonly llmIntegrations: number;
   /** Tokens for hosts that one user or service account has on one runner. */
   readonly hostTokens: number;
 }
@@ -27,10 +35,14 @@ export const defaultQuotas: Quotas = {
   exchangeTokens: 100,
   accessTokens: 250,
   runnerStreams: 16,
+  callerStreams: 1_000,
   eventStreams: 10_000,
+  addressStreams: 64,
+  anonymousStreams: 1_000,
   enabledClasses: 100,
   classes: 1000,
   scmIntegrations: 100,
+  llmIntegrations: 100,
   hostTokens: 100,
 };
 
@@ -40,10 +52,14 @@ export const noQuotas: Quotas = {
   exchangeTokens: Number.POSITIVE_INFINITY,
   accessTokens: Number.POSITIVE_INFINITY,
   runnerStreams: Number.POSITIVE_INFINITY,
+  callerStreams: Number.POSITIVE_INFINITY,
   eventStreams: Number.POSITIVE_INFINITY,
+  addressStreams: Number.POSITIVE_INFINITY,
+  anonymousStreams: Number.POSITIVE_INFINITY,
   enabledClasses: Number.POSITIVE_INFINITY,
   classes: Number.POSITIVE_INFINITY,
   scmIntegrations: Number.POSITIVE_INFINITY,
+  llmIntegrations: Number.POSITIVE_INFINITY,
   hostTokens: Number.POSITIVE_INFINITY,
 };
 
@@ -79,10 +95,25 @@ const refusals: Readonly<Record<keyof Quotas, Refusal>> = {
     what: "open streams of this runner",
     remedy: `close some${raise("max-runner-streams")}`,
   },
+  callerStreams: {
+    ...streamsEnd,
+    what: "open streams of this account",
+    remedy: `close some${raise("max-caller-streams")}`,
+  },
   eventStreams: {
     ...streamsEnd,
     what: "open event streams of this organization",
     remedy: `close some${raise("max-event-streams")}`,
+  },
+  addressStreams: {
+    ...streamsEnd,
+    what: "open streams without a token from this address",
+    remedy: `close some${raise("max-address-streams")}`,
+  },
+  anonymousStreams: {
+    ...streamsEnd,
+    what: "open streams without a token",
+    remedy: `close some${raise("max-anonymous-streams")}`,
   },
   enabledClasses: {
     reason: "TOO_MANY_ENVIRONMENT_CLASSES",
@@ -97,6 +128,11 @@ const refusals: Readonly<Record<keyof Quotas, Refusal>> = {
   scmIntegrations: {
     reason: "TOO_MANY_SCM_INTEGRATIONS",
     what: "SCM integrations of this runner",
+    remedy: "delete some",
+  },
+  llmIntegrations: {
+    reason: "TOO_MANY_LLM_INTEGRATIONS",
+    what: "LLM integrations of this runner",
     remedy: "delete some",
   },
   hostTokens: {

@@ -20,7 +20,9 @@ const usualPort = 443;
 export function hostKey(host: string): string {
   const sized = host.length <= nameAtMost + ":65535".length + pathAtMost;
   const { name = "", port, path = "" } = (sized && syntax.exec(host)?.groups) || {};
-  if (name === "" || name.length > nameAtMost || path.length > pathAtMost || !pathSyntax.test(path)) {
+  const sound =
+    name !== "" && name.length <= nameAtMost && path.length <= pathAtMost && pathSyntax.test(path);
+  if (!sound || !isRead(name, path)) {
     throw invalidField(
       "host",
       "scm.host.syntax",
@@ -34,9 +36,18 @@ export function hostKey(host: string): string {
   return `${name}${shown}${path.replace(/\/$/, "")}`.toLowerCase();
 }
 
+/**
+ * Whether the URL of a host leads to what is written: `127.1` and `0x7f000001` are read as addresses, `%2e%2e` as a way
+ * upwards.
+ */
+function isRead(name: string, path: string): boolean {
+  const url = URL.parse(`https://${name}${path}`);
+  return url?.hostname === name.toLowerCase() && url.pathname === (path === "" ? "/" : path);
+}
+
 /** Checks a path below which a host lives. @throws DomainError `invalid` for the field */
 export function checkPath(field: string, path: string): void {
-  if (path.length <= pathAtMost && /^\/./.test(path) && pathSyntax.test(path)) return;
+  if (path.length <= pathAtMost && /^\/./.test(path) && pathSyntax.test(path) && isRead("host", path)) return;
   throw invalidField(
     field,
     "scm.path.syntax",

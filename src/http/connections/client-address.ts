@@ -35,6 +35,18 @@ function add(list: BlockList, entry: string): boolean {
   return true;
 }
 
+/** `203.0.113.3:50001`, `[2001:db8::1]:443` or `[2001:db8::1]`: some proxies write the port, too. */
+const withPort = /^(?:\[([^\]]+)\]|([^:]+))(?::\d{1,5})?$/;
+
+/** The address that a proxy wrote down, without port, brackets and quotes; null when it is none. */
+function addressIn(written: string): string | null {
+  const bare = written.replace(/^"(.*)"$/, "$1");
+  if (isIP(bare) !== 0) return bare;
+  const [, bracketed, plain] = withPort.exec(bare) ?? [];
+  if (bracketed !== undefined) return isIP(bracketed) === 6 ? bracketed : null;
+  return plain !== undefined && isIP(plain) === 4 ? plain : null;
+}
+
 /**
  * Where a call comes from. Everybody can write into `X-Forwarded-For`, so it counts only as far as trusted proxies
  * wrote it: read from its end, the first address that is none of theirs.
@@ -48,8 +60,8 @@ export function clientAddress(
   if (!proxies.has(address)) return address;
   const forwarded = headers["x-forwarded-for"] ?? "";
   for (const hop of String(forwarded).split(",").reverse()) {
-    const named = hop.trim();
-    if (isIP(named) === 0) return address;
+    const named = addressIn(hop.trim());
+    if (named === null) return address;
     address = named;
     if (!proxies.has(address)) return address;
   }

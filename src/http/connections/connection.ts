@@ -72,6 +72,11 @@ export class Connection {
     if (this.#draining) this.#sayLast(res);
   }
 
+  /** Whether answers of HTTP/1.1 are still to be given. */
+  get isAnswering(): boolean {
+    return this.#answers.size > 0;
+  }
+
   callEnded(res?: NodeServerResponse): void {
     this.#calls -= 1;
     if (res !== undefined) this.#answers.delete(res);

@@ -3,9 +3,12 @@ import http2 from "node:http2";
 import type { Socket } from "node:net";
 import type { HotPath } from "../hot/hot-path.ts";
 import type { RequestHandler } from "../node-http.ts";
+import { answerJson, setSecurityHeaders } from "../refuse.ts";
+import { originForm, wrongHost } from "../request-forms.ts";
 import { dropUnreadBody } from "../unread-body.ts";
 import type { Connection } from "./connection.ts";
 import { guardAgainstFloods } from "./flood-guard.ts";
+import { dropFirstOffer, ignoreUpgrades, putsBack } from "./ignored-upgrade.ts";
 import type { Limits } from "./limits.ts";
 import { slowRequests, slowStreams } from "./overdue.ts";
 import { rawAnswer } from "./raw-answer.ts";
@@ -77,10 +80,15 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
       if (req.complete || req.destroyed) slowBodies.ended(res);
       else endWithRest(req, () => slowBodies.ended(res));
     };
-    if (hot?.http1(req, res, connection, ended)) return;
+    // An offer to switch protocols that was not put back: what followed it in the same piece is lost, and the client is told.
+    if (req.headers.upgrade !== undefined && connection.isAnswering) res.setHeader("Connection", "close");
+    req.url = originForm(req.url ?? "");
+    const wrong = wrongHost(req.rawHeaders);
+    if (wrong === null && hot?.http1(req, res, connection, ended)) return;
     res.once("close", ended);
     dropUnreadBody(req, res);
-    handler(req, res, connection);
+    if (wrong !== null) refuseHost(req, res, wrong);
+    else handler(req, res, connection);
   }
 
   function onHttp2(req: http2.Http2ServerRequest, res: http2.Http2ServerResponse): void {
@@ -97,7 +105,16 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
     handler(req, res, connection);
   }
 
-  const http1 = http.createServer({ maxHeaderSize: limits.headerBytes, keepAliveTimeout: 0 }, onHttp1);
+  const isBusy = (socket: object) => owners.get(socket)?.isAnswering ?? true;
+  const http1 = http.createServer(
+    {
+      maxHeaderSize: limits.headerBytes,
+      keepAliveTimeout: 0,
+      shouldUpgradeCallback: (req) => putsBack(req, isBusy(req.socket)),
+    },
+    onHttp1,
+  );
+  ignoreUpgrades(http1, isBusy);
   http1.on("clientError", onClientError);
 
   const settings = {
@@ -149,6 +166,7 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
       if (wire === "http1") {
         owners.set(socket, connection);
         connection.speaksHttp1(socket, limits.headersTimeoutMs);
+        dropFirstOffer(socket);
         http1.emit("connection", socket);
         // Node's parser takes bytes from the socket below the stream. When it is paused, because an answer has not left
         // yet, TLS still hands it the next record that it has, and it refuses that as a broken request. With a listener it
@@ -178,6 +196,11 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
 }
 
 function ignore(): void {}
+
+function refuseHost(req: http.IncomingMessage, res: http.ServerResponse, message: string): void {
+  setSecurityHeaders(res);
+  answerJson(req, res, 400, { code: "invalid_argument", message });
+}
 
 /** A request that was answered early may still be sending, and hears nothing of its socket any more. */
 function endWithRest(req: http.IncomingMessage, end: () => void): void {

@@ -115,7 +115,6 @@ export async function errorAnswer(
     }
     case "grpc-web": {
       const trailer = setTrailerStatus(call.responseTrailer, error);
-      trailer.set("grpc-message", encodeGrpcMessage(error.rawMessage));
       const end = trailerSerialize(trailer);
       const body = await oneFrame(to, trailerFlag, end);
       return { status: 200, headers: framedHeaders(to), body, sized: false, trailers: null };

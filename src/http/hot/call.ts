@@ -3,8 +3,10 @@ import type { DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
 import type { ConnectError, ContextValues, HandlerContext, UnaryRequest } from "@connectrpc/connect";
 import { createDeadlineSignal, createLinkedAbortController } from "@connectrpc/connect/protocol";
 import { grpcStatusOk, headerGrpcStatus } from "@connectrpc/connect/protocol-grpc";
+import { longestTimerMs } from "../../lib/clock.ts";
 import { unencodable } from "../../rpc/call/errors.ts";
 import { CallValues } from "../call-values.ts";
+import { anyHost } from "../request-forms.ts";
 import type { Codec } from "./codec.ts";
 import { LazyHeaders } from "./headers.ts";
 import type { HotProtocol } from "./protocol.ts";
@@ -16,8 +18,6 @@ export interface CallParts {
     readonly protocol: HotProtocol;
     readonly codec: Pick<Codec, "response">;
     readonly headers: IncomingHttpHeaders;
-    /** As the client named the server, but for the scheme. */
-    readonly authority: string;
     readonly path: string;
   };
   readonly origin: { readonly scheme: string };
@@ -65,7 +65,7 @@ export class Call implements HandlerContext, UnaryRequest {
   }
   get url(): string {
     const { admitted, origin } = this.#parts;
-    return new URL(admitted.path, `${origin.scheme}://${admitted.authority}`).toString();
+    return `${origin.scheme}://${anyHost}${admitted.path}`;
   }
   get header(): Headers {
     return this.requestHeader;
@@ -105,7 +105,7 @@ export class Call implements HandlerContext, UnaryRequest {
     const sent = headers[protocol.timeoutHeader];
     if (sent === undefined) return undefined;
     const { timeoutMs, error } = protocol.parseTimeout(String(sent), Number.MAX_SAFE_INTEGER);
-    if (timeoutMs !== undefined) this.#deadlineAt = Date.now() + timeoutMs;
+    if (timeoutMs !== undefined) this.#deadlineAt = Date.now() + Math.min(timeoutMs, longestTimerMs);
     return error;
   }
   timeoutMs(): number | undefined {

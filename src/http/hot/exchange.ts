@@ -34,7 +34,6 @@ export interface Admitted {
   readonly codec: Codec;
   readonly encodings: Encodings;
   readonly headers: IncomingHttpHeaders;
-  readonly authority: string;
   readonly path: string;
 }
 

@@ -40,49 +40,31 @@ export function hotPath(options: HotPathOptions): HotPath {
   const common: HotOptions = { ...options, rawHeaders: new RawHeaders(options.answerHeaders, heads) };
 
   /** Null for what is left to Connect. The path has no query here: with one it is not found. */
-  function admit(
-    verb: string | undefined,
-    path: string,
-    authority: string | undefined,
-    headers: IncomingHttpHeaders,
-  ): Admitted | null {
+  function admit(verb: string | undefined, path: string, headers: IncomingHttpHeaders): Admitted | null {
     if (verb !== "POST") return null;
     const method = methods.get(path);
     const protocol = hotProtocols.get(headers["content-type"] ?? "");
-    if (method === undefined || protocol === undefined || !usableAuthority(authority)) return null;
+    if (method === undefined || protocol === undefined) return null;
     // Browsers get their CORS headers, and 100-continue its interim answer, the usual way.
     if (headers.origin !== undefined || headers.expect !== undefined) return null;
     const encodings = encodingsOf(protocol, headers);
     const codec = protocol.binary ? method.binary : method.json;
-    return encodings === null ? null : { method, protocol, codec, encodings, headers, authority, path };
+    return encodings === null ? null : { method, protocol, codec, encodings, headers, path };
   }
 
   return {
     http2(stream, headers, origin, onClose) {
-      const authority = headers[":authority"] ?? headers.host;
-      const admitted = admit(headers[":method"], headers[":path"] ?? "", authority, headers);
+      const admitted = admit(headers[":method"], headers[":path"] ?? "", headers);
       if (admitted === null) return false;
       new Http2Exchange(common, admitted, origin, stream, onClose).serve();
       return true;
     },
     http1(req, res, origin, onClose) {
-      const admitted = admit(req.method, req.url ?? "", req.headers.host, req.headers);
+      const admitted = admit(req.method, req.url ?? "", req.headers);
       // Without trailers, which Node sends for HTTP/1.1 too, there is no gRPC.
       if (admitted === null || admitted.protocol.name === "grpc") return false;
       new Http1Exchange(common, admitted, origin, res, onClose).serve();
       return true;
     },
   };
-}
-
-/** The last authority that was found usable: the clients of one server mostly agree on its name. */
-let known = "";
-
-/** Whether a URL can be made of what a client calls this server. */
-function usableAuthority(authority: string | undefined): authority is string {
-  if (authority === undefined) return false;
-  if (authority === known) return true;
-  if (!URL.canParse(`http://${authority}`)) return false;
-  known = authority;
-  return true;
 }

@@ -23,7 +23,8 @@ import {
   headerUnaryContentLength,
   headerUnaryEncoding,
 } from "@connectrpc/connect/protocol-connect";
-import { sendHeadersKey } from "../../rpc/call/context.ts";
+import { fillSilence } from "../../lib/fill-silence.ts";
+import { sendHeadersKey, silenceFilledKey } from "../../rpc/call/context.ts";
 
 /** The media type of JSON lines. */
 export const linesType = "application/jsonl";
@@ -63,6 +64,7 @@ export function withJsonLines(handler: UniversalHandler, options: JsonLinesOptio
     const contextValues = request.contextValues ?? createContextValues();
     const sendHeaders = contextValues.get(sendHeadersKey);
     let begun = false;
+    contextValues.set(silenceFilledKey, true);
     contextValues.set(sendHeadersKey, (header) => {
       begun = true;
       sendHeaders(linesHeader(header));
@@ -157,38 +159,4 @@ function errorAnswer(error: ConnectError): UniversalServerResponse {
   header.set(headerContentType, "application/json");
   const body = createAsyncIterable([errorToJsonBytes(error, undefined)]);
   return { status: codeToHttpStatus(error.code), header, body };
-}
-
-const silent = Symbol("silent");
-
-/**
- * Yields what the source yields, and the filler whenever nothing came for so many milliseconds. The source is
- * asked for one thing at a time, and is told when nobody wants more.
- */
-async function* fillSilence<T, F>(source: AsyncIterable<T>, ms: number, filler: F): AsyncGenerator<T | F> {
-  const iterator = source[Symbol.asyncIterator]();
-  try {
-    for (let next = iterator.next(); ; ) {
-      const result = await within(ms, next);
-      if (result === silent) {
-        yield filler;
-        continue;
-      }
-      if (result.done) return;
-      yield result.value;
-      next = iterator.next();
-    }
-  } finally {
-    await iterator.return?.();
-  }
-}
-
-async function within<T>(ms: number, promise: Promise<T>): Promise<T | typeof silent> {
-  const { promise: silence, resolve } = Promise.withResolvers<typeof silent>();
-  const timer = setTimeout(resolve, ms, silent);
-  try {
-    return await Promise.race([promise, silence]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -66,3 +66,6 @@ export function bearer(header: string | null): string {
 export const sendHeadersKey = createContextKey<(headers: Headers) => void>(() => {}, {
   description: "sends the response headers before the first message",
 });
+
+/** Set for a stream whose protocol keeps a silent connection alive by itself: nothing has to be sent for that. */
+export const silenceFilledKey = createContextKey(false, { description: "silence is filled already" });

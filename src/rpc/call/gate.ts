@@ -45,16 +45,6 @@ export const openMethods: ReadonlySet<DescMethod> = new Set([
  */
 const healthChecks: ReadonlySet<DescMethod> = new Set([Health.method.check, Health.method.list]);
 
-/** Ask a runner something; nothing here or there changes by it, though the contract does not mark them so. */
-const asking: ReadonlySet<DescMethod> = new Set<DescMethod>([
-  RunnerService.method.parseContextURL,
-  RunnerService.method.searchRepositories,
-  RunnerService.method.listSCMOrganizations,
-  RunnerService.method.checkAuthenticationForHost,
-  RunnerService.method.checkRepositoryAccess,
-  RunnerConfigurationService.method.validateRunnerConfiguration,
-]);
-
 /** What a fleet needs to stay alive, and whoever asks whether the server is. */
 const renewals: ReadonlySet<DescMethod> = new Set([
   RunnerAgentService.method.renewRegistration,
@@ -76,6 +66,8 @@ export interface GateDeps {
   readonly clock: Clock;
   readonly observer: CallObserver;
   readonly logInternal: InternalErrorLog;
+  /** What a method asks of its caller before a byte of its request is read, where reading it costs much. */
+  readonly admissions: ReadonlyMap<DescMethod, (caller: Caller) => Promise<void>>;
   /** Methods of the contract that this server does not have; said before their requests are judged. */
   readonly missing: ReadonlySet<DescMethod>;
 }
@@ -130,7 +122,7 @@ function identify(deps: GateDeps, context: HandlerContext): Promise<void> | unde
   return found.then((identity) => admit(deps, context, identity), refused);
 }
 
-function admit(deps: GateDeps, context: HandlerContext, identity: Identity): undefined {
+function admit(deps: GateDeps, context: HandlerContext, identity: Identity): Promise<void> | undefined {
   const { method, values } = context;
   deps.limits.countToken(identity.tokenId);
   if (isRunner(identity)) {
@@ -145,6 +137,7 @@ function admit(deps: GateDeps, context: HandlerContext, identity: Identity): und
   values.set(admittedAtKey, deps.clock.monotonic());
   refuseMissing(deps, method);
   checkMethodRights(caller, method);
+  return deps.admissions.get(method)?.(caller);
 }
 
 /** Named one by one, which costs a third of spreading both: this is in the way of every call. */
@@ -181,9 +174,19 @@ function urgencyOf(method: DescMethod): Urgency {
   return isReadOnly(method) ? "read" : "change";
 }
 
-/** Listening changes nothing, though the contract cannot mark it: only methods for GET are marked. */
+/** They change nothing, though the contract does not mark them: it marks methods for GET alone. */
+const unmarkedReads: ReadonlySet<DescMethod> = new Set<DescMethod>([
+  EventService.method.watchEvents,
+  RunnerConfigurationService.method.validateRunnerConfiguration,
+  RunnerService.method.parseContextURL,
+  RunnerService.method.searchRepositories,
+  RunnerService.method.listSCMOrganizations,
+  RunnerService.method.checkAuthenticationForHost,
+  RunnerService.method.checkRepositoryAccess,
+]);
+
 function isReadOnly(method: DescMethod): boolean {
-  if (method === EventService.method.watchEvents || asking.has(method)) return true;
+  if (unmarkedReads.has(method)) return true;
   return method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
 }
 

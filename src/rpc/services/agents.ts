@@ -7,6 +7,7 @@ import {
   type WatchRegistrationResponse,
   WatchRegistrationResponseSchema,
 } from "../../../gen/rollcall/v1/agent_pb.js";
+import { type Caller, isRunner } from "../../domain/access/caller.ts";
 import { DomainError } from "../../domain/errors.ts";
 import { RefusalReason, refusalError } from "../../domain/leases/refusal.ts";
 import { usableToken } from "../../domain/tokens/access-token.ts";
@@ -38,6 +39,10 @@ import { storeSignIn } from "./sign-ins.ts";
 /** How often a runner should push its metrics, in milliseconds. */
 const reportAfterMs = 30_000;
 
+/** The notice after a report with another public key than the last one. */
+const keyReplaced =
+  "public_key: secrets that were sealed to the earlier key cannot be read; they have to be set again";
+
 export interface AgentServiceDeps {
   readonly store: Store;
   readonly registry: RunnerRegistry;
@@ -65,7 +70,10 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
           digest: report?.digest,
         },
         // What an earlier process complained about is over.
-        opens ? { message: "", ...report?.change } : report?.change,
+        {
+          report: opens ? { message: "", ...report?.change } : report?.change,
+          configuration: report?.configuration,
+        },
       );
       return after(renewed, (answer) => ({
         generation: answer.generation,
@@ -73,7 +81,9 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
         lease: durationFromMs(Math.round(answer.leaseMs)),
         intervalStretchPercent: answer.stretchPercent,
         configurationRevision: answer.configurationRevision,
-        ...(report && { notices: [...report.notices] }),
+        ...(report && {
+          notices: answer.keyReplaced ? [...report.notices, keyReplaced] : [...report.notices],
+        }),
         ...(answer.wanted && { wanted: wantedSpec(answer.wanted, secrets) }),
         ...(answer.windDownMs !== null && windDown(answer.windDownMs)),
       }));
@@ -193,6 +203,13 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
         news satisfies never;
     }
   }
+}
+
+/** What keeps reports of metrics away before they are read: they may be large. Other callers are refused by the handler. */
+export function reportAdmission(registry: RunnerRegistry): (caller: Caller) => Promise<void> {
+  return async (caller) => {
+    if (isRunner(caller)) await registry.admitReport(caller);
+  };
 }
 
 function windDown(leftMs: number) {

@@ -1,7 +1,10 @@
-import type { Caller } from "../../domain/access/caller.ts";
+import { type Caller, isRunner } from "../../domain/access/caller.ts";
 import { type Authorized, authorizeRunner, type RunnerAction, roleOn } from "../../domain/access/runners.ts";
+import type { ConfigurationSchema } from "../../domain/configuration-schema/schema.ts";
 import type { DomainError } from "../../domain/errors.ts";
+import type { Runner } from "../../domain/runners/runner.ts";
 import type { Store } from "../../store/store.ts";
+import { schemaMessage, schemaOf } from "../messages/configuration-schema.ts";
 import { runnerFacts } from "./runner-access.ts";
 
 /** Something that is set up on a runner, with the proof of what the caller may do to that runner. */
@@ -30,4 +33,27 @@ export async function configured<T extends { readonly runnerId: string }, A exte
   const role = runner && roleOn(caller, runner, shared);
   if (thing === null || role === null) throw notFound();
   return { thing, runner: authorizeRunner(caller, action, runner, shared), role };
+}
+
+/** Of the runners that things are set up on, all of which the caller sees, those whose sealed secrets it gets. */
+export async function readsSecretsOf(
+  store: Pick<Store, "runners" | "access">,
+  caller: Caller,
+  things: readonly { readonly runnerId: string }[],
+): Promise<ReadonlySet<string>> {
+  const runnerIds = [...new Set(things.map(({ runnerId }) => runnerId))];
+  if (isRunner(caller)) return new Set(runnerIds);
+  const facts = await Promise.all(runnerIds.map((id) => runnerFacts(store, caller, id)));
+  const isAdmin = ({ runner, shared }: (typeof facts)[number]) =>
+    runner !== null && roleOn(caller, runner, shared) === "admin";
+  return new Set(facts.filter(isAdmin).map(({ runner }) => runner?.id ?? ""));
+}
+
+/** What can be configured on a runner: as it said, or as is built in. */
+export async function schemaInForce(
+  store: Pick<Store, "runners">,
+  { organizationId, id }: Pick<Runner, "organizationId" | "id">,
+): Promise<ConfigurationSchema> {
+  const kept = await store.runners.configurationSchema(organizationId, id);
+  return schemaOf(schemaMessage(kept), kept !== null);
 }

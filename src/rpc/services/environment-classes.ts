@@ -5,6 +5,7 @@ import type {
 } from "../../../gen/gitpod/v1/runner_configuration_pb.js";
 import { type Caller, isRunner } from "../../domain/access/caller.ts";
 import { type RunnerAction, runnerScope } from "../../domain/access/runners.ts";
+import { refuseUnknownSettings } from "../../domain/configuration-schema/schema.ts";
 import {
   draftEnvironmentClass,
   environmentClassNotFound,
@@ -16,7 +17,7 @@ import type { Store } from "../../store/store.ts";
 import { callerOf } from "../call/context.ts";
 import { environmentClassFilter, environmentClassMessage } from "../messages/environment-class.ts";
 import { present } from "../messages/present.ts";
-import { configured } from "./configuration-access.ts";
+import { configured, schemaInForce } from "./configuration-access.ts";
 import { pageOf } from "./paging.ts";
 import { authorizedRunner } from "./runner-access.ts";
 
@@ -58,6 +59,7 @@ export function environmentClasses({
         { displayName, description, configuration },
         { id: newId(), now: clock.now() },
       );
+      refuseUnknownSettings(await schemaInForce(store, runner), configuration);
       await store.environmentClasses.create(runner, made);
       await registry.configurationChanged(runner);
       return { id: made.id };

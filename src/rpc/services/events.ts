@@ -10,7 +10,6 @@ import { invalidField } from "../../domain/errors.ts";
 import {
   decodeWatchCursor,
   encodeWatchCursor,
-  eventsLost,
   invalidCursor,
   receivedCount,
   type WatchCursor,
@@ -21,8 +20,9 @@ import { mayKnow, type Viewer } from "../../domain/events/viewer.ts";
 import type { SecretBox } from "../../domain/tokens/seal.ts";
 import { hashToken } from "../../domain/tokens/token.ts";
 import type { EventHub } from "../../events/hub.ts";
+import { fillSilence } from "../../lib/fill-silence.ts";
 import type { Store } from "../../store/store.ts";
-import { bearer, callerOf, sendHeadersKey } from "../call/context.ts";
+import { bearer, callerOf, sendHeadersKey, silenceFilledKey } from "../call/context.ts";
 import { auditMethods } from "./audit.ts";
 
 /** Request: `new`, or a cursor that this server gave. Response header: where this watch began. See docs/events.md. */
@@ -31,6 +31,11 @@ const cursorHeader = "x-watch-cursor";
 const endCursorTrailer = "x-watch-end-cursor";
 /** Request: how many messages the client received since it got the cursor. */
 const receivedHeader = "x-watch-received";
+/**
+ * Proxies cut a stream that brings nothing for a minute. Below messages nothing passes all of them: PING frames end at the
+ * next one, and empty DATA frames are taken for an attack by some. So a silent stream brings a message that says nothing.
+ */
+const nothingNew = { operation: 0, resourceType: 0, resourceId: "" };
 /** Rows of one read of a replay. */
 const replayRows = 1000;
 
@@ -38,11 +43,13 @@ export interface EventServiceDeps {
   readonly store: Store;
   readonly hub: EventHub;
   readonly secrets: SecretBox;
+  /** Milliseconds without an event after which an empty message is sent; 0 sends none. */
+  readonly keepAliveMs: number;
 }
 
 /** `gitpod.v1.EventService`. */
 export function eventService(deps: EventServiceDeps): ServiceImpl<typeof EventService> {
-  const { store, hub, secrets } = deps;
+  const { store, hub, secrets, keepAliveMs } = deps;
   return {
     ...auditMethods(store),
 
@@ -66,7 +73,11 @@ export function eventService(deps: EventServiceDeps): ServiceImpl<typeof EventSe
       try {
         if (cursor !== null) context.responseHeader.set(cursorHeader, cursor);
         context.values.get(sendHeadersKey)(context.responseHeader);
-        for await (const { operation, resourceType, resourceId } of watch.events(context.signal)) {
+        // A client that counts events, to resume, would count the empty ones.
+        const fills = cursor === null && !context.values.get(silenceFilledKey);
+        const events = watch.events(context.signal);
+        for await (const event of fills ? fillSilence(events, keepAliveMs, nothingNew) : events) {
+          const { operation, resourceType, resourceId } = event;
           yield create(WatchEventsResponseSchema, {
             operation: operation as number,
             resourceType: resourceType as number,
@@ -103,8 +114,8 @@ export function eventService(deps: EventServiceDeps): ServiceImpl<typeof EventSe
     const { organizationId } = cursor.viewer;
     let position = cursor.sequence;
     for (let left = received; ; ) {
-      const events = left > 0 ? await store.events.read(organizationId, position, replayRows) : [];
-      if ((await store.events.removedThrough()) > cursor.sequence) throw eventsLost();
+      // Also with nothing to count: the read refuses a position whose events are no longer there.
+      const events = await store.events.read(organizationId, position, left === 0 ? 1 : replayRows);
       if (left === 0) return position;
       if (events.length === 0) throw invalidCursor("comes with a count of more events than there were");
       for (const event of events) {

@@ -7,6 +7,7 @@ import { idTokenClaims } from "../../domain/keys/claims.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { IdSource } from "../../lib/ids.ts";
 import type { Store } from "../../store/store.ts";
+import type { IssueLog } from "../../upkeep/issue-log.ts";
 import type { KeyRing } from "../../upkeep/key-ring.ts";
 import { callerOf } from "../call/context.ts";
 
@@ -16,13 +17,14 @@ export interface SigningDeps {
   readonly clock: Clock;
   readonly newId: IdSource;
   readonly keyRing: KeyRing;
+  readonly issues: IssueLog;
   /** The issuer of the tokens: where the world reaches this server. */
   readonly issuer: () => string;
 }
 
 /** The part of `gitpod.v1.IdentityService` that signs tokens. */
 export function idTokens(deps: SigningDeps): Pick<ServiceImpl<typeof IdentityService>, "getIDToken"> {
-  const { store, clock, newId, keyRing, issuer } = deps;
+  const { issues, clock, newId, keyRing, issuer } = deps;
   return {
     async getIDToken(request, context) {
       const caller = callerOf(context);
@@ -30,7 +32,11 @@ export function idTokens(deps: SigningDeps): Pick<ServiceImpl<typeof IdentitySer
       const claims = idTokenClaims(caller, request, { issuer: issuer(), id: newId(), now });
       const token = await keyRing.sign("JWT", claims);
       const subject = { subjectType: resourceOf(caller.principal), subjectId: caller.id };
-      await store.keys.recordIssue({ by: attributionOf(caller), action: "id_token.create", ...subject, now });
+      await issues.record({
+        tokenId: caller.tokenId,
+        audience: claims.aud,
+        token: { by: attributionOf(caller), action: "id_token.create", ...subject, now },
+      });
       return { token };
     },
   };

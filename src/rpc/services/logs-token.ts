@@ -10,7 +10,7 @@ import { authorizedRunner } from "./runner-access.ts";
 export function logsTokens(
   deps: SigningDeps,
 ): Pick<ServiceImpl<typeof RunnerService>, "createRunnerLogsToken"> {
-  const { store, clock, newId, keyRing, issuer } = deps;
+  const { store, issues, clock, newId, keyRing, issuer } = deps;
   return {
     async createRunnerLogsToken(request, context) {
       const caller = callerOf(context);
@@ -19,12 +19,16 @@ export function logsTokens(
       const logs = { id: runner.id, logUrl: runner.report.logUrl };
       const claims = logsTokenClaims(caller, logs, { issuer: issuer(), id: newId(), now });
       const accessToken = await keyRing.sign("logs+jwt", claims);
-      await store.keys.recordIssue({
-        by: runner.by,
-        action: "runner.create_logs_token",
-        subjectType: ResourceType.RUNNER,
-        subjectId: runner.id,
-        now,
+      await issues.record({
+        tokenId: caller.tokenId,
+        audience: claims.aud,
+        token: {
+          by: runner.by,
+          action: "runner.create_logs_token",
+          subjectType: ResourceType.RUNNER,
+          subjectId: runner.id,
+          now,
+        },
       });
       return { accessToken };
     },

@@ -1,6 +1,6 @@
 import { type DescFile, type DescService, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import { Code, type ConnectRouter } from "@connectrpc/connect";
+import { Code, type ConnectRouter, type HandlerContext } from "@connectrpc/connect";
 import { file_google_rpc_error_details } from "../../../gen/google/rpc/error_details_pb.js";
 import { ServerReflection } from "../../../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionAlpha } from "../../../gen/grpc/reflection/v1alpha/reflection_pb.js";
@@ -19,8 +19,12 @@ type Question =
 /**
  * gRPC server reflection, v1 and v1alpha, so that `buf curl` and grpcurl need no schema.
  * @param services what is listed, the reflection services themselves aside. Every file that they need is served.
+ * @param count counts a question for its caller: one stream may ask as many as many calls. Throws for one too many
  */
-export function reflectionRoutes(services: readonly DescService[]): (router: ConnectRouter) => void {
+export function reflectionRoutes(
+  services: readonly DescService[],
+  count: (context: HandlerContext) => void,
+): (router: ConnectRouter) => void {
   const listed = [...services, ServerReflection, ServerReflectionAlpha];
   let index: SchemaIndex | undefined;
   // Built when first asked for: most servers are started far more often than they are reflected on.
@@ -31,18 +35,20 @@ export function reflectionRoutes(services: readonly DescService[]): (router: Con
   };
   return (router) => {
     router.service(ServerReflection, {
-      async *serverReflectionInfo(requests) {
+      async *serverReflectionInfo(requests, context) {
         const sent = new Set<DescFile>();
         for await (const request of requests) {
+          count(context);
           const messageResponse = ask(request.messageRequest, sent);
           yield { validHost: request.host, originalRequest: request, messageResponse };
         }
       },
     });
     router.service(ServerReflectionAlpha, {
-      async *serverReflectionInfo(requests) {
+      async *serverReflectionInfo(requests, context) {
         const sent = new Set<DescFile>();
         for await (const request of requests) {
+          count(context);
           const messageResponse = ask(request.messageRequest, sent);
           yield { validHost: request.host, originalRequest: request, messageResponse };
         }

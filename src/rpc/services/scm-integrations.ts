@@ -1,11 +1,9 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { RunnerConfigurationService } from "../../../gen/gitpod/v1/runner_configuration_pb.js";
 import { type Caller, isRunner } from "../../domain/access/caller.ts";
-import { type RunnerAction, roleOn, runnerScope } from "../../domain/access/runners.ts";
+import { type RunnerAction, runnerScope } from "../../domain/access/runners.ts";
 import {
-  builtInScmIds,
   draftScmIntegration,
-  type ScmIntegration,
   scmIntegrationNotFound,
 } from "../../domain/scm-integrations/scm-integration.ts";
 import type { RunnerRegistry } from "../../fleet/fleet.ts";
@@ -19,9 +17,9 @@ import {
   scmIntegrationRequest,
 } from "../messages/scm-integration.ts";
 import { sealForRunner } from "../messages/sealed.ts";
-import { configured } from "./configuration-access.ts";
+import { configured, readsSecretsOf, schemaInForce } from "./configuration-access.ts";
 import { pageOf } from "./paging.ts";
-import { authorizedRunner, runnerFacts } from "./runner-access.ts";
+import { authorizedRunner } from "./runner-access.ts";
 
 type ScmMethods =
   | "createSCMIntegration"
@@ -49,27 +47,18 @@ export function scmIntegrations({
     return configured(store, caller, action, found, scmIntegrationNotFound);
   }
 
-  /** Of these runners, which the caller sees, those whose sealed secrets it gets. */
-  async function readsSecretsOf(
-    caller: Caller,
-    rows: readonly ScmIntegration[],
-  ): Promise<ReadonlySet<string>> {
-    const runnerIds = [...new Set(rows.map(({ runnerId }) => runnerId))];
-    if (isRunner(caller)) return new Set(runnerIds);
-    const facts = await Promise.all(runnerIds.map((id) => runnerFacts(store, caller, id)));
-    const isAdmin = ({ runner, shared }: (typeof facts)[number]) =>
-      runner !== null && roleOn(caller, runner, shared) === "admin";
-    return new Set(facts.filter(isAdmin).map(({ runner }) => runner?.id ?? ""));
-  }
-
   return {
     async createSCMIntegration(request, context) {
       const runner = await authorizedRunner(store, callerOf(context), "configure", request.runnerId);
       const { id: runnerId, organizationId } = runner;
+      const { scm } = await schemaInForce(store, runner);
       const made = draftScmIntegration(
         scmIntegrationRequest(request),
         { id: newId(), organizationId, runnerId, now: clock.now() },
-        { knownScmIds: builtInScmIds, seal: (secret) => sealForRunner(runner.report.publicKey, secret) },
+        {
+          knownScmIds: scm.map(({ id }) => id),
+          seal: (secret) => sealForRunner(runner.report.publicKey, secret),
+        },
       );
       await store.scmIntegrations.create(runner, made);
       await registry.configurationChanged(runner);
@@ -89,7 +78,7 @@ export function scmIntegrations({
       const { rows, pagination } = await pageOf(request.pagination, list, (page) =>
         store.scmIntegrations.list(runnerScope(caller), runnerIds, page),
       );
-      const readable = await readsSecretsOf(caller, rows);
+      const readable = await readsSecretsOf(store, caller, rows);
       const integrations = rows.map((row) => scmIntegrationMessage(row, readable.has(row.runnerId)));
       return { integrations, pagination };
     },

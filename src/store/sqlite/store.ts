@@ -1,50 +1,47 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { stat, statfs } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { defaultQuotas, noQuotas, type Quotas } from "../../domain/limits/quotas.ts";
-import type { IdSource } from "../../lib/ids.ts";
-import type { RunnerCodecs, Store, StoreObserver } from "../store.ts";
-import { accessStore } from "./access/access.ts";
-import { groupStore } from "./access/groups.ts";
-import { roleStore } from "./access/roles.ts";
-import { accountStore } from "./accounts/accounts.ts";
-import { credentialStore } from "./accounts/credentials.ts";
-import { gatewayStore } from "./accounts/gateways.ts";
-import { keyStore } from "./accounts/keys.ts";
-import { organizationStore } from "./accounts/organizations.ts";
-import { serviceAccountStore } from "./accounts/service-accounts.ts";
-import { tokenStore } from "./accounts/tokens.ts";
-import { userStore } from "./accounts/users.ts";
-import { CommitQueue } from "./commit-queue.ts";
-import { durableAnswers } from "./durable-answers.ts";
+import type { Clock } from "../../lib/clock.ts";
+import type { RunnerCodecs, Store, StoreObserver, StoreVitals } from "../store.ts";
+import type { Commits } from "./engine/commit-queue.ts";
 import { lockDatabase } from "./engine/lock.ts";
-import { openConnection } from "./engine/open.ts";
-import { auditStore } from "./journal/audit.ts";
-import { eventStore } from "./journal/events.ts";
-import { journal } from "./journal/journal.ts";
-import { OutsideChanges } from "./outside-changes.ts";
-import { configurationLog } from "./runners/configuration.ts";
-import { environmentClassStore } from "./runners/environment-classes.ts";
-import { hostTokenEnder } from "./runners/host-token-ender.ts";
-import { hostTokenStore } from "./runners/host-tokens.ts";
-import { leaseStore } from "./runners/leases.ts";
-import { RememberedRunners } from "./runners/remembered-runners.ts";
-import { runnerManagerStore } from "./runners/runner-managers.ts";
-import { runnerStore } from "./runners/runners.ts";
-import { scmIntegrationStore } from "./runners/scm-integrations.ts";
-import { storeVitals } from "./vitals.ts";
-import { WriteAheadLog, type WriteAheadLogOptions } from "./write-ahead-log.ts";
+import { type Connection, openConnection, openReadOnly } from "./engine/open.ts";
+import { WriterClient } from "./engine/writer-client.ts";
+import { serveWrites } from "./engine/writer-thread.ts";
+import { noteRunnerChanges, RememberedRunners } from "./runners/remembered-runners.ts";
+import { type StoreParts, storeParts } from "./store-parts.ts";
 
 export interface SqliteStoreOptions {
   /** Path of the database file, or `:memory:`. */
   readonly file: string;
   readonly codecs: RunnerCodecs;
-  /** Makes the ids of what the store writes down by itself. */
-  readonly newId: IdSource;
-  /** `"server"` is alone on the file and migrates it; `"tool"` works on a current file beside the server. */
-  readonly role: "server" | "tool";
-  readonly observer?: StoreObserver;
-  /** For tests: how a server's commits are brought to disk. */
-  readonly disk?: Pick<WriteAheadLogOptions, "syncFile" | "checkpointFrames">;
-  /** What callers of a server may pile up; tools are not held to it. */
-  readonly quotas?: Quotas;
+  /** The script of the thread that writes: it calls {@link serveSqliteWrites} with the same codecs. */
+  readonly writerScript: URL;
+  /**
+   * `"server"` migrates the file; `"tool"` writes to a current file while no server runs, and is held to no quota; `"reader"`
+   * only reads, beside a server or without one. The first two are alone on the file.
+   */
+  readonly role: "server" | "tool" | "reader";
+  readonly observer?: Partial<StoreObserver> | undefined;
+  /** The time of what the store writes down by itself, and how long writes have waited; default the machine's. */
+  readonly clock?: Clock | undefined;
+  /** What callers of a server may pile up. */
+  readonly quotas?: Quotas | undefined;
+}
+
+/** What the thread that writes is told of its store. */
+interface WriterSettings {
+  readonly quotas: Quotas;
+}
+
+/** Makes this thread the one that writes to a store; for the script of the thread. */
+export function serveSqliteWrites(codecs: RunnerCodecs): void {
+  serveWrites<WriterSettings>(({ connection, settings, onRunnerChange, ...context }) => {
+    noteRunnerChanges(connection.$client, onRunnerChange);
+    return storeParts({ ...context, ...settings, connection, codecs, remembered: new RememberedRunners() });
+  });
 }
 
 /**
@@ -52,68 +49,153 @@ export interface SqliteStoreOptions {
  * @throws DatabaseInUseError, UnusableDatabaseError with a message for the operator.
  */
 export function openSqliteStore(options: SqliteStoreOptions): Store {
-  const onDisk = options.file !== ":memory:";
-  const lock = options.role === "server" && onDisk ? lockDatabase(options.file) : null;
+  const folder = options.file === inMemory ? temporaryFolder() : null;
+  const file = folder === null ? options.file : join(folder.path, "rollcall.db");
+  const { role } = options;
+  const lock = role === "reader" ? null : lockDatabase(file);
   try {
-    const connection = openConnection(options.file, options.role === "server" ? "create" : "existing");
-    const client = connection.$client;
-    const outside = new OutsideChanges(client);
-    const sync =
-      lock === null ? null : new WriteAheadLog(client, outside, { ...options.observer, ...options.disk });
-    const commits = new CommitQueue(client, { ...options.observer, ...(sync && { sync }) });
-    const log = journal(connection, options.newId);
-    const quotas = options.role === "tool" ? noQuotas : (options.quotas ?? defaultQuotas);
-    const access = accessStore(connection, log, outside.inThisTurn);
-    const configuration = configurationLog(connection, log, options.codecs);
-    const endedTokens = hostTokenEnder(connection, configuration);
-    const remembered = new RememberedRunners(client, outside.inThisTurn);
-    const parts = {
-      runners: runnerStore(connection, commits, log, options.codecs, quotas, remembered, configuration),
-      leases: leaseStore(connection, commits, log, options.codecs),
-      tokens: tokenStore(connection, commits, log, quotas, outside),
-      credentials: credentialStore(connection, commits),
-      accounts: accountStore(connection, commits, log, options.codecs, options.newId),
-      users: userStore(connection, commits, log, options.newId),
-      serviceAccounts: serviceAccountStore(connection, commits, log, options.newId, endedTokens),
-      keys: keyStore(connection, commits, log),
-      organizations: organizationStore(connection, commits, log, options.codecs, options.newId),
-      runnerManagers: runnerManagerStore(connection, commits, log),
-      gateways: gatewayStore(connection, commits, log),
-      environmentClasses: environmentClassStore(connection, commits, configuration, quotas),
-      scmIntegrations: scmIntegrationStore(connection, commits, configuration, quotas, endedTokens),
-      hostTokens: hostTokenStore(connection, commits, configuration, quotas, endedTokens),
-      access,
-      groups: groupStore(connection, commits, log, options.newId),
-      roles: roleStore(connection, commits, log, options.newId),
-      events: eventStore(connection, commits, log, access),
-      audit: auditStore(connection, commits),
-    };
+    const first = lock && openConnection(file, lock, role === "server" ? "create" : "existing");
+    const reader = openReadOnlyBeside(first, file);
+    const remembered = new RememberedRunners();
+    const quotas = role === "tool" ? noQuotas : (options.quotas ?? defaultQuotas);
+    const writer =
+      lock &&
+      new WriterClient({
+        script: options.writerScript,
+        setup: { file, durable: folder === null, settings: { quotas } satisfies WriterSettings },
+        observer: options.observer,
+        clock: options.clock,
+        onRunnerChange: (id) => remembered.forget(id),
+      });
+    const forwarded = writer && new ForwardedWrites(writer);
+    const parts = storeParts({
+      connection: reader,
+      commits: forwarded ?? readOnly,
+      codecs: options.codecs,
+      newId: () => {
+        throw new Error("the main thread writes nothing");
+      },
+      quotas,
+      counts: writer?.counts ?? { events: 0, access: 0, revocations: 0 },
+      remembered,
+    });
     return {
-      ...(sync === null ? parts : durableAnswers(parts, commits)),
+      ...(forwarded?.of(parts) ?? parts),
       async healthy() {
         try {
           // A real read: "SELECT 1" would not touch the file.
-          client.prepare("SELECT count(*) FROM organizations").get();
-          return !commits.failed;
+          reader.$client.prepare("SELECT count(*) FROM organizations").get();
+          return writer?.failed !== true;
         } catch {
           return false;
         }
       },
-      vitals: () => storeVitals(client, commits),
+      vitals: () => vitals(reader, writer?.length ?? 0, folder !== null),
       async close() {
-        await commits.close();
-        await sync?.endCheckpoints();
-        // Left open after a failed sync: the last one to close a database makes a checkpoint, and would take for written
-        // what the kernel still has in memory of what it could not write.
-        if (client.open && !commits.failed) {
-          client.close();
-          sync?.release();
+        await writer?.drain();
+        // After a failed sync all stays open: the last one to close a database makes a checkpoint.
+        if (writer?.failed !== true) {
+          if (reader.$client.open) reader.$client.close();
+          await writer?.end();
         }
         lock?.release();
+        folder?.remove();
       },
     };
   } catch (error) {
     lock?.release();
+    folder?.remove();
     throw error;
   }
+}
+
+const inMemory = ":memory:";
+
+/** @param first is closed: not before the reader has its lock on the file, so that no other server takes it in between */
+function openReadOnlyBeside(first: Connection | null, file: string): Connection {
+  try {
+    return openReadOnly(file);
+  } finally {
+    first?.$client.close();
+  }
+}
+
+/** A store without a thread that writes. */
+const readOnly: Commits = {
+  run: () => Promise.reject(new Error("this store reads only")),
+  onCommit: () => () => {},
+};
+
+/**
+ * What the main thread's methods begin their writes with. The work of a write is not done here: the thread is asked to call
+ * the same method with the same arguments, and does it there.
+ */
+class ForwardedWrites implements Commits {
+  readonly #writer: WriterClient;
+  /** The method that is being called in this very moment. */
+  #called: { readonly part: string; readonly method: string; readonly args: readonly unknown[] } | null =
+    null;
+
+  constructor(writer: WriterClient) {
+    this.#writer = writer;
+  }
+
+  /** Has {@link run} know which method it is called by. */
+  of(parts: StoreParts): StoreParts {
+    const named = Object.entries(parts).map(([part, methods]) => [part, this.#named(part, methods)]);
+    return Object.fromEntries(named);
+  }
+
+  #named(part: string, methods: object): object {
+    const named = Object.entries(methods).map(([method, call]) => [
+      method,
+      (...args: readonly unknown[]) => {
+        this.#called = { part, method, args };
+        try {
+          return call(...args);
+        } finally {
+          this.#called = null;
+        }
+      },
+    ]);
+    return Object.fromEntries(named);
+  }
+
+  run<T>(_work: () => T): Promise<T> {
+    if (this.#called === null) return Promise.reject(new Error("a method must begin its write at once"));
+    const { part, method, args } = this.#called;
+    return this.#writer.call(part, method, args) as Promise<T>;
+  }
+
+  onCommit(listener: () => void): () => void {
+    return this.#writer.onCommit(listener);
+  }
+}
+
+/** How large the database is, and how much is waiting to be written to it. */
+async function vitals(
+  { $client: client }: Connection,
+  waiting: number,
+  temporary: boolean,
+): Promise<StoreVitals> {
+  const pages = Number(client.pragma("page_count", { simple: true }));
+  const pageBytes = Number(client.pragma("page_size", { simple: true }));
+  const sizes = { waiting, databaseBytes: pages * pageBytes };
+  if (temporary) return { ...sizes, logBytes: 0, availableBytes: null };
+  const [log, disk] = await Promise.all([
+    stat(`${client.name}-wal`).catch(() => null),
+    statfs(dirname(client.name)),
+  ]);
+  return { ...sizes, logBytes: log?.size ?? 0, availableBytes: disk.bavail * disk.bsize };
+}
+
+/** A folder for this user alone, which goes with the process. */
+function temporaryFolder(): { readonly path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), "rollcall-memory-"));
+  const remove = () => {
+    process.off("exit", remove);
+    rmSync(path, { recursive: true, force: true });
+  };
+  process.on("exit", remove);
+  return { path, remove };
 }

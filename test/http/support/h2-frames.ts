@@ -36,7 +36,7 @@ export function getBlock(path: string): Buffer {
 }
 
 /** A header block of literals, names and values alike: each below 127 bytes, as nothing is needed that is longer. */
-function headerBlock(fields: Readonly<Record<string, string>>): Buffer {
+export function headerBlock(fields: Readonly<Record<string, string>>): Buffer {
   const text = (value: string) => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
   const literals = Object.entries(fields).map(([name, value]) => [Buffer.from([0]), text(name), text(value)]);
   return Buffer.concat(literals.flat());

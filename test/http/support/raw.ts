@@ -49,16 +49,25 @@ export class RawClient implements AsyncDisposable {
 }
 
 /** Frame types of HTTP/2 that the tests look for (RFC 9113, section 6). */
-export const frameType = { headers: 1, rstStream: 3, settings: 4, goaway: 7 } as const;
+export const frameType = { data: 0, headers: 1, rstStream: 3, settings: 4, goaway: 7 } as const;
+
+/** One frame as it was received. */
+export interface ReceivedFrame {
+  readonly type: number;
+  readonly flags: number;
+  readonly stream: number;
+  readonly payload: Buffer;
+}
 
 /** Takes apart what an HTTP/2 server sent. */
-export function frames(received: string): { type: number; stream: number; payload: Buffer }[] {
+export function frames(received: string): ReceivedFrame[] {
   const bytes = Buffer.from(received, "latin1");
-  const all: { type: number; stream: number; payload: Buffer }[] = [];
+  const all: ReceivedFrame[] = [];
   for (let at = 0; at + 9 <= bytes.length; ) {
     const length = bytes.readUIntBE(at, 3);
     all.push({
       type: bytes.readUInt8(at + 3),
+      flags: bytes.readUInt8(at + 4),
       stream: bytes.readUInt32BE(at + 5) & 0x7fffffff,
       payload: bytes.subarray(at + 9, at + 9 + length),
     });

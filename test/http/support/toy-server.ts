@@ -1,10 +1,12 @@
 import type { ConnectRouter } from "@connectrpc/connect";
 import { EventService } from "../../../gen/gitpod/v1/event_pb.js";
 import { RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
-import { defaultLimits, type Limits } from "../../../src/http/connections/limits.ts";
+import { parseConfig } from "../../../src/config/config.ts";
+import type { Limits } from "../../../src/http/connections/limits.ts";
 import { type Listener, type ListenOptions, listen } from "../../../src/http/connections/listener.ts";
 import { createHandler, type HandlerOptions } from "../../../src/http/handler.ts";
 import { hotPathOn } from "../../support/hot-path.ts";
+import { unhurried } from "../../support/unhurried.ts";
 
 /** A call that ends when the test says so. */
 export class Gate {
@@ -12,10 +14,13 @@ export class Gate {
   readonly #reached = Promise.withResolvers<void>();
   /** Resolves once a call waits here. */
   readonly reached = this.#reached.promise;
+  /** Calls that have come here. */
+  waiting = 0;
   open(): void {
     this.#opened.resolve();
   }
   async wait(): Promise<void> {
+    this.waiting += 1;
     this.#reached.resolve();
     await this.#opened.promise;
   }
@@ -41,7 +46,7 @@ export interface Toy extends AsyncDisposable {
 
 /** The real listener and handler over toy services, on a free port of the loopback interface. */
 export async function toyServer(options: ToyOptions = {}): Promise<Toy> {
-  const limits = { ...defaultLimits, ...options.limits };
+  const limits = { ...parseConfig(unhurried).limits, ...options.limits };
   const errors: unknown[] = [];
   const handler = createHandler({
     readMaxBytes: limits.messageBytes,

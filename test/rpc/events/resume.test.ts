@@ -5,7 +5,8 @@ import { GroupService } from "../../../gen/gitpod/v1/group_pb.js";
 import { Principal } from "../../../gen/gitpod/v1/identity_pb.js";
 import { RunnerRole, RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
 import { type Clients, clientsOf } from "../../support/clients.ts";
-import { addOrganization } from "../../support/database.ts";
+import { addOrganization, besideServer } from "../../support/database.ts";
+import { until } from "../../support/eventually.ts";
 import { newUser } from "../../support/people.ts";
 import { refusal } from "../../support/refusal.ts";
 import { startTestServer, type TestServer } from "../../support/server.ts";
@@ -140,6 +141,15 @@ test("says so when events were removed meanwhile", async () => {
   await createRunner(server);
   server.clock.advance(25 * 60 * 60 * 1000);
   await server.restart();
+  // The first sweep runs beside the start.
+  await until("what is old was removed", () =>
+    besideServer(server.config.dataDir, ({ events }) =>
+      events.read("", 0, 1).then(
+        () => false,
+        () => true,
+      ),
+    ),
+  );
   clients.close();
   clients = clientsOf(server.url);
   const late = openWatch(clients, { headers: { "x-watch-cursor": cursor } });

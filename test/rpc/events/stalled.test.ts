@@ -1,12 +1,15 @@
 import http2 from "node:http2";
+import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import Database from "better-sqlite3";
 import { UserService } from "../../../gen/gitpod/v1/user_pb.js";
 import { AdminService } from "../../../gen/rollcall/v1/admin_pb.js";
 import { type Clients, clientsOf } from "../../support/clients.ts";
 import { besideServer } from "../../support/database.ts";
 import { newUser } from "../../support/people.ts";
+import { refusal } from "../../support/refusal.ts";
 import { startTestServer, type TestServer } from "../../support/server.ts";
 import { createRunner, openWatch } from "./fixture.ts";
 import { rawWatch } from "./raw-watch.ts";
@@ -92,6 +95,20 @@ test("a stream that falls behind what is kept is told to list again, and its cur
   const cursor = String(idle.headers["x-watch-cursor"]);
   const again = await rawWatch(connect(), { headers: { "x-watch-cursor": cursor } });
   expect(JSON.stringify((await again.read()).end)).toMatch(/"code":"aborted".*EVENTS_LOST/);
+});
+
+test("a stream is told of events that were removed before the server looked at them", async () => {
+  const watch = openWatch(clients);
+  await watch.opened;
+  // In one commit, as retention does it between two looks: there is no moment at which they are there.
+  const database = new Database(join(server.config.dataDir, "rollcall.db"), { timeout: 5000 });
+  database.transaction(() => {
+    database.exec(`INSERT INTO events (organization_id, operation, resource_type, resource_id, creator_id, audience, created_at)
+      SELECT id, 2, 1, 'gone', '', '[]', 0 FROM organizations; DELETE FROM events`);
+  })();
+  database.close();
+  expect(await refusal(watch.done)).toMatchObject({ code: "aborted", reason: "EVENTS_LOST" });
+  expect(watch.got).toEqual([]);
 });
 
 test("the cursor of a stream that was never read brings everything", async () => {

@@ -5,7 +5,7 @@ import { RunnerKind, RunnerProvider } from "../../../src/domain/runners/enums.ts
 import type { Runner } from "../../../src/domain/runners/runner.ts";
 import type { RunnerFilter, RunnerStore } from "../../../src/store/store.ts";
 import { allowed, creating, exchangeTokenOf, newId, runnerOf, someTime } from "../../support/records.ts";
-import { type OpenStore, type Setting, setting } from "./setting.ts";
+import { type OpenStore, type Setting, setting, settingIn } from "./setting.ts";
 
 const everything: RunnerFilter = { creatorIds: [], kinds: [], providers: [] };
 const creators = [newId(), newId(), newId()];
@@ -33,9 +33,10 @@ export function listContract(open: OpenStore): void {
       limit: fc.integer({ min: 1, max: 7 }),
       events: fc.array(fc.array(anyEvent, { maxLength: 3 }), { maxLength: 12 }),
     });
+    await using opened = await open();
     await fc.assert(
       fc.asyncProperty(scenario, async ({ start, filter, limit, events }) => {
-        await using at = await setting(open);
+        const at = await settingIn(opened);
         const present = new Map<string, Runner>();
         for (const variety of start) await add(at, present, variety);
         const stays = new Set([...present.keys()]);

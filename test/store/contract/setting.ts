@@ -19,7 +19,11 @@ export interface Setting extends OpenedStore {
 }
 
 export async function setting(open: OpenStore): Promise<Setting> {
-  const opened = await open();
+  return settingIn(await open());
+}
+
+/** Two more organisations in a store, which see nothing of the others. */
+export async function settingIn(opened: OpenedStore): Promise<Setting> {
   const [first, second] = [foundingOf(), foundingOf()];
   await opened.store.accounts.found(first);
   await opened.store.accounts.found(second);

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { RunnerPhase } from "../../../src/domain/runners/enums.ts";
 import type { MetricsChange, RunnerChange } from "../../../src/domain/runners/update.ts";
 import { allowed, creating, exchangeTokenOf, runnerOf, someTime } from "../../support/records.ts";
-import { type OpenStore, setting } from "./setting.ts";
+import { type OpenStore, setting, settingIn } from "./setting.ts";
 
 /** What clients see of a runner, kept by hand: a flat table of fields, changed one by one. */
 type Model = Record<string, unknown>;
@@ -45,9 +45,10 @@ export function updateContract(open: OpenStore): void {
   );
 
   test("presence decides at every level: what was not sent stays, what was sent is what comes back", async () => {
+    await using opened = await open();
     await fc.assert(
       fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 8 }), async (changes) => {
-        await using at = await setting(open);
+        const at = await settingIn(opened);
         const runner = runnerOf(at.org, { name: "start" });
         await at.store.runners.create(creating(runner), runner, exchangeTokenOf());
         const model: Model = { name: "start", desiredPhase: RunnerPhase.ACTIVE };

@@ -2,15 +2,11 @@ import { and, eq, sql } from "drizzle-orm";
 import { ResourceType } from "../../../domain/access/resources.ts";
 import type { AccessStore } from "../../access-store.ts";
 import type { Connection } from "../engine/open.ts";
-import type { Journal } from "../journal/journal.ts";
+import type { ChangeCounts } from "../engine/writer-messages.ts";
 import { groupMemberships, roleAssignments } from "../schema.ts";
 import { onResource } from "./resource-grants.ts";
 
-export function accessStore(
-  connection: Connection,
-  log: Pick<Journal, "changes">,
-  outsideChanges: () => number,
-): AccessStore {
+export function accessStore(connection: Connection, counts: Readonly<ChangeCounts>): AccessStore {
   // A row for each role that a group holds on the organisation, and one for a group that holds none.
   const selectGrants = connection
     .select({ groupId: groupMemberships.groupId, role: roleAssignments.role })
@@ -41,7 +37,7 @@ export function accessStore(
     )
     .prepare();
   return {
-    mark: () => outsideChanges() + log.changes().access,
+    mark: () => counts.access,
     async grantsOf(organizationId, subjectId) {
       const rows = selectGrants.all({ organizationId, subjectId });
       return {

@@ -5,7 +5,7 @@ import { ResourceRole } from "../../../domain/access/roles.ts";
 import { type Group, type GroupFilter, groupNameTaken } from "../../../domain/groups/group.ts";
 import type { IdSource } from "../../../lib/ids.ts";
 import type { GroupStore } from "../../group-store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import { isUniqueViolation } from "../engine/failures.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
@@ -21,7 +21,7 @@ const beyondAllIds = "~";
 
 export function groupStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: Journal,
   newId: IdSource,
 ): GroupStore {

@@ -14,7 +14,7 @@ import {
 } from "../../../domain/groups/group.ts";
 import { UserStatus } from "../../../domain/users/user.ts";
 import type { GroupStore } from "../../group-store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import { isForeignKeyViolation, isUniqueViolation } from "../engine/failures.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
@@ -32,7 +32,7 @@ export type MemberPart = Pick<
 const beyondAllIds = "~";
 
 /** The part of the group store that is about members. */
-export function memberPart(connection: Connection, commits: CommitQueue, log: Journal): MemberPart {
+export function memberPart(connection: Connection, commits: Commits, log: Journal): MemberPart {
   const lookup = resourceLookup(connection);
   const name = sql<string>`coalesce(${users.name}, ${serviceAccounts.name}, '')`;
   const email = sql`coalesce(${users.email}, '')`;

@@ -12,7 +12,7 @@ import {
 import { groupNotFound, principalNotFound } from "../../../domain/groups/group.ts";
 import type { IdSource } from "../../../lib/ids.ts";
 import type { RoleStore } from "../../group-store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import { isForeignKeyViolation, isUniqueViolation } from "../engine/failures.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
@@ -30,7 +30,7 @@ type Row = typeof roleAssignments.$inferSelect;
 
 export function roleStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: Journal,
   newId: IdSource,
 ): RoleStore {

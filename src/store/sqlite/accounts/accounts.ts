@@ -3,7 +3,7 @@ import { AuditKind, ResourceType } from "../../../domain/access/resources.ts";
 import type { IdSource } from "../../../lib/ids.ts";
 import type { AccountStore, Founding, RunnerCodecs } from "../../store.ts";
 import { systemGroupWriter } from "../access/system-groups.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import type { Journal } from "../journal/journal.ts";
 import { tokenJournal } from "../journal/token-journal.ts";
@@ -13,7 +13,7 @@ import { accessTokenRow } from "./token-rows.ts";
 
 export function accountStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: Journal,
   codecs: RunnerCodecs,
   newId: IdSource,

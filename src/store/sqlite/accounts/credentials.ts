@@ -1,7 +1,6 @@
 import { and, desc, eq, isNull, lt, sql } from "drizzle-orm";
-import { inBatches } from "../../../lib/in-batches.ts";
 import type { CredentialStore } from "../../credential-store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import { accessTokens } from "../schema.ts";
 import { heldToken } from "./token-rows.ts";
@@ -9,10 +8,7 @@ import { heldToken } from "./token-rows.ts";
 /** Sorts after every UUID. */
 const beyondAllIds = "~";
 
-/** Uses written in one turn of the commit queue at most. */
-const usesAtOnce = 500;
-
-export function credentialStore(connection: Connection, commits: CommitQueue): CredentialStore {
+export function credentialStore(connection: Connection, commits: Commits): CredentialStore {
   const inScope = [
     eq(accessTokens.organizationId, sql.placeholder("organizationId")),
     eq(accessTokens.principal, sql.placeholder("principal")),
@@ -68,11 +64,9 @@ export function credentialStore(connection: Connection, commits: CommitQueue): C
       return { rows: found.slice(0, limit).map(heldToken), more: found.length > limit };
     },
     saveLastUsed: (uses) =>
-      inBatches(uses, usesAtOnce, (batch) =>
-        commits.run(() => {
-          for (const { tokenId, atMs } of batch) use.run({ tokenId, atMs });
-        }),
-      ),
+      commits.run(() => {
+        for (const { tokenId, atMs } of uses) use.run({ tokenId, atMs });
+      }),
   };
 }
 

@@ -3,7 +3,7 @@ import { ResourceType } from "../../../domain/access/resources.ts";
 import { DomainError } from "../../../domain/errors.ts";
 import { organizationNotFound } from "../../../domain/organizations/organization.ts";
 import type { GatewayStore } from "../../operator-store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import { isForeignKeyViolation, isUniqueViolation } from "../engine/failures.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders, keysetList } from "../engine/statements.ts";
@@ -14,7 +14,7 @@ import { gateways } from "../schema.ts";
 /** The contract has no type for gateways; the action names them. */
 const subjectType = ResourceType.UNSPECIFIED;
 
-export function gatewayStore(connection: Connection, commits: CommitQueue, log: Journal): GatewayStore {
+export function gatewayStore(connection: Connection, commits: Commits, log: Journal): GatewayStore {
   const isTheGateway = eq(gateways.id, sql.placeholder("id"));
   const listRows = keysetList(connection, gateways, gateways.organizationId);
   const insert = connection.insert(gateways).values(columnPlaceholders(gateways)).prepare();

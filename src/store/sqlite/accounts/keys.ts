@@ -2,13 +2,13 @@ import { desc, inArray, isNull, sql } from "drizzle-orm";
 import { AuditKind, ResourceType } from "../../../domain/access/resources.ts";
 import type { SigningKey } from "../../../domain/keys/signing-key.ts";
 import type { KeyStore } from "../../key-store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import { allSealed, resealAll } from "../files/sealed.ts";
 import type { Journal } from "../journal/journal.ts";
 import { serverKey, signingKeys } from "../schema.ts";
 
-export function keyStore(connection: Connection, commits: CommitQueue, log: Journal): KeyStore {
+export function keyStore(connection: Connection, commits: Commits, log: Journal): KeyStore {
   const all = connection.select().from(signingKeys).orderBy(desc(signingKeys.activeFrom)).prepare();
   const retire = connection
     .update(signingKeys)
@@ -31,9 +31,9 @@ export function keyStore(connection: Connection, commits: CommitQueue, log: Jour
     async sealed() {
       return allSealed(connection.$client);
     },
-    reseal: (digest, change, by) =>
+    reseal: (digest, things, by) =>
       commits.run(() => {
-        const resealed = resealAll(connection, change);
+        resealAll(connection, things);
         connection.delete(serverKey).run();
         connection
           .insert(serverKey)
@@ -50,7 +50,6 @@ export function keyStore(connection: Connection, commits: CommitQueue, log: Jour
             kind: AuditKind.RESOURCE_CHANGE,
           });
         }
-        return resealed;
       }),
     async all() {
       return all.all().map(fromRow);

@@ -3,7 +3,7 @@ import { ResourceOperation, ResourceType } from "../../../domain/access/resource
 import type { IdSource } from "../../../lib/ids.ts";
 import type { OrganizationStore } from "../../operator-store.ts";
 import type { RunnerCodecs } from "../../store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import { keysetList } from "../engine/statements.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -14,7 +14,7 @@ import { foundingActs, foundingWriter } from "./accounts.ts";
 
 export function organizationStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: Journal,
   codecs: RunnerCodecs,
   newId: IdSource,

@@ -6,18 +6,16 @@ import { DomainError } from "../../../domain/errors.ts";
 import type { ServiceAccount } from "../../../domain/service-accounts/service-account.ts";
 import type { IdSource } from "../../../lib/ids.ts";
 import type { ServiceAccountStore } from "../../service-account-store.ts";
-import { directShares } from "../access/direct-shares.ts";
 import { containsFolded, defineFoldCase, foldCase } from "../access/fold-case.ts";
-import { grantEnder } from "../access/resource-grants.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import { isUniqueViolation } from "../engine/failures.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
 import type { Journal } from "../journal/journal.ts";
 import { auditOperator } from "../journal/operator-journal.ts";
 import type { HostTokenEnder } from "../runners/host-token-ender.ts";
-import { groupMemberships, serviceAccounts } from "../schema.ts";
-import { tokenEnder } from "./token-ender.ts";
+import { serviceAccounts } from "../schema.ts";
+import { departure } from "./departure.ts";
 
 /** Sorts after every UUID. */
 const beyondAllIds = "~";
@@ -26,7 +24,7 @@ type Row = typeof serviceAccounts.$inferSelect;
 
 export function serviceAccountStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: Journal,
   newId: IdSource,
   hostTokens: Pick<HostTokenEnder, "ofSubject">,
@@ -50,18 +48,13 @@ export function serviceAccountStore(
     limit: number;
   }>(`DELETE FROM service_accounts
     WHERE id IN (SELECT id FROM service_accounts WHERE deleted_at < @time LIMIT @limit)`);
-  const endTokens = tokenEnder(connection, "SERVICE_ACCOUNT_DELETED");
-  const endGrants = grantEnder(connection);
-  const shares = directShares(connection, newId);
-  const leaveGroups = connection
-    .delete(groupMemberships)
-    .where(
-      and(
-        eq(groupMemberships.organizationId, sql.placeholder("organizationId")),
-        eq(groupMemberships.subjectId, sql.placeholder("id")),
-      ),
-    )
-    .prepare();
+  const depart = departure(
+    connection,
+    newId,
+    ResourceType.SERVICE_ACCOUNT,
+    "SERVICE_ACCOUNT_DELETED",
+    hostTokens,
+  );
   const ids = sql.placeholder("ids");
   const list = connection
     .select()
@@ -144,13 +137,8 @@ export function serviceAccountStore(
       commits.run(() => {
         const existing = there(account.id);
         if (existing === null) return false;
-        const { id, organizationId } = account;
         write({ ...existing, suspended: true, deletedAt: now });
-        endTokens(account, now);
-        hostTokens.ofSubject(organizationId, id, account.by, now);
-        shares.end(organizationId, id);
-        leaveGroups.run({ id, organizationId });
-        endGrants(organizationId, { resourceType: ResourceType.SERVICE_ACCOUNT, resourceId: id });
+        depart(account, account.by, now);
         written(account.by, account, "delete", ResourceOperation.DELETE, now);
         return true;
       }),

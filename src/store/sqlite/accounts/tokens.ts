@@ -5,12 +5,12 @@ import { ownAttribution } from "../../../domain/access/runners.ts";
 import { type Quotas, refuseOver } from "../../../domain/limits/quotas.ts";
 import { decideExchange } from "../../../domain/tokens/exchange.ts";
 import type { TokenStore } from "../../store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
+import type { ChangeCounts } from "../engine/writer-messages.ts";
 import type { Journal } from "../journal/journal.ts";
 import { tokenJournal } from "../journal/token-journal.ts";
-import type { OutsideChanges } from "../outside-changes.ts";
 import { accessTokens, exchangeTokens, runners, serviceAccounts, users } from "../schema.ts";
 import {
   accessTokenFromRow,
@@ -25,14 +25,12 @@ const forgottenAtOnce = 500;
 
 export function tokenStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: Journal,
   quotas: Quotas,
-  outside: Pick<OutsideChanges, "now">,
+  counts: ChangeCounts,
 ): TokenStore {
   const written = tokenJournal(log);
-  // Revocations of this process: those of others are among the changes from outside.
-  let revocations = 0;
   const selectAccess = connection
     .select(presentedColumns)
     .from(accessTokens)
@@ -180,7 +178,7 @@ export function tokenStore(
         const { organizationId, runnerId, usedAt } = decision.token;
         if (decision.replaces !== null) {
           revoke.run({ id: decision.replaces, organizationId, now });
-          revocations += 1;
+          counts.revocations += 1;
         }
         const live = countLive.get({ organizationId, subjectId: runnerId, now })?.held ?? 0;
         refuseOver(quotas, "accessTokens", live);
@@ -247,13 +245,13 @@ export function tokenStore(
         .all();
       return rows.map(({ runnerId, live }) => ({ runnerId, cutOff: live === 0 }));
     },
-    revocationMark: () => `${outside.now()}.${revocations}`,
+    revocationMark: () => String(counts.revocations),
     revokeAccessToken: (by, id, now) =>
       commits.run(() => {
         const token = selectLive.get({ id, organizationId: by.organizationId });
         if (token === undefined) return false;
         revoke.run({ ...token, now });
-        revocations += 1;
+        counts.revocations += 1;
         written.revoked(by, accessTokenFromRow(token), now);
         return true;
       }),

@@ -45,7 +45,15 @@ export function asStoreError(error: unknown): unknown {
   return error;
 }
 
-/** The disk has been at work for longer than anybody should wait. */
+/**
+ * Whether the disk failed to keep what was written. The kernel may have dropped it, and says so once: a later sync that
+ * works proves nothing.
+ */
+export function isSyncFailure(error: unknown): boolean {
+  return /^SQLITE_IOERR_(DIR_)?FSYNC$/.test(sqliteCode(error) ?? "");
+}
+
+/** The disk, or another program that holds the database, has kept a write waiting for too long. */
 export function diskSlow(): DomainError {
   return new DomainError("unavailable", "the disk of the server does not answer now; nothing was changed", {
     reason: "STORE_UNAVAILABLE",
@@ -53,7 +61,15 @@ export function diskSlow(): DomainError {
   });
 }
 
-/** Nobody knows what is on disk. */
+/** More writes wait than there are places for. */
+export function tooManyWrites(): DomainError {
+  return new DomainError("unavailable", "too many changes wait for the disk; nothing was changed", {
+    reason: "STORE_UNAVAILABLE",
+    retryAfterMs,
+  });
+}
+
+/** What is on disk of the last writes is not known. */
 export function diskFailed(): DomainError {
   return new DomainError(
     "unavailable",

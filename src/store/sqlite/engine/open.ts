@@ -5,8 +5,8 @@ import { sql } from "drizzle-orm";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { readMigrationFiles } from "drizzle-orm/migrator";
 import { StoreRefusedError } from "../../store.ts";
-import { writeLogAgain } from "../log-again.ts";
 import { isBusy, sqliteCode } from "./failures.ts";
+import { DatabaseInUseError, type DatabaseLock } from "./lock.ts";
 import { plannedDatabase } from "./session.ts";
 
 /** A typed connection; `$client` is the driver's. */
@@ -22,19 +22,18 @@ const migrations = { migrationsFolder: fileURLToPath(new URL("../migrations", im
 /** Marks our files in the SQLite header, so that another program's database is never migrated: "RCLL". */
 const applicationId = 0x52434c4c;
 
-/** How long the opening, and every write of a tool, waits for another program on the same file, in milliseconds. */
+/** How long the opening, and every write, waits for another program on the same file, in milliseconds. */
 const busyTimeoutMs = 5000;
 
 /**
- * Opens the database and brings its schema up to date.
+ * Opens the database for the one process that writes to it, and brings its schema up to date.
+ * @param lock held on this file
  * @param mode `"create"` makes and migrates the file; `"existing"` takes it as it is, and refuses an old schema.
  * @throws UnusableDatabaseError for a file of a newer version, of another program, that cannot be upgraded, or
- *   (`"existing"`) none at all.
+ *   (`"existing"`) none at all; DatabaseInUseError when it is another server's under another name.
  */
-export function openConnection(file: string, mode: "create" | "existing"): Connection {
-  if (mode === "existing" && !existsSync(file)) {
-    throw new UnusableDatabaseError(`${file} does not exist; start the server once, or check --data-dir`);
-  }
+export function openConnection(file: string, lock: DatabaseLock, mode: "create" | "existing"): Connection {
+  if (mode === "existing") refuseMissing(file);
   const client = new Database(file, { timeout: busyTimeoutMs });
   try {
     const connection = plannedDatabase(client);
@@ -43,21 +42,41 @@ export function openConnection(file: string, mode: "create" | "existing"): Conne
     client.pragma("synchronous = FULL");
     client.pragma("foreign_keys = ON");
     const { applied, newest } = refuseNewerSchema(connection, file);
-    if (mode === "create") {
-      writeLogAgain(client);
-      client.pragma(`application_id = ${applicationId}`);
-      if (applied < newest) upgrade(connection, file);
-      // SQLite would wait with the event loop in its hands. From here on only the commit queue writes, and it waits
-      // by itself; reads wait for nobody in a write-ahead log.
-      client.pragma("busy_timeout = 0");
-    } else if (applied < newest) {
+    if (mode === "existing" && applied < newest) {
       throw new UnusableDatabaseError(`${file} has an older schema; start this version's server once`);
     }
+    lock.claim(client);
+    emptyLog(client);
+    client.pragma(`application_id = ${applicationId}`);
+    if (applied < newest) upgrade(connection, file);
     return connection;
   } catch (error) {
     client.close();
     throw asUnusable(error, file);
   }
+}
+
+/**
+ * Brings what an earlier run left in its write-ahead log into the database. If that run ended because a sync failed, the
+ * kernel may show pages of the log as written that are not on disk: what is appended behind them would go with them in a
+ * power cut.
+ */
+function emptyLog(client: Database.Database): void {
+  // A program that reads an old state for long, such as one that replicates, keeps the log from being emptied.
+  client.pragma("busy_timeout = 250");
+  client.pragma("wal_checkpoint(TRUNCATE)");
+  client.pragma(`busy_timeout = ${busyTimeoutMs}`);
+}
+
+/**
+ * The connection of the thread that writes, to a database that {@link openConnection} has prepared.
+ * @param durable whether a commit waits for the disk
+ */
+export function openWriter(file: string, durable: boolean): Connection {
+  const client = new Database(file, { fileMustExist: true, timeout: busyTimeoutMs });
+  client.pragma(`synchronous = ${durable ? "FULL" : "OFF"}`);
+  client.pragma("foreign_keys = ON");
+  return plannedDatabase(client);
 }
 
 /** All migrations that are missing, or none: they run in one transaction. */
@@ -82,6 +101,20 @@ function upgrade(connection: Connection, file: string): void {
  */
 function reasonOf({ message }: Error): string {
   return message.startsWith("cannot rollback") ? "the disk is full, or fails" : message;
+}
+
+function refuseMissing(file: string): void {
+  if (existsSync(file)) return;
+  throw new UnusableDatabaseError(`${file} does not exist; start the server once, or check --data-dir`);
+}
+
+/** A connection that changes nothing, to a database of this version. */
+export function openReadOnly(file: string): Connection {
+  refuseMissing(file);
+  const { client, schema } = openReader(file);
+  if (schema === "current") return plannedDatabase(client);
+  client.close();
+  throw new UnusableDatabaseError(`${file} has an older schema; start this version's server once`);
 }
 
 /** A connection that changes nothing, and how the file's schema stands to this version's. */
@@ -110,6 +143,7 @@ export function openReader(file: string): Reader {
 }
 
 function asUnusable(error: unknown, file: string): unknown {
+  if (error instanceof DatabaseInUseError) return error;
   if (sqliteCode(error) === "SQLITE_NOTADB") return new UnusableDatabaseError(`${file} is not a database`);
   if (sqliteCode(error)?.startsWith("SQLITE_CORRUPT")) {
     return new UnusableDatabaseError(`${file} is damaged; restore a backup`);

@@ -1,6 +1,7 @@
 import type { Database } from "better-sqlite3";
+import { DomainError } from "../../../domain/errors.ts";
 import { boundTo } from "../../../domain/host-tokens/host-token.ts";
-import type { SealedThing } from "../../key-store.ts";
+import type { ResealedThing, SealedThing } from "../../key-store.ts";
 import type { Connection } from "../engine/open.ts";
 
 /** A column whose values the server's key encrypts, with the statements that change one of them. */
@@ -66,29 +67,25 @@ interface Row extends Pick<SealedThing, "id" | "sealed"> {
 }
 
 /** See `KeyStore.reseal`. Runs inside a transaction. */
-export function resealAll(
-  { $client: client }: Connection,
-  change: (thing: SealedThing) => Uint8Array | null,
-): { readonly kept: number; readonly givenUp: readonly SealedThing[] } {
+export function resealAll({ $client: client }: Connection, things: readonly ResealedThing[]): void {
+  // Each was sealed with a nonce of its own, so that no two are alike.
+  const nexts = new Map(things.map(({ what, sealed, next }) => [nameOf(what, sealed), next]));
   // What is replaced is overwritten, so that it cannot be read with the key of before.
   client.pragma("secure_delete = ON");
-  let kept = 0;
-  const givenUp: SealedThing[] = [];
-  for (const { what, context, select, put, giveUp } of places) {
+  for (const { what, select, put, giveUp } of places) {
     const write = client.prepare(put);
     const remove = client.prepare(giveUp);
-    for (const { rowid, id, sealed } of client.prepare<[], Row>(select).all()) {
-      const thing = { what, id, sealed, context: context?.(id) ?? "" };
-      const next = change(thing);
-      if (next === null) {
-        remove.run({ rowid });
-        givenUp.push(thing);
-      } else {
-        if (next !== sealed) write.run({ rowid, sealed: next });
-        kept += 1;
-      }
+    for (const { rowid, sealed } of client.prepare<[], Row>(select).all()) {
+      const next = nexts.get(nameOf(what, sealed));
+      if (next === undefined)
+        throw new DomainError("aborted", `a ${what} was encrypted meanwhile; try again`);
+      if (next === null) remove.run({ rowid });
+      else if (!Buffer.from(next).equals(sealed)) write.run({ rowid, sealed: next });
     }
   }
   client.pragma("secure_delete = OFF");
-  return { kept, givenUp };
+}
+
+function nameOf(what: SealedThing["what"], sealed: Uint8Array): string {
+  return `${what} ${Buffer.from(sealed).toString("base64")}`;
 }

@@ -3,7 +3,7 @@ import type { Principal } from "../../../domain/access/principal.ts";
 import type { AuditKind, ResourceType } from "../../../domain/access/resources.ts";
 import type { AuditFilter, AuditRecord } from "../../../domain/audit/entry.ts";
 import type { AuditStore } from "../../event-store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import { statementCache } from "../engine/statements.ts";
 import { auditLog } from "../schema.ts";
@@ -27,7 +27,7 @@ const beyondAllIds = "~";
 /** As in runner-list.ts: one range of an index for each value of one column, merged here. */
 const drivers = { all: null, actor: auditLog.actorId, subject: auditLog.subjectId } as const;
 
-export function auditStore(connection: Connection, commits: CommitQueue): AuditStore {
+export function auditStore(connection: Connection, commits: Commits): AuditStore {
   const select = connection
     .select(columns)
     .from(auditLog)

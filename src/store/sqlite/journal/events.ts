@@ -1,23 +1,33 @@
 import { and, asc, eq, gt, sql } from "drizzle-orm";
 import { authorityOf } from "../../../domain/access/authority.ts";
 import type { ResourceOperation, ResourceType } from "../../../domain/access/resources.ts";
+import { eventsLost } from "../../../domain/events/cursor.ts";
 import type { AccessStore } from "../../access-store.ts";
 import type { EventStore } from "../../event-store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
+import type { ChangeCounts } from "../engine/writer-messages.ts";
 import { events } from "../schema.ts";
-import type { Journal } from "./journal.ts";
 
 export function eventStore(
   connection: Connection,
-  commits: CommitQueue,
-  log: Journal,
+  commits: Commits,
+  counts: Readonly<ChangeCounts>,
   access: Pick<AccessStore, "grantsOf">,
 ): EventStore {
   const client = connection.$client;
   // Kept by AUTOINCREMENT: it stays when the rows go.
-  const newest = client.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'events'").pluck();
-  const oldest = client.prepare("SELECT min(sequence) FROM events").pluck();
+  const newest = client
+    .prepare<[], number>("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)")
+    .pluck();
+  // Only a prefix is ever removed: the oldest row says what is missing. One statement, since another process may write between two.
+  const isWhole = client
+    .prepare<
+      { after: number },
+      number
+    >(`SELECT @after BETWEEN coalesce((SELECT min(sequence) FROM events) - 1, newest) AND newest
+      FROM (SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) AS newest)`)
+    .pluck();
   const select = connection
     .select({
       sequence: events.sequence,
@@ -44,26 +54,24 @@ export function eventStore(
     SELECT min(sequence) FROM (SELECT sequence, created_at FROM events ORDER BY sequence LIMIT @limit)
     WHERE created_at >= @time
   ), 9223372036854775807)`);
-  const newestSequence = () => Number(newest.get() ?? 0);
 
   return {
     async newest() {
-      return newestSequence();
+      return newest.get() ?? 0;
     },
     async read(organizationId, after, limit) {
-      return select.all({ organizationId, after, limit }).map(({ audience, ...row }) => ({
+      const rows = select.all({ organizationId, after, limit });
+      // Looked at after the read: what was removed before it would be missing in it.
+      if (isWhole.get({ after }) !== 1) throw eventsLost();
+      return rows.map(({ audience, ...row }) => ({
         ...row,
         operation: row.operation as ResourceOperation,
         resourceType: row.resourceType as ResourceType,
         audience: audience === "[]" ? nobody : JSON.parse(audience),
       }));
     },
-    async removedThrough() {
-      const first = oldest.get();
-      return first === null ? newestSequence() : Number(first) - 1;
-    },
     removeBefore: (time, limit) => commits.run(() => removePrefix.run({ time, limit }).changes),
-    changes: () => log.changes(),
+    changes: () => ({ events: counts.events, access: counts.access }),
     onCommit: (listener) => commits.onCommit(listener),
     viewer: viewerReader(access),
   };

@@ -6,6 +6,7 @@ import type { IdSource } from "../../../lib/ids.ts";
 import { onResource } from "../access/resource-grants.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
+import type { ChangeCounts } from "../engine/writer-messages.ts";
 import { auditLog, events, roleAssignments } from "../schema.ts";
 
 /** One thing that somebody did. */
@@ -41,8 +42,6 @@ export interface EventEntry {
 export interface Journal {
   audit(entry: AuditEntry): void;
   event(entry: EventEntry): void;
-  /** How many events were written, and how often something may have changed who may do what. */
-  changes(): { readonly events: number; readonly access: number };
 }
 
 /** The actions that change nobody's permissions; all others are taken to, so that none is forgotten. */
@@ -51,12 +50,16 @@ const harmless: ReadonlySet<string> = new Set([
   "runner.update",
   "runner.request_deletion",
   "runner.create_exchange_token",
+  "user.set_preference",
+  "user.delete_preference",
+  "user.set_dotfiles",
   ...["environment_class", "scm_integration", "llm_integration", "host_authentication_token"].flatMap(
     (thing) => [`${thing}.create`, `${thing}.update`, `${thing}.delete`],
   ),
 ]);
 
-export function journal(connection: Connection, newId: IdSource): Journal {
+/** @param counts of what is written, counted up here */
+export function journal(connection: Connection, newId: IdSource, counts: ChangeCounts): Journal {
   const insertAudit = connection.insert(auditLog).values(columnPlaceholders(auditLog)).prepare();
   const { sequence: _, ...eventColumns } = columnPlaceholders(events);
   const insertEvent = connection.insert(events).values(eventColumns).prepare();
@@ -81,12 +84,9 @@ export function journal(connection: Connection, newId: IdSource): Journal {
     const held = find({ organizationId, resourceId: runner?.id ?? resourceId });
     return [...held.map(({ groupId }) => groupId), ...named];
   }
-  let writtenEvents = 0;
-  let accessChanges = 0;
   return {
-    changes: () => ({ events: writtenEvents, access: accessChanges }),
     audit({ by, now, ...entry }) {
-      if (!harmless.has(entry.action)) accessChanges += 1;
+      if (!harmless.has(entry.action)) counts.access += 1;
       insertAudit.run({
         ...entry,
         id: newId(),
@@ -99,7 +99,7 @@ export function journal(connection: Connection, newId: IdSource): Journal {
       });
     },
     event(entry) {
-      writtenEvents += 1;
+      counts.events += 1;
       const { now, lastSeenBy: _, isNew: _isNew, runner: _runner, ...columns } = entry;
       insertEvent.run({ ...columns, audience: JSON.stringify(audienceOf(entry)), createdAt: now });
     },

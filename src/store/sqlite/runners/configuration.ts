@@ -49,6 +49,12 @@ export interface ConfigurationLog {
   ): void;
   /** Writes down that the runner got a credential of somebody. */
   handedOver(by: Attribution, tokenId: string, now: number): void;
+  /** Tells whoever may see it of what its runner says of it; that is no change of anybody's. */
+  statusChanged(
+    runner: Pick<Runner, "id" | "organizationId" | "creator">,
+    entry: Pick<ConfigurationEntry, "resourceType" | "resourceId">,
+    now: number,
+  ): void;
   /** Counts a change of what the runner has to know. */
   countRevision(runner: Pick<Runner, "id">): void;
 }
@@ -96,6 +102,11 @@ export function configurationLog(
       const subjectType = ResourceType.HOST_AUTHENTICATION_TOKEN;
       const action = `${things[subjectType]}.hand_over`;
       log.audit({ by, now, action, subjectType, subjectId, kind: AuditKind.CREDENTIAL_ACCESS });
+    },
+    statusChanged(runner, resource, now) {
+      const { organizationId, creator } = runner;
+      const operation = ResourceOperation.UPDATE_STATUS;
+      log.event({ ...resource, organizationId, creatorId: creator.id, operation, runner, now });
     },
     countRevision: ({ id }) => void count.run({ id }),
   };

@@ -3,7 +3,7 @@ import { ResourceType } from "../../../domain/access/resources.ts";
 import type { EnvironmentClass } from "../../../domain/environment-classes/environment-class.ts";
 import { type Quotas, refuseOver } from "../../../domain/limits/quotas.ts";
 import type { EnvironmentClassStore } from "../../configuration-store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
 import { environmentClasses, runners } from "../schema.ts";
@@ -14,7 +14,7 @@ const resourceType = ResourceType.ENVIRONMENT_CLASS;
 
 export function environmentClassStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: ConfigurationLog,
   quotas: Quotas,
 ): EnvironmentClassStore {

@@ -13,7 +13,7 @@ import { type Quotas, refuseOver } from "../../../domain/limits/quotas.ts";
 import type { SignIn } from "../../../domain/scm-integrations/scm-integration.ts";
 import type { HostTokenStore } from "../../configuration-store.ts";
 import { resourceLookup } from "../access/resource-lookup.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import { isUniqueViolation } from "../engine/failures.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders, statementCache } from "../engine/statements.ts";
@@ -31,7 +31,7 @@ type Row = typeof tokens.$inferSelect;
 
 export function hostTokenStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: ConfigurationLog,
   quotas: Quotas,
   ender: Pick<HostTokenEnder, "one" | "expired">,

@@ -12,47 +12,43 @@ const capacity = 10_000;
 const mostBytes = 2_048;
 
 /**
- * Runners as the file has them, without reading them again. Each change of a row forgets its runner, whichever statement
- * makes it: triggers of this connection see to that, so that no writer can forget to say so. A change by another
- * process forgets them all.
+ * Runners as the file has them, without reading them again. The thread that writes says which rows a commit has changed
+ * ({@link noteRunnerChanges}), and these are forgotten before the write resolves.
  */
 export class RememberedRunners {
-  readonly #client: Database;
-  readonly #outsideChanges: () => number;
   readonly #runners = new Recent<Runner>(capacity);
-  #outside = 0;
-
-  constructor(client: Database, outsideChanges: () => number) {
-    this.#client = client;
-    this.#outsideChanges = outsideChanges;
-    client.function("forget_runner", (id) => {
-      this.#runners.delete(String(id));
-      return null;
-    });
-    for (const change of ["UPDATE", "DELETE"]) {
-      client.exec(
-        `CREATE TEMP TRIGGER runner_${change} AFTER ${change} ON main.runners BEGIN SELECT forget_runner(old.id); END`,
-      );
-    }
-  }
 
   find(organizationId: string, id: string): Runner | undefined {
     const runner = this.#runners.get(id);
-    if (runner?.organizationId !== organizationId) return undefined;
-    const outside = this.#outsideChanges();
-    if (outside === this.#outside) return runner;
-    this.#outside = outside;
-    this.#runners.clear();
-    return undefined;
+    return runner?.organizationId === organizationId ? runner : undefined;
   }
 
   /**
-   * @param runner as it was read in this very turn; nobody may change it from now on
+   * @param runner as it was read in this very turn; nothing may change it from now on
    * @param bytes that it takes in its row
    */
   keep(runner: Runner, bytes: number): Runner {
-    // What is read inside of a transaction, one that could not be rolled back perhaps, may never have been.
-    if (bytes <= mostBytes && !this.#client.inTransaction) this.#runners.set(runner.id, runner);
+    if (bytes <= mostBytes) this.#runners.set(runner.id, runner);
     return runner;
+  }
+
+  forget(id: string): void {
+    this.#runners.delete(id);
+  }
+}
+
+/**
+ * Tells of each runner whose row a connection changes or removes, whichever statement does it: triggers of the connection see
+ * to that, so that no writer can forget to say so. What is rolled back afterwards is told as well.
+ */
+export function noteRunnerChanges(client: Database, tell: (id: string) => void): void {
+  client.function("note_runner", (id) => {
+    tell(String(id));
+    return null;
+  });
+  for (const change of ["UPDATE", "DELETE"]) {
+    client.exec(
+      `CREATE TEMP TRIGGER runner_${change} AFTER ${change} ON main.runners BEGIN SELECT note_runner(old.id); END`,
+    );
   }
 }

@@ -3,7 +3,7 @@ import { ResourceType } from "../../../domain/access/resources.ts";
 import { organizationNotFound } from "../../../domain/organizations/organization.ts";
 import { runnerManagerInUse } from "../../../domain/runner-managers/runner-manager.ts";
 import type { RunnerManagerStore } from "../../operator-store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import { isForeignKeyViolation } from "../engine/failures.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders, keysetList } from "../engine/statements.ts";
@@ -16,7 +16,7 @@ const subjectType = ResourceType.UNSPECIFIED;
 
 export function runnerManagerStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: Journal,
 ): RunnerManagerStore {
   const isTheManager = eq(runnerManagers.id, sql.placeholder("id"));

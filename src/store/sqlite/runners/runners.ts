@@ -9,7 +9,7 @@ import type { RunnerCodecs, RunnerStore } from "../../store.ts";
 import { grantEnder } from "../access/resource-grants.ts";
 import { tokenEnder } from "../accounts/token-ender.ts";
 import { exchangeTokenRow } from "../accounts/token-rows.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import { isUniqueViolation } from "../engine/failures.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
@@ -17,6 +17,7 @@ import type { Journal } from "../journal/journal.ts";
 import { exchangeTokens, runnerManagers, runners } from "../schema.ts";
 import type { ConfigurationLog } from "./configuration.ts";
 import { configurationEnder } from "./configuration-ender.ts";
+import { configurationSchemas } from "./configuration-schemas.ts";
 import { idempotency } from "./idempotency.ts";
 import type { RememberedRunners } from "./remembered-runners.ts";
 import { runnerListing } from "./runner-list.ts";
@@ -24,7 +25,7 @@ import { runnerRows } from "./runner-rows.ts";
 
 export function runnerStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: Journal,
   codecs: RunnerCodecs,
   quotas: Quotas,
@@ -78,6 +79,7 @@ export function runnerStore(
   const remove = connection.delete(runners).where(isTheRunner).prepare();
   const endTokens = tokenEnder(connection, "RUNNER_DELETED");
   const endGrants = grantEnder(connection);
+  const schemas = configurationSchemas(connection);
   const endConfiguration = configurationEnder(connection, configuration);
 
   const selectBootstrap = connection
@@ -158,6 +160,9 @@ export function runnerStore(
     },
     async bootstrapToken(organizationId, id) {
       return selectBootstrap.get({ organizationId, id }) ?? null;
+    },
+    async configurationSchema(organizationId, id) {
+      return schemas.get(organizationId, id);
     },
     update: (authorized, wanted, now) =>
       commits.run(() => {

@@ -10,7 +10,7 @@ import {
   scmIntegrationExists,
 } from "../../../domain/scm-integrations/scm-integration.ts";
 import type { ScmIntegrationStore } from "../../configuration-store.ts";
-import type { CommitQueue } from "../commit-queue.ts";
+import type { Commits } from "../engine/commit-queue.ts";
 import { isUniqueViolation } from "../engine/failures.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
@@ -25,7 +25,7 @@ type Row = typeof scmIntegrations.$inferSelect;
 
 export function scmIntegrationStore(
   connection: Connection,
-  commits: CommitQueue,
+  commits: Commits,
   log: ConfigurationLog,
   quotas: Quotas,
   tokens: Pick<HostTokenEnder, "ofIntegration">,

@@ -1,0 +1,218 @@
+import { Worker } from "node:worker_threads";
+import { DomainError } from "../../../domain/errors.ts";
+import { type Clock, systemClock } from "../../../lib/clock.ts";
+import type { StoreObserver } from "../../store.ts";
+import { Claims } from "./claims.ts";
+import { diskFailed, diskSlow, tooManyWrites } from "./failures.ts";
+import {
+  type ChangeCounts,
+  type FromWriter,
+  type ToWriter,
+  unpackError,
+  type WriteCall,
+  type WriterSetup,
+} from "./writer-messages.ts";
+
+export interface WriterClientOptions {
+  /** The thread's script: it calls `serveWrites`. */
+  readonly script: URL;
+  readonly setup: Omit<WriterSetup, "claims">;
+  readonly observer?: Partial<StoreObserver> | undefined;
+  readonly clock?: Clock | undefined;
+  /** Told of each runner whose row changed, before the write that changed it resolves. */
+  readonly onRunnerChange: (id: string) => void;
+}
+
+/** A write that has no answer yet. */
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (reason: unknown) => void;
+  /** When it arrived, by the monotonic clock. */
+  readonly since: number;
+}
+
+/** How long a write waits for the thread to begin with it, in milliseconds. */
+const patienceMs = 5000;
+
+/** How often it is looked whether one has waited for longer, in milliseconds. */
+const lookMs = 20;
+
+/**
+ * The main thread's end of the thread that writes. What is written in one turn of the event loop goes to the thread in one
+ * message, and what arrives there together shares a commit.
+ */
+export class WriterClient {
+  readonly #worker: Worker;
+  readonly #claims: Claims;
+  readonly #clock: Clock;
+  readonly #observer: Partial<StoreObserver>;
+  readonly #onRunnerChange: (id: string) => void;
+  readonly #listeners = new Set<() => void>();
+  /** By slot, in the order of arrival. */
+  readonly #waiting = new Map<number, Waiting>();
+  /** Slots of answered jobs, for the next ones; those from #unused on never had one. */
+  readonly #free: number[] = [];
+  #unused = 0;
+  #outbox: WriteCall[] = [];
+  #look: NodeJS.Timeout | undefined;
+  #drained: PromiseWithResolvers<void> | null = null;
+  readonly #exited: Promise<void>;
+  /** Why nothing is written any more. */
+  #failure: Error | null = null;
+  #closed = false;
+  /** What the thread has counted; as of the last commit that is on disk. */
+  readonly counts: ChangeCounts = { events: 0, access: 0, revocations: 0 };
+
+  constructor({ script, setup, observer = {}, clock = systemClock, onRunnerChange }: WriterClientOptions) {
+    this.#clock = clock;
+    this.#observer = observer;
+    this.#onRunnerChange = onRunnerChange;
+    const memory = Claims.memory();
+    this.#claims = new Claims(memory);
+    const workerData: WriterSetup = { ...setup, claims: memory };
+    // Without this process's own arguments: it may have been started with `--eval`.
+    this.#worker = new Worker(script, { workerData, execArgv: [] });
+    this.#worker.on("message", (message: FromWriter) => this.#hear(message));
+    this.#worker.on("error", (error: Error) =>
+      this.#fail(new Error(`the thread that writes has ended: ${error.message}`, { cause: error })),
+    );
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#exited = promise;
+    this.#worker.once("exit", (code) => {
+      if (!this.#closed || this.#waiting.size > 0)
+        this.#fail(new Error(`the thread that writes has ended with ${code}`));
+      resolve();
+    });
+    // After the listeners, which would undo it. The timer of #lookAgain() keeps the process alive while a write waits; a
+    // store without one keeps none.
+    this.#worker.unref();
+  }
+
+  /** How many writes have no answer yet. */
+  get length(): number {
+    return this.#waiting.size;
+  }
+
+  /** Whether nothing can be written any more until the process has started again. */
+  get failed(): boolean {
+    return this.#failure !== null;
+  }
+
+  /**
+   * Has the thread call a method of the store, and resolves to its result once that is on disk.
+   * @throws DomainError `unavailable` when the thread has not begun with it in 5 s: then it was not made, and never is
+   */
+  call(part: string, method: string, args: readonly unknown[]): Promise<unknown> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    if (this.#closed) return Promise.reject(new DomainError("unavailable", "the store is closed"));
+    const slot = this.#free.pop() ?? this.#unused;
+    if (slot === Claims.capacity) return Promise.reject(tooManyWrites());
+    if (slot === this.#unused) this.#unused += 1;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(slot, { resolve, reject, since: this.#clock.monotonic() });
+      if (this.#outbox.length === 0) setImmediate(() => this.#flush());
+      this.#outbox.push({ slot, part, method, args });
+      this.#lookAgain();
+    });
+  }
+
+  /** Calls back after every commit that is on disk, until the returned function is called. */
+  onCommit(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Takes nothing more, and resolves when all that was accepted has its answer. */
+  async drain(): Promise<void> {
+    this.#closed = true;
+    this.#flush();
+    if (this.#waiting.size === 0 || this.#failure !== null) return;
+    this.#drained ??= Promise.withResolvers();
+    await this.#drained.promise;
+  }
+
+  /** Ends the thread after {@link drain}, which closes its connection. After a failure it is left as it is. */
+  async end(): Promise<void> {
+    if (this.#failure !== null) return;
+    this.#worker.ref();
+    this.#worker.postMessage("close" satisfies ToWriter);
+    await this.#exited;
+  }
+
+  #flush(): void {
+    const calls = this.#outbox;
+    if (calls.length === 0) return;
+    this.#outbox = [];
+    const now = this.#clock.now();
+    try {
+      this.#send({ now, calls });
+    } catch {
+      // One holds what cannot be sent, such as a function: the others must not suffer for it.
+      for (const call of calls) {
+        try {
+          this.#send({ now, calls: [call] });
+        } catch (error) {
+          this.#finish(call.slot)?.reject(error);
+        }
+      }
+    }
+  }
+
+  #send(message: ToWriter): void {
+    this.#worker.postMessage(message);
+  }
+
+  #hear({ answers, writes, seconds, counts, changedRunners, trouble, syncFailure }: FromWriter): void {
+    // What is remembered is forgotten before any write resolves that has changed it.
+    Object.assign(this.counts, counts);
+    for (const id of changedRunners) this.#onRunnerChange(id);
+    if (trouble !== undefined) this.#observer.onTrouble?.(trouble && unpackError(trouble));
+    if (writes > 0) this.#observer.onBatch?.(writes, seconds);
+    for (const answer of answers) {
+      const waiting = this.#finish(answer.slot);
+      if (answer.kind === "done") waiting?.resolve(answer.value);
+      else if (answer.kind === "refused") waiting?.reject(unpackError(answer.error));
+    }
+    if (syncFailure !== undefined) {
+      this.#fail(new Error("the disk failed to keep what was written", { cause: unpackError(syncFailure) }));
+    }
+    if (writes > 0) for (const listener of this.#listeners) listener();
+  }
+
+  /** Its slot is another job's from now on. */
+  #finish(slot: number): Waiting | undefined {
+    const waiting = this.#waiting.get(slot);
+    this.#waiting.delete(slot);
+    this.#claims.reset(slot);
+    this.#free.push(slot);
+    if (this.#waiting.size === 0) this.#drained?.resolve();
+    return waiting;
+  }
+
+  #lookAgain(): void {
+    this.#look ??= setTimeout(() => {
+      this.#look = undefined;
+      this.#losePatience();
+      if (this.#waiting.size > 0 && this.#failure === null) this.#lookAgain();
+    }, lookMs);
+  }
+
+  /** What the thread has taken is waited for as long as it takes: what becomes of it is not known yet. */
+  #losePatience(): void {
+    const patient = this.#clock.monotonic() - patienceMs;
+    for (const [slot, { reject, since }] of this.#waiting) {
+      if (since > patient) return;
+      if (this.#claims.giveUp(slot)) reject(diskSlow());
+    }
+  }
+
+  #fail(cause: Error): void {
+    if (this.#failure !== null) return;
+    const failure = diskFailed();
+    this.#failure = failure;
+    clearTimeout(this.#look);
+    for (const { reject } of this.#waiting.values()) reject(failure);
+    this.#drained?.resolve();
+    this.#observer.onFailed?.(cause);
+  }
+}

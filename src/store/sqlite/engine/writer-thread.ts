@@ -1,0 +1,124 @@
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { type IdSource, uuidv7Source } from "../../../lib/ids.ts";
+import { Claims } from "./claims.ts";
+import { CommitQueue, type Commits, type Job } from "./commit-queue.ts";
+import { DiskTrouble } from "./disk-trouble.ts";
+import { type Connection, openWriter } from "./open.ts";
+import {
+  type Answer,
+  type ChangeCounts,
+  type FromWriter,
+  packError,
+  type Thrown,
+  type ToWriter,
+  type WriteBatch,
+  type WriteCall,
+  type WriterSetup,
+} from "./writer-messages.ts";
+
+/** Writes in one commit at most, so that the first of a burst does not wait for all of it. */
+const limit = 512;
+
+/** What the thread's copy of a store is made of. */
+export interface WriterContext<Settings> {
+  readonly connection: Connection;
+  readonly commits: Commits;
+  readonly newId: IdSource;
+  readonly counts: ChangeCounts;
+  readonly settings: Settings;
+  /** To be told of each runner whose row changes. */
+  readonly onRunnerChange: (id: string) => void;
+}
+
+type Methods = Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
+
+/**
+ * Makes this thread the one that writes to a database, until it is told to close. Called once, by the script of the thread.
+ * @param build the parts of the store, whose methods are called by name
+ */
+export function serveWrites<Settings>(build: (context: WriterContext<Settings>) => object): void {
+  if (parentPort === null) throw new Error("writes are served in a thread of their own");
+  const port = parentPort;
+  const { file, claims, durable, settings } = workerData as WriterSetup & { settings: Settings };
+  const connection = openWriter(file, durable);
+  const counts: ChangeCounts = { events: 0, access: 0, revocations: 0 };
+  let changedRunners: string[] = [];
+  let trouble: Thrown | null | undefined;
+  let now = 0;
+  const parts = build({
+    connection,
+    // There is a transaction around the call already: the work runs at once, and its result is the method's.
+    commits: { run: (work) => work() as never, onCommit: () => () => {} },
+    // Ids begin with the time, which is the main thread's.
+    newId: uuidv7Source({ now: () => now, monotonic: () => now }),
+    counts,
+    settings,
+    onRunnerChange: (id) => void changedRunners.push(id),
+  }) as Readonly<Record<string, Methods>>;
+  const queue = new CommitQueue(
+    connection.$client,
+    new Claims(claims),
+    new DiskTrouble(connection.$client, (told) => {
+      trouble = told && packError(told);
+    }),
+  );
+  const waiting: Job[] = [];
+  let closing = false;
+  let failed = false;
+
+  function jobOf({ slot, part, method, args }: WriteCall): Job {
+    return { slot, work: () => parts[part]?.[method]?.(...args) };
+  }
+
+  function accept(message: ToWriter): void {
+    if (message === "close") closing = true;
+    else for (const call of onTime(message).calls) waiting.push(jobOf(call));
+  }
+
+  function onTime(batch: WriteBatch): WriteBatch {
+    now = batch.now;
+    return batch;
+  }
+
+  /** All that has arrived by now shares the next commit. */
+  function acceptRest(): void {
+    for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
+      accept(next.message);
+    }
+  }
+
+  function commitOnce(): void {
+    const from = performance.now();
+    const { outcomes, writes, syncFailure } = queue.commit(waiting.splice(0, limit));
+    failed = syncFailure !== undefined;
+    const answer: FromWriter = {
+      answers: outcomes.map(
+        (outcome): Answer =>
+          outcome.kind === "refused" ? { ...outcome, error: packError(outcome.error) } : outcome,
+      ),
+      writes,
+      seconds: (performance.now() - from) / 1000,
+      counts: { ...counts },
+      changedRunners,
+      ...(trouble !== undefined && { trouble }),
+      ...(failed && { syncFailure: packError(syncFailure) }),
+    };
+    changedRunners = [];
+    trouble = undefined;
+    port.postMessage(answer);
+  }
+
+  port.on("message", (message: ToWriter) => {
+    accept(message);
+    acceptRest();
+    // After a sync that failed nothing is written, and nothing closed: the last one to close a database makes a checkpoint,
+    // and would take for written what the kernel has only in memory.
+    while (waiting.length > 0 && !failed) {
+      commitOnce();
+      acceptRest();
+    }
+    if (!closing || failed) return;
+    connection.$client.close();
+    port.close();
+  });
+}

@@ -1,0 +1,238 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import Database from "better-sqlite3";
+import { noQuotas } from "../../src/domain/limits/quotas.ts";
+import { RunnerKind } from "../../src/domain/runners/enums.ts";
+import { runnerCodecs } from "../../src/rpc/messages/runner.ts";
+import { openStore } from "../../src/start/open-store.ts";
+import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import type { Store } from "../../src/store/store.ts";
+import { type TestClock, testClock } from "../support/clock.ts";
+import { exchangeTokenOf, foundingOf, newId, register, runnerOf } from "../support/records.ts";
+import { domainError } from "./contract/setting.ts";
+
+// What the main thread and the thread that writes owe one another.
+
+let dir: string;
+let file: string;
+let clock: TestClock;
+let store: Store;
+let organizationId: string;
+const batches: number[] = [];
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), "rollcall-writer-"));
+  file = join(dir, "rollcall.db");
+  clock = testClock();
+  batches.length = 0;
+  store = open();
+  const founding = foundingOf();
+  organizationId = founding.organization.id;
+  await store.accounts.found(founding);
+});
+afterEach(async () => {
+  await store.close();
+  rmSync(dir, { recursive: true });
+});
+
+const open = () =>
+  openStore(file, "server", {
+    clock,
+    quotas: noQuotas,
+    observer: { onBatch: (writes) => void batches.push(writes) },
+  });
+
+const write = () => {
+  const runner = runnerOf(organizationId);
+  return { id: runner.id, made: register(store.runners, runner, exchangeTokenOf()) };
+};
+
+/** The runners that the file holds, seen by another connection. */
+function onFile(): string[] {
+  const client = new Database(file, { readonly: true });
+  try {
+    const made = client.prepare<[number], string>("SELECT id FROM runners WHERE kind <> ?").pluck();
+    return made.all(RunnerKind.LOCAL_CONFIGURATION);
+  } finally {
+    client.close();
+  }
+}
+
+/** Has another program hold the database until it is let go of. */
+function hold(): { release(): void } {
+  const other = new Database(file);
+  other.exec("BEGIN IMMEDIATE");
+  return {
+    release() {
+      if (other.inTransaction) other.exec("ROLLBACK");
+      other.close();
+    },
+  };
+}
+
+test("what arrives together shares a commit, and what was sent while one is under way the next", async () => {
+  batches.length = 0;
+  const holder = hold();
+  const first = write();
+  // The thread has taken no more than this from its messages when it begins to wait.
+  await new Promise((resolve) => setImmediate(resolve));
+  const more = Array.from({ length: 50 }, write);
+  holder.release();
+  await Promise.all([first.made, ...more.map(({ made }) => made)]);
+  expect(batches.length).toBeLessThanOrEqual(2);
+  expect(batches.reduce((sum, writes) => sum + writes, 0)).toBe(51);
+});
+
+test("a write resolves once another connection sees it, and the main thread sees nothing before", async () => {
+  const { id, made } = write();
+  expect(await store.runners.get(organizationId, id)).toBeNull();
+  await made;
+  expect(onFile()).toContain(id);
+  expect(await store.runners.get(organizationId, id)).toMatchObject({ id });
+});
+
+describe("a write that has lost patience", () => {
+  test("is refused after 5 s, was not made, and never is; one that came later waits on", async () => {
+    const holder = hold();
+    const early = write();
+    const refused = domainError(early.made);
+    clock.advance(3000);
+    const late = write();
+    clock.advance(2000);
+    expect(await refused).toMatchObject({
+      kind: "unavailable",
+      reason: "STORE_UNAVAILABLE",
+      retryAfterMs: 1000,
+    });
+    holder.release();
+    await late.made;
+    expect(onFile()).toEqual([late.id]);
+    // Every place is free again.
+    expect((await store.vitals()).waiting).toBe(0);
+  });
+
+  test("is never both refused and made, whichever thread is first", async () => {
+    let [made, refused] = [0, 0];
+    for (let round = 0; round < 30; round += 1) {
+      const holder = hold();
+      const writes = Array.from({ length: 40 }, write);
+      const outcomes = Promise.allSettled(writes.map((one) => one.made));
+      // The thread looks at the lock again every few milliseconds, the main thread at the time.
+      clock.advance(5000);
+      for (let turns = 0; turns < round * 4; turns += 1)
+        await new Promise((resolve) => setImmediate(resolve));
+      holder.release();
+      const settled = await outcomes;
+      const kept = new Set(onFile());
+      for (const [index, { status }] of settled.entries()) {
+        const { id } = writes[index] as { id: string };
+        expect([id, kept.has(id)]).toEqual([id, status === "fulfilled"]);
+        if (status === "fulfilled") made += 1;
+        else refused += 1;
+      }
+    }
+    expect(made + refused).toBe(1200);
+  });
+});
+
+test("an error keeps its kind, reason, patience and fields across the threads", async () => {
+  const manager = { id: newId(), organizationId: newId(), name: "m", createdAt: 0 };
+  const error = await domainError(
+    register(store.runners, runnerOf(organizationId, { managerId: manager.id }), exchangeTokenOf()),
+  );
+  expect(error).toMatchObject({
+    name: "DomainError",
+    kind: "not_found",
+    reason: "RUNNER_MANAGER_NOT_FOUND",
+    message: "runner manager not found",
+    violations: [],
+  });
+  const runner = runnerOf(organizationId);
+  await register(store.runners, runner, exchangeTokenOf());
+  // No rule of the domain: an id twice.
+  await expect(register(store.runners, runner, exchangeTokenOf())).rejects.toMatchObject({
+    code: expect.stringContaining("SQLITE_CONSTRAINT"),
+    stack: expect.stringContaining("runners.ts"),
+  });
+});
+
+test("a call that cannot be sent is rejected, and those of the same turn are made", async () => {
+  const before = write();
+  const unsendable = register(
+    store.runners,
+    { ...runnerOf(organizationId), name: (() => "") as unknown as string },
+    exchangeTokenOf(),
+  );
+  const behind = write();
+  await expect(unsendable).rejects.toThrow("could not be cloned");
+  await Promise.all([before.made, behind.made]);
+  expect(onFile().sort()).toEqual([before.id, behind.id].sort());
+});
+
+test("closing waits for what was accepted, brings it into the file, and takes nothing more", async () => {
+  const holder = hold();
+  const accepted = Array.from({ length: 600 }, write);
+  const closed = store.close();
+  expect(await domainError(write().made)).toMatchObject({
+    kind: "unavailable",
+    message: "the store is closed",
+  });
+  holder.release();
+  await closed;
+  await Promise.all(accepted.map(({ made }) => made));
+  expect(onFile().sort()).toEqual(accepted.map(({ id }) => id).sort());
+});
+
+test("closing ends although another program goes on holding the database, and says that nothing was changed", async () => {
+  const holder = hold();
+  const waiting = Array.from({ length: 3 }, write);
+  const refusals = waiting.map(({ made }) => domainError(made));
+  const closed = store.close();
+  clock.advance(5000);
+  for (const refusal of await Promise.all(refusals)) expect(refusal.message).toContain("nothing was changed");
+  await closed;
+  holder.release();
+  expect(onFile()).toEqual([]);
+});
+
+test("a thread that dies is told once, and everything that waits or comes later is refused", async () => {
+  const failures: unknown[] = [];
+  const broken = openSqliteStore({
+    file: join(dir, "other.db"),
+    codecs: runnerCodecs,
+    role: "server",
+    writerScript: new URL("data:text/javascript,throw new Error('out of luck')"),
+    observer: { onFailed: (cause) => void failures.push(cause) },
+  });
+  const refused = domainError(broken.accounts.found(foundingOf()));
+  expect(await refused).toMatchObject({ kind: "unavailable", reason: "STORE_UNAVAILABLE" });
+  expect(await domainError(broken.accounts.found(foundingOf()))).toMatchObject({ kind: "unavailable" });
+  expect(failures).toMatchObject([{ message: "the thread that writes has ended: out of luck" }]);
+  expect(await broken.healthy()).toBe(false);
+  expect(await broken.accounts.first()).toBeNull();
+  await broken.close();
+});
+
+test.each(["closed", "left open"])(
+  "in memory nothing stays of a store that was %s when the process ended",
+  (end) => {
+    const script = `
+    import { readdirSync } from "node:fs";
+    import { openStore } from ${JSON.stringify(new URL("../../src/start/open-store.ts", import.meta.url))};
+    const store = openStore(":memory:", "server");
+    await store.leases.countRestart([]);
+    process.stdout.write(String(readdirSync(process.env.TMPDIR).filter((name) => name.startsWith("rollcall")).length));
+    if (${end === "closed"}) await store.close();`;
+    const folder = join(dir, end);
+    mkdirSync(folder);
+    const ran = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+      encoding: "utf8",
+      env: { ...process.env, TMPDIR: folder },
+    });
+    expect([ran.status, ran.stdout, ran.stderr]).toEqual([0, "1", ""]);
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);
