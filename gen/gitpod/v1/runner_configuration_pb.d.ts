@@ -983,7 +983,7 @@ export declare type ListEnvironmentClassesRequest_Filter = Message<"gitpod.v1.Li
   enabled?: boolean | undefined;
 
   /**
-   * Only classes that the caller could create an environment with right now.
+   * Classes that the caller may use, whether or not their runner is up. False: those that it sees and may not use.
    *
    * @generated from field: optional bool can_create_environments = 3;
    */

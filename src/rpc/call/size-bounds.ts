@@ -18,6 +18,10 @@ const address: SizeBound = { maxBytes: 2048 };
 const key: SizeBound = { maxBytes: 4096 };
 const schemaName: SizeBound = { maxBytes: 1024 };
 
+const host: SizeBound = { maxBytes: 1024 };
+const hostToken: SizeBound = { maxBytes: 8192 };
+const scope: SizeBound = { maxBytes: 1024 };
+
 /** By `package.Message.field`. */
 export const sizeBounds: Readonly<Record<string, SizeBound>> = {
   "gitpod.v1.WatchEventsRequest.environment_id": id,
@@ -45,6 +49,25 @@ export const sizeBounds: Readonly<Record<string, SizeBound>> = {
   "gitpod.v1.UpdateRunnerRequest.MetricsConfiguration.username": { maxBytes: 1024 },
   "gitpod.v1.UpdateRunnerRequest.MetricsConfiguration.password": key,
   "gitpod.v1.UpdateRunnerRequest.RunnerConfiguration.honeycomb_api_key": key,
+
+  "gitpod.v1.CreateEnvironmentClassRequest.configuration": { maxItems: 100 },
+  "gitpod.v1.CreateSCMIntegrationRequest.scm_id": id,
+  "gitpod.v1.CreateSCMIntegrationRequest.host": host,
+  "gitpod.v1.CreateSCMIntegrationRequest.oauth_client_id": { maxBytes: 2048 },
+  "gitpod.v1.CreateSCMIntegrationRequest.oauth_plaintext_client_secret": key,
+  "gitpod.v1.CreateSCMIntegrationRequest.issuer_url": address,
+  "gitpod.v1.CreateSCMIntegrationRequest.virtual_directory": host,
+  "gitpod.v1.UpdateSCMIntegrationRequest.oauth_client_id": { maxBytes: 2048 },
+  "gitpod.v1.UpdateSCMIntegrationRequest.oauth_plaintext_client_secret": key,
+  "gitpod.v1.UpdateSCMIntegrationRequest.issuer_url": address,
+  "gitpod.v1.UpdateSCMIntegrationRequest.virtual_directory": host,
+  "gitpod.v1.CreateHostAuthenticationTokenRequest.host": host,
+  "gitpod.v1.CreateHostAuthenticationTokenRequest.token": hostToken,
+  "gitpod.v1.CreateHostAuthenticationTokenRequest.refresh_token": hostToken,
+  "gitpod.v1.CreateHostAuthenticationTokenRequest.scopes": scope,
+  "gitpod.v1.UpdateHostAuthenticationTokenRequest.token": hostToken,
+  "gitpod.v1.UpdateHostAuthenticationTokenRequest.refresh_token": hostToken,
+  "gitpod.v1.UpdateHostAuthenticationTokenRequest.scopes": { ...scope, maxItems: 100 },
 
   "gitpod.v1.FieldValue.key": { maxBytes: 512 },
   "gitpod.v1.FieldValue.value": { maxBytes: 4096 },
