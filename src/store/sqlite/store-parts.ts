@@ -61,7 +61,7 @@ export function storeParts(options: StorePartsOptions): StoreParts {
     members: memberStore(connection),
     preferences: preferenceStore(connection, commits, log),
     serviceAccounts: serviceAccountStore(connection, commits, log, newId, endedTokens),
-    keys: keyStore(connection, commits, log),
+    keys: keyStore(connection, commits, log, endedTokens),
     organizations: organizationStore(connection, commits, log, codecs, newId),
     runnerManagers: runnerManagerStore(connection, commits, log),
     gateways: gatewayStore(connection, commits, log),

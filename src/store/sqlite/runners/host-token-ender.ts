@@ -15,6 +15,7 @@ export function hostTokenEnder(connection: Connection, log: ConfigurationLog) {
     .delete(tokens)
     .where(eq(tokens.id, sql.placeholder("id")))
     .prepare();
+  /** Who ends them may be a part of the server, by its name. */
   const ending = (where: SQL | undefined) => {
     const select = connection
       .select({
@@ -32,7 +33,7 @@ export function hostTokenEnder(connection: Connection, log: ConfigurationLog) {
       .prepare();
     return (
       values: Readonly<Record<string, unknown>>,
-      by: Attribution | null,
+      by: Attribution | string,
       now: number,
       limit = -1,
     ): number => {
@@ -42,7 +43,7 @@ export function hostTokenEnder(connection: Connection, log: ConfigurationLog) {
         const creator = { id: creatorId, principal: creatorPrincipal as Principal };
         log.written(
           { id: runnerId, organizationId, creator },
-          by ?? systemAttribution(organizationId, "rollcall serve"),
+          typeof by === "string" ? systemAttribution(organizationId, by) : by,
           {
             resourceType: ResourceType.HOST_AUTHENTICATION_TOKEN,
             resourceId: id,
@@ -71,7 +72,7 @@ export function hostTokenEnder(connection: Connection, log: ConfigurationLog) {
   const expired = ending(lt(tokens.expiresAt, sql.placeholder("before")));
   return {
     /** @returns whether there was such a token */
-    one: (id: string, by: Attribution, now: number): boolean => one({ id }, by, now) > 0,
+    one: (id: string, by: Attribution | string, now: number): boolean => one({ id }, by, now) > 0,
     /** Those of an integration that were obtained in one of these ways. */
     ofIntegration(integrationId: string, sources: readonly SignIn[], by: Attribution, now: number): void {
       for (const source of sources) ofIntegration({ integrationId, source }, by, now);
@@ -80,6 +81,7 @@ export function hostTokenEnder(connection: Connection, log: ConfigurationLog) {
     ofSubject: (organizationId: string, subjectId: string, by: Attribution, now: number): void =>
       void ofSubject({ organizationId, subjectId }, by, now),
     /** Those that expired before then, `limit` at most. @returns how many */
-    expired: (before: number, limit: number, now: number): number => expired({ before }, null, now, limit),
+    expired: (before: number, limit: number, now: number): number =>
+      expired({ before }, "rollcall serve", now, limit),
   };
 }
