@@ -190,6 +190,29 @@ export class RunnerRegistry {
     this.watchers.tell(runner.id, "spec");
   }
 
+  /** Tells the runner that what is set up on it changed; resolves once renewals say so too. */
+  async configurationChanged({ id, organizationId }: RunnerIdentity): Promise<void> {
+    if (this.#known.get(id) === undefined) return;
+    const runner = await this.#store.runners.get(organizationId, id);
+    const known = this.#known.get(id);
+    if (runner === null || known === undefined) return;
+    // Of two changes at once the one that was read first may come last.
+    if (runner.configurationRevision <= known.configurationRevision) return;
+    this.#known.set(id, { ...known, configurationRevision: runner.configurationRevision });
+    this.watchers.tell(id, "configuration");
+  }
+
+  /** The newest revision of what is set up on a runner; 0 for one that was never heard. */
+  configurationRevision(runnerId: string): number {
+    return this.#known.get(runnerId)?.configurationRevision ?? 0;
+  }
+
+  /** @throws DomainError when this generation of the runner may not act */
+  async admit(who: RunnerIdentity, generation: number): Promise<void> {
+    await this.#known.admit(who);
+    this.#check(who, generation);
+  }
+
   /**
    * Deletes a runner: a live one is asked to wind down first unless it is forced out.
    * @returns false when it is gone already

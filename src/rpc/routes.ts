@@ -21,6 +21,7 @@ import type { CertificatePolicy } from "../domain/tokens/client-certificate.ts";
 import type { SecretBox } from "../domain/tokens/seal.ts";
 import type { EventHub } from "../events/hub.ts";
 import type { RunnerRegistry } from "../fleet/fleet.ts";
+import type { Questions } from "../fleet/questions.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { IdSource } from "../lib/ids.ts";
 import type { Store } from "../store/store.ts";
@@ -38,6 +39,7 @@ import { type CallMeter, type CallTracer, callFields } from "./call/observed-cal
 import { rightsInterceptor } from "./call/rights.ts";
 import { streamLimitsInterceptor } from "./call/stream-limits.ts";
 import { validationInterceptor } from "./call/validation.ts";
+import type { Answered, Asked } from "./messages/question.ts";
 import { adminService } from "./services/admin.ts";
 import { agentService, reportAdmission } from "./services/agents.ts";
 import { configurationSchemas } from "./services/configuration-schema.ts";
@@ -58,6 +60,7 @@ import { runnerPolicies } from "./services/runner-policies.ts";
 import { runnerService } from "./services/runners.ts";
 import { scmIntegrations } from "./services/scm-integrations.ts";
 import { serviceAccountService } from "./services/service-accounts.ts";
+import { sourceCodeHosts } from "./services/source-code-hosts.ts";
 import { userService } from "./services/users.ts";
 
 /** What the services work with. */
@@ -65,6 +68,7 @@ export interface RpcDeps {
   readonly store: Store;
   readonly callers: Callers;
   readonly registry: RunnerRegistry;
+  readonly questions: Questions<Asked, Answered>;
   readonly hub: EventHub;
   readonly clock: Clock;
   readonly newId: IdSource;
@@ -109,7 +113,12 @@ export function createRpc(deps: RpcDeps): Rpc {
   };
   const classes = environmentClasses(deps);
   const served: readonly Served[] = [
-    serve(RunnerService, { ...runnerService(deps), ...runnerPolicies(deps), ...logsTokens(deps) }),
+    serve(RunnerService, {
+      ...runnerService(deps),
+      ...runnerPolicies(deps),
+      ...logsTokens(deps),
+      ...sourceCodeHosts(deps),
+    }),
     serve(IdentityService, { ...identityService(deps), ...idTokens(deps) }),
     serve(RunnerAgentService, agentService(deps)),
     serve(RunnerConfigurationService, {

@@ -172,6 +172,7 @@ export interface LeaseChange extends Pick<DurableChange, "state" | "generation" 
 export interface CarriedLease extends LeaseFacts {
   readonly organizationId: string;
   readonly specRevision: number;
+  readonly configurationRevision: number;
 }
 
 /** Runners without a live lease, by provider and by how it ended. */

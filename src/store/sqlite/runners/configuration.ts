@@ -47,6 +47,8 @@ export interface ConfigurationLog {
     entry: ConfigurationEntry,
     now: number,
   ): void;
+  /** Writes down that the runner got a credential of somebody. */
+  handedOver(by: Attribution, tokenId: string, now: number): void;
   /** Tells whoever may see it of what its runner says of it; that is no change of anybody's. */
   statusChanged(
     runner: Pick<Runner, "id" | "organizationId" | "creator">,
@@ -95,6 +97,11 @@ export function configurationLog(
       const { organizationId, creator } = runner;
       const resource = { resourceType, resourceId, organizationId, creatorId: ownerId ?? creator.id };
       log.event({ ...resource, operation: operations[verb], runner, now });
+    },
+    handedOver(by, subjectId, now) {
+      const subjectType = ResourceType.HOST_AUTHENTICATION_TOKEN;
+      const action = `${things[subjectType]}.hand_over`;
+      log.audit({ by, now, action, subjectType, subjectId, kind: AuditKind.CREDENTIAL_ACCESS });
     },
     statusChanged(runner, resource, now) {
       const { organizationId, creator } = runner;

@@ -185,6 +185,7 @@ export function leaseStore(
           lastSeenMs: runners.lastSeenAt,
           unheardRestarts: runners.unheardRestarts,
           specRevision: runners.specRevision,
+          configurationRevision: runners.configurationRevision,
         })
         .from(runners)
         .where(eq(runners.leaseState, LeaseState.LIVE))
