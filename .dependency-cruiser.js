@@ -13,7 +13,7 @@ export const rooms = {
   "src/fleet": ["src/domain", "src/lib", "src/store"],
   "src/events": ["src/domain", "src/lib", "src/store"],
   "src/upkeep": ["src/domain", "src/lib", "src/store", "src/fleet"],
-  "src/config": ["src/domain", "src/lib", "src/http/connections", "src/upkeep"],
+  "src/config": ["src/domain", "src/lib"],
   "src/start": [
     "src/domain",
     "src/lib",

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "pino";
-import type { Config, TracingConfig } from "./config/config.ts";
+import type { Config } from "./config/config.ts";
+import type { TracingConfig } from "./config/groups/telemetry.ts";
 import { CallLimits } from "./domain/limits/call-limits.ts";
 import { OpenStreams } from "./domain/limits/open-streams.ts";
 import { Overload } from "./domain/limits/overload.ts";
@@ -10,7 +11,7 @@ import { Cleanup } from "./fleet/cleanup.ts";
 import { RunnerRegistry } from "./fleet/fleet.ts";
 import { Questions } from "./fleet/questions.ts";
 import { CallValues } from "./http/call-values.ts";
-import { clientAddress, trustedProxies } from "./http/connections/client-address.ts";
+import { clientAddress } from "./http/connections/client-address.ts";
 import { listen } from "./http/connections/listener.ts";
 import { createHandler } from "./http/handler.ts";
 import type { Origin } from "./http/node-http.ts";
@@ -18,6 +19,7 @@ import { openMetricsPort } from "./http/plain/metrics-port.ts";
 import { healthEndpoints } from "./http/plain/plain.ts";
 import { scrapeEndpoint } from "./http/plain/scrape.ts";
 import { wellKnownEndpoints } from "./http/plain/well-known.ts";
+import { addressList } from "./lib/address-list.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { type IdSource, uuidv7Source } from "./lib/ids.ts";
 import { packageVersion } from "./lib/version.ts";
@@ -209,7 +211,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   };
   const onConnectionError = (error: Error, address: string | undefined) =>
     log.debug({ err: error, address }, "connection failed");
-  const { proxies } = trustedProxies(config.trustedProxies);
+  const { list: proxies } = addressList(config.trustedProxies);
   const addressOf = ({ remoteAddress }: Origin, headers: IncomingHttpHeaders) =>
     clientAddress(remoteAddress, headers, proxies);
   const scrapeDeps = { store, callers, limits: callLimits };

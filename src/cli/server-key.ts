@@ -79,11 +79,11 @@ function resetCommand(terminal: Terminal): Command {
 
 /** Opens the store as a server does: no other may be using it, and an older one is brought up to date. */
 async function withStore(
-  options: { readonly dataDir?: string },
+  options: object,
   terminal: Terminal,
   work: (store: Store, dataDir: string) => Promise<void>,
 ): Promise<void> {
-  const { dataDir } = readConfig({ dataDir: options.dataDir }, terminal);
+  const { dataDir } = readConfig(options, terminal);
   const file = databaseFile(dataDir);
   if (!existsSync(file)) throw new StoreRefusedError(`${file} does not exist; check --data-dir`);
   const store = openStore(file, "server");

@@ -18,7 +18,7 @@ import { StoreMetrics } from "./store-metrics.ts";
 const limitedBy: readonly LimitedBy[] = ["token", "address"];
 const shedUrgencies = ["read", "change"] as const;
 
-/** The parts of a server that are read when somebody scrapes. */
+/** The parts of a server that are read at a scrape. */
 export interface MetricSources {
   readonly registry: RunnerRegistry;
   readonly questions: Pick<Questions<never, never>, "size">;

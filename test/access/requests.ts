@@ -187,10 +187,8 @@ on(groups.unshareResourceWithPrincipal, guest);
 const users = UserService.method;
 on(users.getAuthenticatedUser, () => ({}));
 on(users.getUser, (world) => ({ userId: actor(world, "member").id }));
-const organizations = OrganizationService.method;
-on(organizations.getOrganization, ({ organizationId }) => ({ organizationId }));
-on(organizations.listMembers, ({ organizationId }) => ({ organizationId }));
-
+on(OrganizationService.method.getOrganization, ({ organizationId }) => ({ organizationId }));
+on(OrganizationService.method.listMembers, ({ organizationId }) => ({ organizationId }));
 on(users.setSuspended, async ({ newUser }) => ({ userId: (await newUser("suspect")).id, suspended: true }));
 on(users.deleteUser, async ({ newUser }) => ({ userId: (await newUser("leaver")).id }));
 on(users.setPreference, () => ({ key: unique("key"), value: "value" }));

@@ -1,9 +1,11 @@
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { ResourceOperation, ResourceType } from "../../gen/gitpod/v1/event_pb.js";
 import { GroupService } from "../../gen/gitpod/v1/group_pb.js";
 import { Principal } from "../../gen/gitpod/v1/identity_pb.js";
 import { UserService, UserStatus } from "../../gen/gitpod/v1/user_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
+import { check } from "../../src/store/sqlite/files/check.ts";
 import { newOrganization, newUser, operator, type Someone } from "../support/people.ts";
 import { newId } from "../support/records.ts";
 import { refusal } from "../support/refusal.ts";
@@ -74,6 +76,11 @@ describe("a deleted user", () => {
     ]) {
       expect(await refusal(call)).toMatchObject({ code: "not_found" });
     }
+  });
+
+  test("is no disagreement between the state and the audit log", async () => {
+    await users().deleteUser({ userId: member.id });
+    expect(check(join(server.config.dataDir, "rollcall.db")).problems).toEqual([]);
   });
 
   test("is told of to those who could see it", async () => {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import sodium from "libsodium-wrappers";
 import { runCommand } from "../support/command.ts";
-import { addToken } from "../support/database.ts";
+import { addToken, besideServer } from "../support/database.ts";
 import { postJson } from "../support/http.ts";
 import { type Secret, secretOf } from "./needles.ts";
 
@@ -48,6 +48,14 @@ async function call(
 const provider = "RUNNER_PROVIDER_AWS_EC2";
 const dayMs = 24 * 60 * 60 * 1000;
 
+/** Makes an admin's token that has expired long ago, in the database of a server that does not run. */
+export async function mintExpired(dataDir: string): Promise<Secret> {
+  const founded = await besideServer(dataDir, (store) => store.accounts.first());
+  if (founded === null) throw new Error("there is no organisation yet");
+  const of = { organizationId: founded.organization.id, subjectId: founded.admin.id };
+  return secretOf("expired token", (await addToken(dataDir, { ...of, expiresAt: 1 })).secret);
+}
+
 /** Makes every kind of secret, by the way that is meant for it. */
 export async function mintAll(server: Hunted): Promise<Minted> {
   await sodium.ready;
@@ -62,7 +70,7 @@ export async function mintAll(server: Hunted): Promise<Minted> {
   const admin = (procedure: string, body: object, headers = {}) =>
     call(server, procedure, body, { ...asAdmin, ...headers });
 
-  const { subject, organizationId } = await admin("gitpod.v1.IdentityService/GetAuthenticatedIdentity", {});
+  const { subject } = await admin("gitpod.v1.IdentityService/GetAuthenticatedIdentity", {});
   const personal = { userId: subject.id, description: "hunted", validFor: "3600s" };
   keep("user's token", (await admin("gitpod.v1.UserService/CreatePersonalAccessToken", personal)).token);
   const founding = { name: "other", adminName: "Ada", adminEmail: "ada@other.example" };
@@ -179,8 +187,6 @@ export async function mintAll(server: Hunted): Promise<Minted> {
 
   const words = ["token", "create", "--description", "hunted", "--data-dir", server.dataDir];
   keep("token made on the machine", (await runCommand(words)).stdout.trim());
-  const expired = await addToken(server.dataDir, { organizationId, subjectId: subject.id, expiresAt: 1 });
-  keep("expired token", expired.secret);
   keep("token that nobody made", `rcpat_${randomBytes(24).toString("hex")}`);
   keep("server key", Buffer.from(readFileSync(join(server.dataDir, "server.key"), "utf8").trim(), "hex"));
   return { secrets, runnerId };
