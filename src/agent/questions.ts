@@ -1,5 +1,6 @@
 import { create, fromJson, toJson } from "@bufbuild/protobuf";
 import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import type { Client } from "@connectrpc/connect";
 import sodium from "libsodium-wrappers";
 import { HostAuthenticationTokenSource } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import {
@@ -8,12 +9,16 @@ import {
   type Question,
   QuestionKind,
   QuestionSchema,
+  type RunnerAgentService,
 } from "../../gen/rollcall/v1/agent_pb.js";
 import type { AgentKeys } from "./keys.ts";
-import type { Live } from "./live.ts";
+import type { AgentLog } from "./log.ts";
+import type { AgentHooks } from "./options.ts";
+import type { Identity, Registration } from "./registration.ts";
 import { answerQuestion, type KnownHost, type Outcome } from "./scm/answers.ts";
 import type { HostHttp } from "./scm/http.ts";
 import { messageOf } from "./thrown.ts";
+import type { Time } from "./time.ts";
 import { linked } from "./waiting.ts";
 
 await sodium.ready;
@@ -24,7 +29,7 @@ const openAtMost = 32;
 const rememberedAnswers = 128;
 
 /** What the agent answers by itself. */
-export const answeredKinds: readonly QuestionKind[] = [
+const answeredKinds: readonly QuestionKind[] = [
   QuestionKind.PARSE_CONTEXT_URL,
   QuestionKind.SEARCH_REPOSITORIES,
   QuestionKind.LIST_SCM_ORGANIZATIONS,
@@ -32,11 +37,20 @@ export const answeredKinds: readonly QuestionKind[] = [
   QuestionKind.CHECK_REPOSITORY_ACCESS,
 ];
 
+/** What answers need of the rest of the agent. */
+export interface Answering {
+  readonly client: Pick<Client<typeof RunnerAgentService>, "answerQuestion">;
+  readonly headers: { readonly authorization: string };
+  readonly identity: Pick<Identity, "runnerId">;
+  readonly hooks: Pick<AgentHooks, "onQuestion">;
+  readonly log: AgentLog;
+  readonly time: Time;
+  readonly life: AbortSignal;
+  readonly registration: Pick<Registration, "generation">;
+}
+
 export interface AnswersOptions {
-  readonly live: () => Pick<
-    Live,
-    "client" | "headers" | "identity" | "hooks" | "log" | "time" | "life" | "registration"
-  >;
+  readonly live: () => Answering;
   readonly keys: AgentKeys;
   readonly http: Pick<HostHttp, "get">;
 }

@@ -18,7 +18,7 @@ export async function answerAll(world: World): Promise<number> {
     await settings.createSCMIntegration({
       runnerId,
       scmId: "github",
-      host: "github.com",
+      host: "asked.example",
       pat: true,
       ...oauth,
     });

@@ -90,11 +90,11 @@ on(runners.deleteRunnerPolicy, async (world) => {
 
 // The runner of the world has an agent for these, that gives the same answer to everything.
 for (const [method, request] of [
-  [runners.parseContextURL, { contextUrl: "https://github.com/acme/tool" }],
+  [runners.parseContextURL, { contextUrl: "https://asked.example/acme/tool" }],
   [runners.searchRepositories, {}],
-  [runners.listSCMOrganizations, { scmHost: "github.com" }],
-  [runners.checkAuthenticationForHost, { host: "github.com" }],
-  [runners.checkRepositoryAccess, { repositoryUrl: "https://github.com/acme/tool" }],
+  [runners.listSCMOrganizations, { scmHost: "asked.example" }],
+  [runners.checkAuthenticationForHost, { host: "asked.example" }],
+  [runners.checkRepositoryAccess, { repositoryUrl: "https://asked.example/acme/tool" }],
 ] as const) {
   makers.set(method, async (world) => {
     await answerAll(world);
@@ -284,10 +284,10 @@ on(agents.getRunnerConfiguration, async (world, kind) => ({
 on(agents.storeHostToken, async (world, kind) => {
   const generation = await answerAll(world);
   const calls = world.server.client(RunnerService, { token: actor(world, "org admin").token });
-  await calls.checkAuthenticationForHost({ runnerId: world.runnerId, host: "github.com" });
+  await calls.checkAuthenticationForHost({ runnerId: world.runnerId, host: "asked.example" });
   const subject = user(actor(world, "org admin"));
   const other = kind === "other runner" ? await renewed(world, kind) : generation;
-  return { runnerId: world.runnerId, generation: other, subject, host: "github.com", token: "a-token" };
+  return { runnerId: world.runnerId, generation: other, subject, host: "asked.example", token: "a-token" };
 });
 
 const admin = AdminService.method;

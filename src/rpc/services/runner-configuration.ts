@@ -6,6 +6,7 @@ import { largestPage, type Page } from "../../domain/paging/cursor.ts";
 import type { RunnerIdentity } from "../../fleet/known-runners.ts";
 import type { Rows, Store } from "../../store/store.ts";
 import { environmentClassMessage } from "../messages/environment-class.ts";
+import { llmIntegrationMessage } from "../messages/llm-integration.ts";
 import { scmIntegrationMessage } from "../messages/scm-integration.ts";
 
 /**
@@ -23,10 +24,12 @@ export async function runnerConfiguration(
   if (runner === null) throw refusalError(RefusalReason.RUNNER_DELETED);
   const classes = await whole((page) => store.environmentClasses.list(scope, any, page));
   const integrations = await whole((page) => store.scmIntegrations.list(scope, [id], page));
+  const models = await whole((page) => store.llmIntegrations.list(scope, [id], page));
   return {
     revision: runner.configurationRevision,
     environmentClasses: classes.map(environmentClassMessage),
     scmIntegrations: integrations.map((integration) => scmIntegrationMessage(integration, true)),
+    llmIntegrations: models.map((integration) => llmIntegrationMessage(integration, { secrets: true })),
   };
 }
 
