@@ -88,7 +88,6 @@ export function journal(connection: Connection, newId: IdSource, counts: ChangeC
       });
     },
     event(entry) {
-      counts.events += 1;
       const { now, lastSeenBy: _, isNew: _isNew, ...columns } = entry;
       insertEvent.run({ ...columns, audience: JSON.stringify(audienceOf(entry)), createdAt: now });
     },
