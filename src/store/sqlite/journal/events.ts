@@ -16,10 +16,6 @@ export function eventStore(
   access: Pick<AccessStore, "grantsOf">,
 ): EventStore {
   const client = connection.$client;
-  // Kept by AUTOINCREMENT: it stays when the rows go.
-  const newest = client
-    .prepare<[], number>("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)")
-    .pluck();
   // Only a prefix is ever removed: the oldest row says what is missing. One statement, since another process may write between two.
   const isWhole = client
     .prepare<
@@ -57,7 +53,8 @@ export function eventStore(
 
   return {
     async newest() {
-      return newest.get() ?? 0;
+      // Not the file's: what it shows already may be of a commit whose changes to rights and runners are not known here yet.
+      return counts.events;
     },
     async read(organizationId, after, limit) {
       const rows = select.all({ organizationId, after, limit });

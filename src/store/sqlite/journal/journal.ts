@@ -99,7 +99,6 @@ export function journal(connection: Connection, newId: IdSource, counts: ChangeC
       });
     },
     event(entry) {
-      counts.events += 1;
       const { now, lastSeenBy: _, isNew: _isNew, runner: _runner, ...columns } = entry;
       insertEvent.run({ ...columns, audience: JSON.stringify(audienceOf(entry)), createdAt: now });
     },
