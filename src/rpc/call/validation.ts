@@ -1,6 +1,6 @@
 import type { DescMessage, Message } from "@bufbuild/protobuf";
 import { createValidator } from "@bufbuild/protovalidate";
-import type { Interceptor } from "@connectrpc/connect";
+import type { Interceptor } from "./interceptor.ts";
 import { oversized } from "./sizes.ts";
 import { rulesBroken, Violations } from "./violations.ts";
 
