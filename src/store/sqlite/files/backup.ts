@@ -1,7 +1,7 @@
 import { existsSync, rmSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import Database from "better-sqlite3";
-import { bringToDisk, draftOf, publish } from "../../../lib/files.ts";
+import { draftOf, fsyncFile, publish } from "../../../lib/files.ts";
 import { StoreRefusedError } from "../../store.ts";
 import { createPrivateFile } from "../engine/files-on-disk.ts";
 import { openReader } from "../engine/open.ts";
@@ -20,7 +20,7 @@ export async function backUp(file: string, target: string): Promise<{ bytes: num
     await copyDatabase(file, draft);
     const bytes = statSync(draft).size;
     publish(draft, place);
-    bringToDisk(place);
+    fsyncFile(place);
     return { bytes };
   } catch (error) {
     // Another backup had the same name, and was faster.
@@ -53,5 +53,5 @@ export async function copyDatabase(file: string, target: string): Promise<void> 
   } finally {
     copy.close();
   }
-  bringToDisk(target);
+  fsyncFile(target);
 }
