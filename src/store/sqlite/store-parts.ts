@@ -3,6 +3,7 @@ import type { IdSource } from "../../lib/ids.ts";
 import type { RunnerCodecs, Store } from "../store.ts";
 import { accessStore } from "./access/access.ts";
 import { groupStore } from "./access/groups.ts";
+import { shownGroups } from "./access/resource-grants.ts";
 import { roleStore } from "./access/roles.ts";
 import { accountStore } from "./accounts/accounts.ts";
 import { credentialStore } from "./accounts/credentials.ts";
@@ -17,10 +18,11 @@ import type { Connection } from "./engine/open.ts";
 import type { ChangeCounts } from "./engine/writer-messages.ts";
 import { auditStore } from "./journal/audit.ts";
 import { eventStore } from "./journal/events.ts";
-import { journal } from "./journal/journal.ts";
+import { openJournal } from "./journal/journal.ts";
 import { leaseStore } from "./runners/leases.ts";
 import type { RememberedRunners } from "./runners/remembered-runners.ts";
 import { runnerManagerStore } from "./runners/runner-managers.ts";
+import { runnerAdder } from "./runners/runner-rows.ts";
 import { runnerStore } from "./runners/runners.ts";
 
 /** The parts of a store that are made of methods. */
@@ -39,18 +41,19 @@ export interface StorePartsOptions {
 
 export function storeParts(options: StorePartsOptions): StoreParts {
   const { connection, commits, codecs, newId, quotas, counts, remembered } = options;
-  const log = journal(connection, newId, counts);
+  const log = openJournal(connection, newId, counts, shownGroups(connection));
+  const addRunner = runnerAdder(connection, codecs);
   const access = accessStore(connection, counts);
   return {
     runners: runnerStore(connection, commits, log, codecs, quotas, remembered),
     leases: leaseStore(connection, commits, log, codecs),
     tokens: tokenStore(connection, commits, log, quotas, counts),
     credentials: credentialStore(connection, commits),
-    accounts: accountStore(connection, commits, log, codecs, newId),
+    accounts: accountStore(connection, commits, log, addRunner, newId),
     users: userStore(connection, commits, log, newId),
     serviceAccounts: serviceAccountStore(connection, commits, log, newId),
     keys: keyStore(connection, commits, log),
-    organizations: organizationStore(connection, commits, log, codecs, newId),
+    organizations: organizationStore(connection, commits, log, addRunner, newId),
     runnerManagers: runnerManagerStore(connection, commits, log),
     gateways: gatewayStore(connection, commits, log),
     access,

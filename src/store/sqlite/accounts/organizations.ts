@@ -1,8 +1,8 @@
 import { eq, sql } from "drizzle-orm";
 import { ResourceOperation, ResourceType } from "../../../domain/access/resources.ts";
+import type { Runner } from "../../../domain/runners/runner.ts";
 import type { IdSource } from "../../../lib/ids.ts";
 import type { OrganizationStore } from "../../operator-store.ts";
-import type { RunnerCodecs } from "../../store.ts";
 import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import { keysetList } from "../engine/statements.ts";
@@ -16,12 +16,12 @@ export function organizationStore(
   connection: Connection,
   commits: Commits,
   log: Journal,
-  codecs: RunnerCodecs,
+  addRunner: (runner: Runner) => void,
   newId: IdSource,
 ): OrganizationStore {
   const tokens = tokenJournal(log);
   const listRows = keysetList(connection, organizations, null);
-  const insertFounding = foundingWriter(connection, codecs, newId);
+  const insertFounding = foundingWriter(connection, addRunner, newId);
   const select = connection
     .select()
     .from(organizations)

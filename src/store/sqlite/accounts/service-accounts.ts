@@ -9,6 +9,7 @@ import type { ServiceAccountStore } from "../../service-account-store.ts";
 import { directShares } from "../access/direct-shares.ts";
 import { containsFolded, defineFoldCase, foldCase } from "../access/fold-case.ts";
 import { grantEnder } from "../access/resource-grants.ts";
+import { tokenEnder } from "../access/token-ender.ts";
 import type { Commits } from "../engine/commit-queue.ts";
 import { isUniqueViolation } from "../engine/failures.ts";
 import type { Connection } from "../engine/open.ts";
@@ -16,7 +17,6 @@ import { columnPlaceholders } from "../engine/statements.ts";
 import type { Journal } from "../journal/journal.ts";
 import { auditOperator } from "../journal/operator-journal.ts";
 import { groupMemberships, serviceAccounts } from "../schema.ts";
-import { tokenEnder } from "./token-ender.ts";
 
 /** Sorts after every UUID. */
 const beyondAllIds = "~";

@@ -1,13 +1,10 @@
-import { and, inArray } from "drizzle-orm";
 import type { Attribution } from "../../../domain/access/attribution.ts";
 import type { AuditKind, ResourceOperation, ResourceType } from "../../../domain/access/resources.ts";
-import { showingRoles } from "../../../domain/events/audience.ts";
 import type { IdSource } from "../../../lib/ids.ts";
-import { onResource } from "../access/resource-grants.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
 import type { ChangeCounts } from "../engine/writer-messages.ts";
-import { auditLog, events, roleAssignments } from "../schema.ts";
+import { auditLog, events } from "../schema.ts";
 
 /** One thing that somebody did. */
 export interface AuditEntry {
@@ -50,28 +47,25 @@ const harmless: ReadonlySet<string> = new Set([
   "runner.create_exchange_token",
 ]);
 
+/** The groups whose members are told of a change of a resource, by their roles on it. */
+export type GroupsShown = (
+  resourceType: ResourceType,
+  on: { readonly organizationId: string; readonly resourceId: string },
+) => readonly string[];
+
 /** @param counts of what is written, counted up here */
-export function journal(connection: Connection, newId: IdSource, counts: ChangeCounts): Journal {
+export function openJournal(
+  connection: Connection,
+  newId: IdSource,
+  counts: ChangeCounts,
+  groupsShown: GroupsShown,
+): Journal {
   const insertAudit = connection.insert(auditLog).values(columnPlaceholders(auditLog)).prepare();
   const { sequence: _, ...eventColumns } = columnPlaceholders(events);
   const insertEvent = connection.insert(events).values(eventColumns).prepare();
-  // The roles are part of the statement: a list that SQLite has to read as JSON costs more than the look-up.
-  const holders = new Map<ResourceType, ReturnType<typeof holdersOf>>();
-  function holdersOf(about: ResourceType) {
-    const { resourceType, roles } = showingRoles(about);
-    if (roles.length === 0) return () => [];
-    const held = connection
-      .selectDistinct({ groupId: roleAssignments.groupId })
-      .from(roleAssignments)
-      .where(and(onResource, inArray(roleAssignments.role, [...roles])))
-      .prepare();
-    return (on: { organizationId: string; resourceId: string }) => held.all({ ...on, resourceType });
-  }
   function audienceOf({ resourceType, isNew = false, lastSeenBy = [], ...on }: EventEntry) {
     if (isNew) return lastSeenBy;
-    const find = holders.get(resourceType) ?? holdersOf(resourceType);
-    holders.set(resourceType, find);
-    return [...find(on).map(({ groupId }) => groupId), ...lastSeenBy];
+    return [...groupsShown(resourceType, on), ...lastSeenBy];
   }
   return {
     audit({ by, now, ...entry }) {
