@@ -68,13 +68,13 @@ export class Renewals {
   ): Awaitable<RenewalAnswer> {
     const { engine, followUp } = this.#options;
     // A lapse that a reader found a moment ago is older than this renewal, and must be written before it.
-    const earlier = followUp.settle();
+    const earlier = followUp.flush();
     const granted = engine.renew(who.id, renewal);
     this.#heard += 1;
     if (!granted.ok) throw refusalError(granted.reason);
     const { durable, generation, renewAfterMs, leaseMs, stretchPercent, windDownMs } = granted;
     const recorded = durable === null ? null : followUp.record(who, durable, { report });
-    const later = followUp.settle();
+    const later = followUp.flush();
     const answer = { generation, renewAfterMs, leaseMs, stretchPercent, windDownMs, wanted: null };
     const isCurrent = specRevision === renewal.appliedSpecRevision;
     // A renewal without news waits for nothing.

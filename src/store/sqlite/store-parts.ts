@@ -41,24 +41,24 @@ export interface StorePartsOptions {
 
 export function storeParts(options: StorePartsOptions): StoreParts {
   const { connection, commits, codecs, newId, quotas, counts, remembered } = options;
-  const log = openJournal(connection, newId, counts, shownGroups(connection));
+  const journal = openJournal(connection, newId, counts, shownGroups(connection));
   const addRunner = runnerAdder(connection, codecs);
   const access = accessStore(connection, counts);
   return {
-    runners: runnerStore(connection, commits, log, codecs, quotas, remembered),
-    leases: leaseStore(connection, commits, log, codecs),
-    tokens: tokenStore(connection, commits, log, quotas, counts),
+    runners: runnerStore(connection, commits, journal, codecs, quotas, remembered),
+    leases: leaseStore(connection, commits, journal, codecs),
+    tokens: tokenStore(connection, commits, journal, quotas, counts),
     credentials: credentialStore(connection, commits),
-    accounts: accountStore(connection, commits, log, addRunner, newId),
-    users: userStore(connection, commits, log, newId),
-    serviceAccounts: serviceAccountStore(connection, commits, log, newId),
-    keys: keyStore(connection, commits, log),
-    organizations: organizationStore(connection, commits, log, addRunner, newId),
-    runnerManagers: runnerManagerStore(connection, commits, log),
-    gateways: gatewayStore(connection, commits, log),
+    accounts: accountStore(connection, commits, journal, addRunner, newId),
+    users: userStore(connection, commits, journal, newId),
+    serviceAccounts: serviceAccountStore(connection, commits, journal, newId),
+    keys: keyStore(connection, commits, journal),
+    organizations: organizationStore(connection, commits, journal, addRunner, newId),
+    runnerManagers: runnerManagerStore(connection, commits, journal),
+    gateways: gatewayStore(connection, commits, journal),
     access,
-    groups: groupStore(connection, commits, log, newId),
-    roles: roleStore(connection, commits, log, newId),
+    groups: groupStore(connection, commits, journal, newId),
+    roles: roleStore(connection, commits, journal, newId),
     events: eventStore(connection, commits, counts, access),
     audit: auditStore(connection, commits),
   };

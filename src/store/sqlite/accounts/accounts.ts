@@ -14,12 +14,12 @@ import { accessTokens, organizations, users } from "../schema.ts";
 export function accountStore(
   connection: Connection,
   commits: Commits,
-  log: Journal,
+  journal: Journal,
   addRunner: (runner: Runner) => void,
   newId: IdSource,
 ): AccountStore {
   const insertFounding = foundingWriter(connection, addRunner, newId);
-  const tokens = tokenJournal(log);
+  const tokens = tokenJournal(journal);
   return {
     async first() {
       const row = connection
@@ -38,7 +38,7 @@ export function accountStore(
         const { by } = founding.token;
         const now = founding.organization.createdAt;
         for (const act of foundingActs(founding)) {
-          log.audit({ ...act, by, now, kind: AuditKind.RESOURCE_CHANGE });
+          journal.audit({ ...act, by, now, kind: AuditKind.RESOURCE_CHANGE });
         }
         tokens.minted(by, founding.token, now);
       }),

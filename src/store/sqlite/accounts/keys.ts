@@ -8,7 +8,7 @@ import { allSealed, resealAll } from "../files/sealed.ts";
 import type { Journal } from "../journal/journal.ts";
 import { serverKey, signingKeys } from "../schema.ts";
 
-export function keyStore(connection: Connection, commits: Commits, log: Journal): KeyStore {
+export function keyStore(connection: Connection, commits: Commits, journal: Journal): KeyStore {
   const all = connection.select().from(signingKeys).orderBy(desc(signingKeys.activeFrom)).prepare();
   const retire = connection
     .update(signingKeys)
@@ -41,7 +41,7 @@ export function keyStore(connection: Connection, commits: Commits, log: Journal)
           .run();
         if (by !== null) {
           const { action, attribution, now } = by;
-          log.audit({
+          journal.audit({
             by: attribution,
             now,
             action,
@@ -60,7 +60,7 @@ export function keyStore(connection: Connection, commits: Commits, log: Journal)
         retire.run({ at: key.activeFrom });
         connection.insert(signingKeys).values(toRow(key)).run();
         if (by === null) return;
-        log.audit({
+        journal.audit({
           by,
           now: key.createdAt,
           action: dropped.length > 0 ? "signing_key.replace_compromised" : "signing_key.rotate",
@@ -70,7 +70,7 @@ export function keyStore(connection: Connection, commits: Commits, log: Journal)
         });
       }),
     forget: (ids) => commits.run(() => drop(ids)),
-    recordIssue: (token) => commits.run(() => log.audit({ ...token, kind: AuditKind.CREDENTIAL_ACCESS })),
+    recordIssue: (token) => commits.run(() => journal.audit({ ...token, kind: AuditKind.CREDENTIAL_ACCESS })),
   };
 }
 

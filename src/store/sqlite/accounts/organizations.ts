@@ -15,11 +15,11 @@ import { foundingActs, foundingWriter } from "./accounts.ts";
 export function organizationStore(
   connection: Connection,
   commits: Commits,
-  log: Journal,
+  journal: Journal,
   addRunner: (runner: Runner) => void,
   newId: IdSource,
 ): OrganizationStore {
-  const tokens = tokenJournal(log);
+  const tokens = tokenJournal(journal);
   const listRows = keysetList(connection, organizations, null);
   const insertFounding = foundingWriter(connection, addRunner, newId);
   const select = connection
@@ -38,9 +38,10 @@ export function organizationStore(
       commits.run(() => {
         insertFounding(founding);
         const { id: organizationId, createdAt: now } = founding.organization;
-        for (const act of foundingActs(founding)) auditOperator(log, grant, { ...act, organizationId, now });
+        for (const act of foundingActs(founding))
+          auditOperator(journal, grant, { ...act, organizationId, now });
         tokens.minted(founding.token.by, founding.token, now);
-        log.event({
+        journal.event({
           organizationId,
           operation: ResourceOperation.CREATE,
           resourceType: ResourceType.ORGANIZATION,

@@ -26,11 +26,11 @@ const forgottenAtOnce = 500;
 export function tokenStore(
   connection: Connection,
   commits: Commits,
-  log: Journal,
+  journal: Journal,
   quotas: Quotas,
   counts: ChangeCounts,
 ): TokenStore {
-  const written = tokenJournal(log);
+  const written = tokenJournal(journal);
   const selectAccess = connection
     .select(presentedColumns)
     .from(accessTokens)
@@ -159,7 +159,7 @@ export function tokenStore(
         const unused = countUnused.get({ runnerId, organizationId, now: token.createdAt })?.held ?? 0;
         refuseOver(quotas, "exchangeTokens", unused);
         insertExchange.run(exchangeTokenRow(token, runner));
-        log.audit({
+        journal.audit({
           by: runner.by,
           now: token.createdAt,
           action: "runner.create_exchange_token",
@@ -196,7 +196,7 @@ export function tokenStore(
         };
         insertAccess.run(accessTokenRow(token, certificateName));
         useExchange.run({ hash, usedAt: usedAt ?? now, idempotencyHash, accessTokenId: access.id });
-        log.audit({
+        journal.audit({
           by,
           now,
           action: "runner.exchange_token",

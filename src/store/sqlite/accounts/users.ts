@@ -20,7 +20,7 @@ import { groupMemberships, groups, users } from "../schema.ts";
 export function userStore(
   connection: Connection,
   commits: Commits,
-  log: Journal,
+  journal: Journal,
   newId: IdSource,
 ): UserStore {
   const isTheUser = eq(users.id, sql.placeholder("id"));
@@ -75,9 +75,9 @@ export function userStore(
   ) {
     const { id, organizationId } = user;
     const subject = { subjectType: ResourceType.USER, subjectId: id };
-    auditOperator(log, grant, { organizationId, action, ...subject, now });
+    auditOperator(journal, grant, { organizationId, action, ...subject, now });
     const resource = { resourceType: ResourceType.USER, resourceId: id, creatorId: grant.by.actor.id };
-    log.event({ organizationId, operation, ...resource, now });
+    journal.event({ organizationId, operation, ...resource, now });
   }
 
   return {

@@ -22,7 +22,7 @@ const lapsedLately = sql`lease_state = ${LeaseState.LAPSED} AND lease_since >=
 export function leaseStore(
   connection: Connection,
   commits: Commits,
-  log: Journal,
+  journal: Journal,
   codecs: RunnerCodecs,
 ): LeaseStore {
   const { fromRow } = runnerRows(codecs);
@@ -97,7 +97,7 @@ export function leaseStore(
     creatorId: string,
     now: number,
   ): void {
-    log.event({
+    journal.event({
       organizationId: runner.organizationId,
       operation: ResourceOperation.UPDATE_STATUS,
       resourceType: ResourceType.RUNNER,

@@ -23,7 +23,7 @@ import { runnerRows } from "./runner-rows.ts";
 export function runnerStore(
   connection: Connection,
   commits: Commits,
-  log: Journal,
+  journal: Journal,
   codecs: RunnerCodecs,
   quotas: Quotas,
   remembered: RememberedRunners,
@@ -110,10 +110,10 @@ export function runnerStore(
     now: number,
   ) {
     const subject = { subjectType: ResourceType.RUNNER, subjectId: runner.id };
-    log.audit({ by, now, action, ...subject, kind: AuditKind.RESOURCE_CHANGE });
+    journal.audit({ by, now, action, ...subject, kind: AuditKind.RESOURCE_CHANGE });
     const { id: resourceId, organizationId, creator } = runner;
     const resource = { resourceType: ResourceType.RUNNER, resourceId, organizationId, creatorId: creator.id };
-    log.event({ ...resource, operation, now, isNew: operation === ResourceOperation.CREATE });
+    journal.event({ ...resource, operation, now, isNew: operation === ResourceOperation.CREATE });
   }
 
   async function read(organizationId: string, id: string): Promise<Runner | null> {
