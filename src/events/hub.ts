@@ -35,7 +35,7 @@ export class EventHub implements Lifecycle {
   readonly #look: Chore;
   #looking: Promise<void> = Promise.resolve();
   #stopped = false;
-  /** Somebody's rights may have changed since the watches were last checked. */
+  /** The rights of an account may have changed since the watches were last checked. */
   #rightsChanged = false;
   #seen: { events: number; access: number; outside: string };
 
@@ -104,7 +104,7 @@ export class EventHub implements Lifecycle {
     this.#seen = { ...this.#seen, events };
   }
 
-  /** Whether somebody's rights may have changed: here, or by another process such as `rollcall token revoke`. */
+  /** Whether the rights of an account may have changed: here, or by another process such as `rollcall token revoke`. */
   #noticeRights(): void {
     const { access } = this.#options.events.changes();
     const outside = this.#options.tokens.revocationMark();
@@ -123,7 +123,7 @@ export class EventHub implements Lifecycle {
 
   /**
    * Gives out what is new. Rights are looked at before, and after the end of the table was: so no event reaches
-   * anybody by rights that were taken back before it, and all that were given before it count.
+   * a client by rights that were revoked before it, and all that were given before it count.
    */
   async #giveOut(): Promise<void> {
     if (this.#feeds.size === 0) return;

@@ -163,7 +163,7 @@ export class RunnerRegistry {
     this.metrics.put(who.id, samples, this.#clock.monotonic());
   }
 
-  /** Milliseconds that a runner has left to wind down; null when it is not asked to. */
+  /** Milliseconds that a runner has left to drain; null when it is not asked to. */
   windDownMs(runnerId: string): number | null {
     return this.#engine.view(runnerId)?.windDownMs ?? null;
   }
@@ -192,7 +192,7 @@ export class RunnerRegistry {
   }
 
   /**
-   * Deletes a runner: a live one is asked to wind down first unless it is forced out.
+   * Deletes a runner: a live one is asked to drain first unless it is forced out.
    * @returns false when it is gone already
    */
   async delete(runner: Authorized<"delete">, force: boolean): Promise<boolean> {

@@ -15,7 +15,7 @@ export interface RenewalAnswer {
   readonly renewAfterMs: number;
   readonly leaseMs: number;
   readonly stretchPercent: number;
-  /** Set while the runner is asked to wind down. */
+  /** Set while the runner is asked to drain. */
   readonly windDownMs: number | null;
   /** Set when another revision of the spec is wanted than the runner has applied. */
   readonly wanted: Runner | null;

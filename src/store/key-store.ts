@@ -15,7 +15,7 @@ export interface IssuedToken {
 /** Something that the server's key encrypts. */
 export interface SealedThing {
   readonly what: "metrics password" | "signing key" | "kept answer";
-  /** Of the runner, of the signing key, or of whoever called. */
+  /** Of the runner, of the signing key, or of the caller. */
   readonly id: string;
   readonly sealed: Uint8Array;
 }

@@ -102,7 +102,7 @@ export class KeyRing implements Lifecycle {
 
   /**
    * Makes a new key. It is published at once and signs when verifiers have had time to see it.
-   * @param compromised the present keys are known to somebody else: the new one signs at once, and they are
+   * @param compromised the present keys are known to others: the new one signs at once, and they are
    *   withdrawn, so that nothing they signed is accepted once verifiers fetch the key set again
    */
   rotate(grant: OperatorGrant, compromised: boolean): Promise<SigningKey> {

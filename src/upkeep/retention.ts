@@ -13,7 +13,7 @@ export interface RetentionSettings {
 
 /** How often old records are removed, in milliseconds. */
 const everyMs = 60 * 60 * 1000;
-/** Rows of one commit: few enough that nobody waits for it. */
+/** Rows of one commit: few enough that no call waits long for it. */
 const batch = 500;
 
 export interface RetentionOptions {

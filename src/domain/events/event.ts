@@ -7,7 +7,7 @@ export interface EventRecord {
   readonly operation: ResourceOperation;
   readonly resourceType: ResourceType;
   readonly resourceId: string;
-  /** Whoever made the resource. */
+  /** The account that made the resource. */
   readonly creatorId: string;
   /**
    * The groups whose members could see the resource when it changed, by a role on it; for a group that is gone, the

@@ -40,7 +40,7 @@ async function* observed(
     observer.end(call, ConnectError.from(error));
     throw error;
   } finally {
-    // Nobody reads on.
+    // The client reads no more.
     observer.end(call, clientGone());
   }
 }

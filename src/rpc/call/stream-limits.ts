@@ -14,7 +14,7 @@ export function streamLimitsInterceptor(streams: OpenStreams): Interceptor {
   };
 }
 
-/** Whatever ends a stream ends this, and a stream that nobody reads is not begun: so none stays counted. */
+/** Whatever ends a stream ends this, and a stream that is not read is not begun: so none stays counted. */
 async function* counted(
   messages: StreamResponse["message"],
   holder: StreamHolder,

@@ -5,8 +5,8 @@ import { accessStore } from "./access/access.ts";
 import { groupStore } from "./access/groups.ts";
 import { shownGroups } from "./access/resource-grants.ts";
 import { roleStore } from "./access/roles.ts";
-import { accountStore } from "./accounts/accounts.ts";
 import { credentialStore } from "./accounts/credentials.ts";
+import { foundingStore } from "./accounts/founding.ts";
 import { gatewayStore } from "./accounts/gateways.ts";
 import { keyStore } from "./accounts/keys.ts";
 import { organizationStore } from "./accounts/organizations.ts";
@@ -49,7 +49,7 @@ export function storeParts(options: StorePartsOptions): StoreParts {
     leases: leaseStore(connection, commits, journal, codecs),
     tokens: tokenStore(connection, commits, journal, quotas, counts),
     credentials: credentialStore(connection, commits),
-    accounts: accountStore(connection, commits, journal, addRunner, newId),
+    accounts: foundingStore(connection, commits, journal, addRunner, newId),
     users: userStore(connection, commits, journal, newId),
     serviceAccounts: serviceAccountStore(connection, commits, journal, newId),
     keys: keyStore(connection, commits, journal),

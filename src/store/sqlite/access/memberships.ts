@@ -172,7 +172,7 @@ function fromRow(row: MemberRow | undefined): Membership | null {
   return { ...rest, subject: { id: subjectId, principal: subjectPrincipal as Principal } };
 }
 
-/** Somebody who becomes a member of a group. */
+/** An account that becomes a member of a group. */
 export interface NewMember {
   /** Of the membership. */
   readonly id: string;

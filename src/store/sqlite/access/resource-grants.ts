@@ -13,7 +13,7 @@ export const onResource = and(
   eq(roleAssignments.resourceId, sql.placeholder("resourceId")),
 );
 
-/** Takes back every role on a resource that goes away; usable inside a transaction. */
+/** Removes every role on a resource that goes away; usable inside a transaction. */
 export function grantEnder(connection: Connection): (organizationId: string, resource: Resource) => void {
   const remove = connection.delete(roleAssignments).where(onResource).prepare();
   return (organizationId, { resourceType, resourceId }) => {

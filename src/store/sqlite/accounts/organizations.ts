@@ -10,7 +10,7 @@ import type { Journal } from "../journal/journal.ts";
 import { auditOperator } from "../journal/operator-journal.ts";
 import { tokenJournal } from "../journal/token-journal.ts";
 import { organizations } from "../schema.ts";
-import { foundingActs, foundingWriter } from "./accounts.ts";
+import { foundingActs, foundingWriter } from "./founding.ts";
 
 export function organizationStore(
   connection: Connection,

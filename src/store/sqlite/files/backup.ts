@@ -39,7 +39,7 @@ export async function copyDatabase(file: string, target: string): Promise<void> 
   try {
     // SQLite fills the file that is there, and leaves its mode.
     createPrivateFile(target);
-    // In one step: a copy in several starts anew whenever a server has written in between, for ever under load.
+    // In one step: a copy in several starts again whenever a server has written in between, for ever under load.
     await client.backup(target, { progress: () => allPages });
   } finally {
     client.close();

@@ -14,7 +14,7 @@ export async function restore(
   const lock = lockDatabase(file);
   const copy = `${file}.restoring`;
   try {
-    // Left by a restore that was cut off; nobody else is here.
+    // Left by a restore that was cut off; no other process is here.
     rmSync(copy, { force: true });
     await copyDatabase(backup, copy);
     accept(copy);

@@ -6,7 +6,7 @@ import { columnPlaceholders } from "../engine/statements.ts";
 import type { ChangeCounts } from "../engine/writer-messages.ts";
 import { auditLog, events } from "../schema.ts";
 
-/** One thing that somebody did. */
+/** One thing that a caller or an operator did. */
 export interface AuditEntry {
   readonly by: Attribution;
   /** What was done, as `thing.verb`, such as `runner.create`. */
@@ -24,11 +24,11 @@ export interface EventEntry {
   readonly operation: ResourceOperation;
   readonly resourceType: ResourceType;
   readonly resourceId: string;
-  /** Whoever made the resource: watchers filter by it. */
+  /** The account that made the resource: watchers filter by it. */
   readonly creatorId: string;
   /** Who else could see the resource until it went away. */
   readonly lastSeenBy?: readonly string[];
-  /** Nobody was given a role on the resource yet, so that nobody has to be looked for. */
+  /** No group was given a role on the resource yet, so that none has to be looked for. */
   readonly isNew?: boolean;
   readonly now: number;
 }
@@ -39,7 +39,7 @@ export interface Journal {
   event(entry: EventEntry): void;
 }
 
-/** The actions that change nobody's permissions; all others are taken to, so that none is forgotten. */
+/** The actions that change no permissions; all others are taken to, so that none is forgotten. */
 const harmless: ReadonlySet<string> = new Set([
   "runner.create",
   "runner.update",

@@ -129,7 +129,7 @@ export function leaseStore(
         return true;
       }),
     async unannounced() {
-      // Most starts have nobody to look for, and going through all events takes a large fleet's start a second.
+      // Most starts have no runner to look for, and going through all events takes a large fleet's start a second.
       if (!connection.get(sql`SELECT 1 FROM runners WHERE ${lapsedLately} LIMIT 1`)) return [];
       return connection.all<{ id: string; organizationId: string }>(sql`
         WITH told AS (SELECT resource_id, max(created_at) AS at FROM events

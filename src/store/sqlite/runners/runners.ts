@@ -168,7 +168,7 @@ export function runnerStore(
       commits.run(() => {
         const row = select.get({ ...authorized });
         if (row === undefined) return false;
-        // The time to wind down runs from the first request on.
+        // The time to drain runs from the first request on.
         if (row.deletionRequestedAt === null) {
           markDeleting.run({ ...authorized, now });
           written(authorized, authorized.by, "runner.request_deletion", ResourceOperation.UPDATE_STATUS, now);

@@ -2,7 +2,7 @@ import { eq, sql } from "drizzle-orm";
 import { AuditKind, ResourceType } from "../../../domain/access/resources.ts";
 import type { Runner } from "../../../domain/runners/runner.ts";
 import type { IdSource } from "../../../lib/ids.ts";
-import type { AccountStore, Founding } from "../../store.ts";
+import type { Founding, FoundingStore } from "../../store.ts";
 import { systemGroupWriter } from "../access/system-groups.ts";
 import { accessTokenRow } from "../access/token-rows.ts";
 import type { Commits } from "../engine/commit-queue.ts";
@@ -11,13 +11,13 @@ import type { Journal } from "../journal/journal.ts";
 import { tokenJournal } from "../journal/token-journal.ts";
 import { accessTokens, organizations, users } from "../schema.ts";
 
-export function accountStore(
+export function foundingStore(
   connection: Connection,
   commits: Commits,
   journal: Journal,
   addRunner: (runner: Runner) => void,
   newId: IdSource,
-): AccountStore {
+): FoundingStore {
   const insertFounding = foundingWriter(connection, addRunner, newId);
   const tokens = tokenJournal(journal);
   return {
