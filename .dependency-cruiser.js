@@ -13,7 +13,7 @@ export const rooms = {
   "src/fleet": ["src/domain", "src/lib", "src/store"],
   "src/events": ["src/domain", "src/lib", "src/store"],
   "src/upkeep": ["src/domain", "src/lib", "src/store", "src/fleet"],
-  "src/config": ["src/domain", "src/lib", "src/http/connections", "src/upkeep"],
+  "src/config": ["src/domain", "src/lib"],
   "src/start": [
     "src/domain",
     "src/lib",
@@ -48,7 +48,7 @@ export const storeRooms = {
   journal: ["engine", "schema"],
   access: ["engine", "schema", "journal"],
   runners: ["engine", "schema", "journal", "access"],
-  accounts: ["engine", "schema", "journal", "access", "files"],
+  accounts: ["engine", "schema", "journal", "access", "files", "runners"],
 };
 
 /** What a folder must not import: all of ours that its line does not name. */

@@ -1,15 +1,17 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "pino";
-import type { Config, TracingConfig } from "./config/config.ts";
+import type { Config } from "./config/config.ts";
+import type { TracingConfig } from "./config/groups/telemetry.ts";
 import { CallLimits } from "./domain/limits/call-limits.ts";
 import { OpenStreams } from "./domain/limits/open-streams.ts";
 import { Overload } from "./domain/limits/overload.ts";
 import { EventHub } from "./events/hub.ts";
 import { Cleanup } from "./fleet/cleanup.ts";
 import { RunnerRegistry } from "./fleet/fleet.ts";
+import { Questions } from "./fleet/questions.ts";
 import { CallValues } from "./http/call-values.ts";
-import { clientAddress, trustedProxies } from "./http/connections/client-address.ts";
+import { clientAddress } from "./http/connections/client-address.ts";
 import { listen } from "./http/connections/listener.ts";
 import { createHandler } from "./http/handler.ts";
 import type { Origin } from "./http/node-http.ts";
@@ -17,12 +19,14 @@ import { openMetricsPort } from "./http/plain/metrics-port.ts";
 import { healthEndpoints } from "./http/plain/plain.ts";
 import { scrapeEndpoint } from "./http/plain/scrape.ts";
 import { wellKnownEndpoints } from "./http/plain/well-known.ts";
+import { addressList } from "./lib/address-list.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { type IdSource, uuidv7Source } from "./lib/ids.ts";
 import { packageVersion } from "./lib/version.ts";
 import { Callers } from "./rpc/call/callers.ts";
 import { addressKey, clientCertificateKey } from "./rpc/call/context.ts";
 import { openMethods } from "./rpc/call/gate.ts";
+import type { Answered, Asked } from "./rpc/messages/question.ts";
 import { createRpc } from "./rpc/routes.ts";
 import { runnerMetricsReader, serverMetricsReader } from "./rpc/services/metrics-access.ts";
 import { runnerMetrics } from "./rpc/services/runner-metrics.ts";
@@ -143,6 +147,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     events: store.events,
     audit: store.audit,
     serviceAccounts: store.serviceAccounts,
+    hostTokens: store.hostTokens,
     settings: config.retention,
     clock,
     log,
@@ -165,8 +170,10 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   // Known once it listens, when the operator does not say.
   let issuer = config.externalUrl ?? "";
   const callers = new Callers(store, clock);
+  const questions = new Questions<Asked, Answered>({ clock, newId, observer: metrics.questions });
   const rpc = createRpc({
     registry,
+    questions,
     callers,
     hub,
     health: {
@@ -204,7 +211,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   };
   const onConnectionError = (error: Error, address: string | undefined) =>
     log.debug({ err: error, address }, "connection failed");
-  const { proxies } = trustedProxies(config.trustedProxies);
+  const { list: proxies } = addressList(config.trustedProxies);
   const addressOf = ({ remoteAddress }: Origin, headers: IncomingHttpHeaders) =>
     clientAddress(remoteAddress, headers, proxies);
   const scrapeDeps = { store, callers, limits: callLimits };
@@ -269,7 +276,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   issuer ||= listener.url;
   const { leases: settings, limits } = config;
   metrics.show({
-    ...{ registry, hub, store, callLimits, overload, clock, settings },
+    ...{ registry, questions, hub, store, callLimits, overload, clock, settings },
     maxConnections: limits.connections,
     connections: listener.connections,
     displaced: listener.displaced,

@@ -62,7 +62,7 @@ async function read(options: Options, terminal: Terminal): Promise<readonly Audi
   if (!/^\d{1,6}$/.test(options.limit) || limit < 1) {
     throw new DomainError("invalid", `--limit must be a whole number from 1, not "${options.limit}"`);
   }
-  const { dataDir } = readConfig({ dataDir: options.dataDir }, terminal);
+  const { dataDir } = readConfig(options, terminal);
   const store = openStore(databaseFile(dataDir), "reader");
   try {
     const first = await store.accounts.first();

@@ -1,13 +1,12 @@
 import { join } from "node:path";
 import { Command } from "commander";
 import type { Config } from "../config/config.ts";
-import { vainVariables } from "../config/environment.ts";
 import type { RunningServer } from "../server.ts";
 import { inMemory } from "../start/data-dir.ts";
 import { createLog } from "../telemetry/logger.ts";
 import { processMetrics } from "../telemetry/process-metrics.ts";
 import { CommandEnded } from "./ended.ts";
-import { addSettings, readConfig } from "./settings.ts";
+import { addSettings, readSettings } from "./settings.ts";
 import type { Terminal } from "./terminal.ts";
 
 const examples = `
@@ -21,6 +20,7 @@ up within seconds, and at once after SIGHUP (in a terminal, SIGHUP stops the ser
 
 Examples:
   rollcall serve
+  rollcall serve --config /etc/rollcall/rollcall.toml
   rollcall serve --host 0.0.0.0 --port 443 --tls-cert cert.pem --tls-key key.pem
   ROLLCALL_ADMIN_TOKEN=change-me-soon rollcall serve --port 0 --data-dir "$(mktemp -d)"
 `;
@@ -30,10 +30,10 @@ export function serveCommand(terminal: Terminal): Command {
   return addSettings(
     new Command("serve").description("run the server").addHelpText("after", examples),
   ).action(async (options: Record<string, string>) => {
-    const config = readConfig(options, terminal);
+    const { config, warnings } = readSettings(options, terminal);
     const stop = terminal.stopRequested();
     const log = createLog(config.logLevel, terminal.isTerminal, terminal.errorOutput);
-    for (const told of vainVariables(terminal.environment)) log.warn(told);
+    for (const told of warnings) log.warn(told);
     let server: RunningServer | undefined;
     // Listened to from the beginning: without a listener the signal would end the process.
     terminal.onReloadRequested(() => void server?.reload());

@@ -9,8 +9,8 @@ import { asTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
 const about = `
-The file server.key of the data folder encrypts what the server must be able to give back: metrics passwords of runners,
-the private keys that sign id tokens, and the answers that are kept for repeated calls. Stop the server first; it can
+The file server.key of the data folder encrypts what the server must be able to give back: metrics passwords of runners, tokens
+for source-code hosts, the private keys that sign id tokens, and the answers that are kept for repeated calls. Stop the server first; it can
 start again at once, with everything in place.
 
 rotate makes a new key and encrypts everything under it. The key of before is kept beside it: backups that were made
@@ -70,7 +70,8 @@ function resetCommand(terminal: Terminal): Command {
         if (aside !== null) terminal.warn(`what was in the place of the key is ${aside}`);
         terminal.print(`gave up ${givenUp.length} secrets; ${serverKeyFile(dataDir)} is the key from now on`);
         terminal.warn(
-          "set the metrics passwords again (UpdateRunner); lost signing keys are made anew by themselves",
+          "set the metrics passwords again (UpdateRunner), and have users store their tokens for source-code hosts again; " +
+            "lost signing keys are made anew by themselves",
         );
       }),
     );
@@ -78,11 +79,11 @@ function resetCommand(terminal: Terminal): Command {
 
 /** Opens the store as a server does: no other may be using it, and an older one is brought up to date. */
 async function withStore(
-  options: { readonly dataDir?: string },
+  options: object,
   terminal: Terminal,
   work: (store: Store, dataDir: string) => Promise<void>,
 ): Promise<void> {
-  const { dataDir } = readConfig({ dataDir: options.dataDir }, terminal);
+  const { dataDir } = readConfig(options, terminal);
   const file = databaseFile(dataDir);
   if (!existsSync(file)) throw new StoreRefusedError(`${file} does not exist; check --data-dir`);
   const store = openStore(file, "server");

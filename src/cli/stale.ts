@@ -10,8 +10,8 @@ import { asTable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
 const about = `
-A dry run of the clean-up: it changes nothing. The server removes stale runners only when --remove-stale-after is
-set; give the same flags here to see what it would do.
+A dry run of the clean-up: it changes nothing. The server removes stale runners only when --remove-stale-after
+(ROLLCALL_REMOVE_STALE_AFTER) is set; give the same flags or the same settings file here to see what it would do.
 
 Examples:
   rollcall stale

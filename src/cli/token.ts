@@ -88,13 +88,13 @@ type TokenOptions = Record<string, string>;
 type CreateOptions = TokenOptions & { description: string; readOnly?: boolean; days: number };
 type ListOptions = TokenOptions & { output: string; runner?: string };
 
-function dataDirOf(options: Record<string, unknown>, terminal: Terminal): string {
-  return readConfig({ dataDir: options.dataDir as string | undefined }, terminal).dataDir;
+function dataDirOf(options: object, terminal: Terminal): string {
+  return readConfig(options, terminal).dataDir;
 }
 
 /** Reads, beside a server or without one. */
 async function withAdmin(
-  options: Record<string, unknown>,
+  options: object,
   terminal: Terminal,
   work: (store: Store, admin: User) => Promise<void>,
 ): Promise<void> {

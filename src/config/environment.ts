@@ -1,15 +1,20 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { isWebAddress } from "./config.ts";
-import { type Settings, settings, variableOf } from "./settings-table.ts";
+import { closest } from "../lib/closest.ts";
+import { isWebAddress } from "./kinds.ts";
+import { configVariable, type Sourced, settings, variableOf } from "./settings-table.ts";
 
 // The environment belongs to more programs than this one. What others meant for themselves, or for OpenTelemetry, is told
 // and left alone: it must not keep a server from starting.
 
 const prefix = "ROLLCALL_";
 
-/** Variables of ours that are no settings of a server: of `rollcall admin`, and those that an agent gives its commands. */
+/**
+ * Variables of ours that are no settings of a server: the name of a settings file, those of `rollcall admin`, and those that
+ * an agent gives its commands.
+ */
 const ownVariables: ReadonlySet<string> = new Set([
+  configVariable,
   "ROLLCALL_SERVER",
   "ROLLCALL_TOKEN_FILE",
   "ROLLCALL_RUNNER_ID",
@@ -23,37 +28,51 @@ const serviceAddress = /^(tcp|udp|sctp):\/\//;
 /** The other variables that it gives them. */
 const serviceVariable = /_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
 
-/** What the environment sets. */
-export function readEnvironment(environment: NodeJS.ProcessEnv): Settings {
-  const set = settings
-    .map(({ flag }) => [flag, environment[variableOf(flag)]] as const)
-    .filter(([, value]) => value !== undefined && value !== "" && !serviceAddress.test(value));
-  const collector = openTelemetryCollector(environment);
+/** What our own variables set. */
+export function variables(environment: NodeJS.ProcessEnv): Sourced {
+  const found: Sourced = {};
+  for (const { flag } of settings) {
+    const origin = variableOf(flag);
+    const text = environment[origin] ?? "";
+    if (text !== "" && !serviceAddress.test(text)) found[flag] = { text, origin };
+  }
+  return found;
+}
+
+/** What holds on this machine as long as nothing else is set. */
+export function machineDefaults(environment: NodeJS.ProcessEnv): Sourced {
+  const { XDG_DATA_HOME: home } = environment;
+  const folder = join(home || join(homedir(), ".local", "share"), "rollcall");
+  const { endpoint } = openTelemetryCollector(environment);
   return {
-    "data-dir": join(environment.XDG_DATA_HOME || join(homedir(), ".local", "share"), "rollcall"),
-    ...(collector.endpoint !== null && { "otlp-endpoint": collector.endpoint }),
-    ...Object.fromEntries(set),
+    "data-dir": { text: folder, origin: home ? "XDG_DATA_HOME" : "default" },
+    ...(endpoint !== null && { "otlp-endpoint": { text: endpoint, origin: "OTEL_EXPORTER_OTLP_ENDPOINT" } }),
   };
 }
 
-/** What the environment says in vain, one sentence each. Values are not repeated: they may be secrets. */
-export function vainVariables(environment: NodeJS.ProcessEnv): readonly string[] {
-  const known = new Set<string>(settings.map(({ flag }) => variableOf(flag)));
+/**
+ * What the environment says in vain, one sentence each. Values are not repeated: they may be secrets.
+ * @param set what is set after all, by the environment or past it
+ */
+export function warningsOf(environment: NodeJS.ProcessEnv, set: Sourced): readonly string[] {
+  const known = settings.map(({ flag }) => variableOf(flag));
   const told: string[] = [];
   for (const [name, value = ""] of Object.entries(environment)) {
     if (!name.startsWith(prefix) || ownVariables.has(name)) continue;
-    if (known.has(name)) {
+    if (known.includes(name)) {
       if (!serviceAddress.test(value)) continue;
       told.push(
         `${name} is ignored: Kubernetes sets it for a Service of that name; set it yourself, ` +
           "or give the pod enableServiceLinks: false",
       );
     } else if (!serviceVariable.test(name) && !serviceAddress.test(value)) {
-      told.push(`${name} is no setting of this version, and sets nothing`);
+      const meant = closest(name, [...known, ...ownVariables]);
+      const hint = meant === null ? "" : `; did you mean ${meant}?`;
+      told.push(`${name} is no setting of this version, and sets nothing${hint}`);
     }
   }
   const { problem } = openTelemetryCollector(environment);
-  if (problem !== null && !environment[variableOf("otlp-endpoint")]) told.push(problem);
+  if (problem !== null && set["otlp-endpoint"] === undefined) told.push(problem);
   return told;
 }
 

@@ -1,5 +1,5 @@
 /** What a watcher is told; each is sent once however often it happened meanwhile, the newest state with it. */
-export type WatchNews = "keep_alive" | "spec" | "wind_down";
+export type WatchNews = "keep_alive" | "spec" | "wind_down" | "questions" | "configuration";
 
 /**
  * One open stream of a runner. It keeps which kinds of news are pending, never the news themselves, so a watcher

@@ -10,7 +10,6 @@ import { type DerivedStatus, deriveStatus, freshStatus, storedStanding } from ".
 import type { LoadSample } from "../domain/leases/stretch.ts";
 import type { MetricSample } from "../domain/metrics/exposition.ts";
 import { RunnerKind, RunnerPhase } from "../domain/runners/enums.ts";
-import type { RunnerReportChange } from "../domain/runners/report.ts";
 import type { Runner } from "../domain/runners/runner.ts";
 import { type Awaitable, after } from "../lib/awaitable.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -22,7 +21,7 @@ import { FollowUp } from "./follow-up.ts";
 import { KnownRunners, type RunnerIdentity } from "./known-runners.ts";
 import { leaseListener } from "./lease-listener.ts";
 import { MetricsBoard } from "./metrics-board.ts";
-import { type RenewalAnswer, Renewals, statusFacts } from "./renewals.ts";
+import { type RenewalAnswer, type RenewalNews, Renewals, statusFacts } from "./renewals.ts";
 
 export interface RegistryOptions {
   readonly store: Store;
@@ -111,8 +110,8 @@ export class RunnerRegistry {
    * Hears a runner; what it reported is durable when this resolves.
    * @throws DomainError with the reason that tells an agent what to do
    */
-  renew(who: RunnerIdentity, renewal: Renewal, report?: RunnerReportChange): Awaitable<RenewalAnswer> {
-    return this.#renewals.renew(who, renewal, report);
+  renew(who: RunnerIdentity, renewal: Renewal, news: RenewalNews = {}): Awaitable<RenewalAnswer> {
+    return this.#renewals.renew(who, renewal, news);
   }
 
   /** A clean leave, durable when this resolves. @throws DomainError when the generation may not speak */
@@ -189,6 +188,29 @@ export class RunnerRegistry {
     if (known === undefined || known.specRevision === runner.specRevision) return;
     this.#known.set(runner.id, runner);
     this.watchers.tell(runner.id, "spec");
+  }
+
+  /** Tells the runner that what is set up on it changed; resolves once renewals say so too. */
+  async configurationChanged({ id, organizationId }: RunnerIdentity): Promise<void> {
+    if (this.#known.get(id) === undefined) return;
+    const runner = await this.#store.runners.get(organizationId, id);
+    const known = this.#known.get(id);
+    if (runner === null || known === undefined) return;
+    // Of two changes at once the one that was read first may come last.
+    if (runner.configurationRevision <= known.configurationRevision) return;
+    this.#known.set(id, { ...known, configurationRevision: runner.configurationRevision });
+    this.watchers.tell(id, "configuration");
+  }
+
+  /** The newest revision of what is set up on a runner; 0 for one that was never heard. */
+  configurationRevision(runnerId: string): number {
+    return this.#known.get(runnerId)?.configurationRevision ?? 0;
+  }
+
+  /** @throws DomainError when this generation of the runner may not act */
+  async admit(who: RunnerIdentity, generation: number): Promise<void> {
+    await this.#known.admit(who);
+    this.#check(who, generation);
   }
 
   /**

@@ -4,9 +4,9 @@ import type { LeaseEngine } from "../domain/leases/engine.ts";
 import type { DurableChange, LeaseTransition } from "../domain/leases/events.ts";
 import { LeaseState } from "../domain/leases/lease.ts";
 import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
-import type { RunnerReportChange } from "../domain/runners/report.ts";
+import type { ReportedConfiguration, RunnerReportChange } from "../domain/runners/report.ts";
 import type { Clock } from "../lib/clock.ts";
-import type { Store } from "../store/store.ts";
+import type { LeaseStore, Store } from "../store/store.ts";
 import type { AgentStreams } from "./agent-streams.ts";
 import type { Announcer } from "./announcer.ts";
 import type { RunnerIdentity } from "./known-runners.ts";
@@ -29,6 +29,7 @@ export interface FollowUpOptions {
 /** What goes to disk with a lease. */
 export interface LeaseNews {
   readonly report?: RunnerReportChange | undefined;
+  readonly configuration?: ReportedConfiguration | undefined;
   readonly signOffReason?: string;
   /** Watchers are told of it later, at a bounded pace. */
   readonly quiet?: boolean;
@@ -76,16 +77,16 @@ export class FollowUp {
     return this.#carryOutAll(failed);
   }
 
-  /** Makes a change of a lease durable. @returns false when the runner is gone */
+  /** Makes a change of a lease durable; null when the runner is gone. */
   async record(
     { id: runnerId, organizationId }: RunnerIdentity,
     change: DurableChange,
     news: LeaseNews,
-  ): Promise<boolean> {
+  ): ReturnType<LeaseStore["record"]> {
     const { store, clock, engine, announcer } = this.#options;
-    const { report, signOffReason } = news;
+    const { report, configuration, signOffReason } = news;
     const quiet = news.quiet === true || !announcer.admits(runnerId, organizationId);
-    const found = await store.leases.record({
+    const recorded = await store.leases.record({
       ...change,
       runnerId,
       organizationId,
@@ -93,10 +94,11 @@ export class FollowUp {
       quiet,
       now: clock.now(),
       ...(report && { report }),
+      ...(configuration && { configuration }),
       ...(signOffReason !== undefined && { signOffReason }),
     });
     engine.confirm(runnerId, change.version);
-    return found;
+    return recorded;
   }
 
   /** Removes a runner with everything that is in memory of it. @returns false when it was gone already */

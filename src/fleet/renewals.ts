@@ -2,12 +2,11 @@ import type { LeaseEngine } from "../domain/leases/engine.ts";
 import type { Renewal } from "../domain/leases/events.ts";
 import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
 import type { LeaseStanding, StatusFacts } from "../domain/leases/status.ts";
-import type { RunnerReportChange } from "../domain/runners/report.ts";
 import type { Runner } from "../domain/runners/runner.ts";
 import { type Awaitable, after } from "../lib/awaitable.ts";
 import type { RunnerStore, Store } from "../store/store.ts";
-import type { FollowUp } from "./follow-up.ts";
-import type { KnownRunners, RunnerIdentity } from "./known-runners.ts";
+import type { FollowUp, LeaseNews } from "./follow-up.ts";
+import type { Known, KnownRunners, RunnerIdentity } from "./known-runners.ts";
 
 /** What a renewal brought back. */
 export interface RenewalAnswer {
@@ -15,11 +14,17 @@ export interface RenewalAnswer {
   readonly renewAfterMs: number;
   readonly leaseMs: number;
   readonly stretchPercent: number;
+  readonly configurationRevision: number;
   /** Set while the runner is asked to drain. */
   readonly windDownMs: number | null;
   /** Set when another revision of the spec is wanted than the runner has applied. */
   readonly wanted: Runner | null;
+  /** Secrets that were sealed to the runner's key of before cannot be read any more. */
+  readonly keyReplaced: boolean;
 }
+
+/** What a renewal brought of the runner's own, to keep. */
+export type RenewalNews = Pick<LeaseNews, "report" | "configuration">;
 
 interface RenewalsOptions {
   readonly engine: LeaseEngine;
@@ -54,17 +59,15 @@ export class Renewals {
    * Hears a runner; what it reported is durable when this resolves.
    * @throws DomainError with the reason that tells an agent what to do
    */
-  renew(who: RunnerIdentity, renewal: Renewal, report?: RunnerReportChange): Awaitable<RenewalAnswer> {
-    return after(this.#options.known.admit(who), ({ specRevision }) =>
-      this.#hear(who, specRevision, renewal, report),
-    );
+  renew(who: RunnerIdentity, renewal: Renewal, news: RenewalNews): Awaitable<RenewalAnswer> {
+    return after(this.#options.known.admit(who), (known) => this.#hear(who, known, renewal, news));
   }
 
   #hear(
     who: RunnerIdentity,
-    specRevision: number,
+    { specRevision, configurationRevision }: Known,
     renewal: Renewal,
-    report: RunnerReportChange | undefined,
+    news: RenewalNews,
   ): Awaitable<RenewalAnswer> {
     const { engine, followUp } = this.#options;
     // A lapse that a reader found a moment ago is older than this renewal, and must be written before it.
@@ -73,23 +76,26 @@ export class Renewals {
     this.#heard += 1;
     if (!granted.ok) throw refusalError(granted.reason);
     const { durable, generation, renewAfterMs, leaseMs, stretchPercent, windDownMs } = granted;
-    const recorded = durable === null ? null : followUp.record(who, durable, { report });
+    const recorded = durable === null ? null : followUp.record(who, durable, news);
     const later = followUp.flush();
-    const answer = { generation, renewAfterMs, leaseMs, stretchPercent, windDownMs, wanted: null };
+    const times = { renewAfterMs, leaseMs, stretchPercent, windDownMs };
+    const answer = { generation, ...times, configurationRevision, wanted: null, keyReplaced: false };
     const isCurrent = specRevision === renewal.appliedSpecRevision;
     // A renewal without news waits for nothing.
     if (isCurrent && recorded === null && earlier === null && later === null) return answer;
-    return this.#withNews(who, answer, isCurrent, [recorded, earlier, later]);
+    return this.#withNews(who, answer, isCurrent, recorded, [earlier, later]);
   }
 
   async #withNews(
     who: RunnerIdentity,
-    answer: RenewalAnswer,
+    renewed: RenewalAnswer,
     isCurrent: boolean,
-    writes: readonly [recorded: Promise<boolean> | null, ...others: (Promise<void> | null)[]],
+    recorded: ReturnType<FollowUp["record"]> | null,
+    others: readonly (Promise<void> | null)[],
   ): Promise<RenewalAnswer> {
-    const [found] = await Promise.all(writes);
-    if (found === false) throw refusalError(RefusalReason.RUNNER_DELETED);
+    const [kept] = await Promise.all([recorded, ...others]);
+    if (kept === null && recorded !== null) throw refusalError(RefusalReason.RUNNER_DELETED);
+    const answer = { ...renewed, keyReplaced: kept?.keyReplaced ?? false };
     if (isCurrent) return answer;
     return { ...answer, wanted: await this.#options.runners.get(who.organizationId, who.id) };
   }

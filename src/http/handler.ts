@@ -16,7 +16,7 @@ export interface HandlerOptions extends ProceduresOptions {
   readonly plain?: Readonly<Record<string, PlainEndpoint>>;
   /** Serves plain unary calls past Connect. Default true; docs/decisions/hot-path.md. */
   readonly hotPath?: boolean;
-  /** Told of every call of a procedure that nobody registered. */
+  /** Told of every call of a procedure that is not registered. */
   readonly onUnknownProcedure?: () => void;
 }
 
@@ -33,7 +33,7 @@ const procedureRegExp = /^\/[A-Za-z_]\w*(\.[A-Za-z_]\w*)+\/[A-Za-z_]\w*$/;
 
 /**
  * Everything above a connection and below a handler: CORS, plain endpoints, path prefixes, procedures. A
- * procedure that nobody registered is `unimplemented` in the protocol that asked (Connect: with status 404, as
+ * procedure that is not registered is `unimplemented` in the protocol that asked (Connect: with status 404, as
  * its specification wants of unknown paths), other paths are 404.
  */
 export function createHandler(options: HandlerOptions): Handler {

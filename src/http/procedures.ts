@@ -17,12 +17,12 @@ import {
 import { type UniversalHandler, validateReadWriteMaxBytes } from "@connectrpc/connect/protocol";
 import { codeToHttpStatus } from "@connectrpc/connect/protocol-connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
+import { defaultLimits } from "../domain/limits/connection-limits.ts";
 import { shortened } from "../lib/shortened.ts";
 import { sendHeadersKey } from "../rpc/call/context.ts";
 import { forConnect, type Interceptor } from "../rpc/call/interceptor.ts";
 import { withCheckedBody } from "./binary/checked-body.ts";
 import { brotli, gzip } from "./compression.ts";
-import { defaultLimits } from "./connections/limits.ts";
 import { withPlainGrpcMessage } from "./grpc-message.ts";
 import { type HotMethod, hotMethod } from "./hot/method.ts";
 import { checkedRouter, isUnary, type OnMethod } from "./json/checked-router.ts";
@@ -52,7 +52,7 @@ export interface ProceduresOptions extends Omit<ConnectRouterOptions, "intercept
   readonly unfinishedBytes?: number;
   /** Milliseconds without a message after which a stream of JSON lines sends a blank. */
   readonly silenceMs?: number;
-  /** Something failed outside of a handler, such as writing to a connection that broke. Nobody is waiting for it. */
+  /** Something failed outside of a handler, such as writing to a connection that broke. No caller waits for it. */
   readonly onError: (error: unknown, procedure: string) => void;
 }
 
@@ -245,7 +245,7 @@ function hasUsableMessage(url: string): boolean {
   }
 }
 
-/** Ends an answer that has begun so that nobody takes it for complete. Destroyed, an HTTP/2 stream seems to end well. */
+/** Ends an answer that has begun so that no client takes it for complete. Destroyed, an HTTP/2 stream seems to end well. */
 function cut(res: NodeServerResponse): void {
   if ("stream" in res) res.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
   else res.destroy();

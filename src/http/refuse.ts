@@ -106,7 +106,7 @@ function answer(
 
 /**
  * Of every answer but those of gRPC and gRPC-Web, which no browser shows or keeps: answers hold tokens and the state of
- * the moment, so nobody may keep them, nor take their bytes for another type than they say. Two that Node gives before it
+ * the moment, so no cache may keep them, nor take their bytes for another type than they say. Two that Node gives before it
  * asks us, to HTTP/1.1 without a Host and to an Expect that it does not know, go without: they are empty.
  */
 export const securityHeaders = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const;

@@ -21,6 +21,7 @@ import type { CertificatePolicy } from "../domain/tokens/client-certificate.ts";
 import type { SecretBox } from "../domain/tokens/seal.ts";
 import type { EventHub } from "../events/hub.ts";
 import type { RunnerRegistry } from "../fleet/fleet.ts";
+import type { Questions } from "../fleet/questions.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { IdSource } from "../lib/ids.ts";
 import type { Store } from "../store/store.ts";
@@ -39,19 +40,28 @@ import { type CallMeter, type CallTracer, callFields } from "./call/observed-cal
 import { rightsInterceptor } from "./call/rights.ts";
 import { streamLimitsInterceptor } from "./call/stream-limits.ts";
 import { validationInterceptor } from "./call/validation.ts";
+import type { Answered, Asked } from "./messages/question.ts";
 import { adminService } from "./services/admin.ts";
 import { agentService, reportAdmission } from "./services/agents.ts";
+import { configurationSchemas } from "./services/configuration-schema.ts";
+import { environmentClasses } from "./services/environment-classes.ts";
 import { eventService } from "./services/events.ts";
 import { gatewayService } from "./services/gateways.ts";
 import { groupService } from "./services/groups.ts";
 import { type HealthSource, healthService } from "./services/health.ts";
+import { hostTokens } from "./services/host-tokens.ts";
 import { idTokens } from "./services/id-tokens.ts";
 import { identityService } from "./services/identity.ts";
+import { llmIntegrations } from "./services/llm-integrations.ts";
 import { logsTokens } from "./services/logs-token.ts";
+import { organizationService } from "./services/organizations.ts";
+import { userPreferences } from "./services/preferences.ts";
 import { reflectionRoutes } from "./services/reflection.ts";
 import { runnerPolicies } from "./services/runner-policies.ts";
 import { runnerService } from "./services/runners.ts";
+import { scmIntegrations } from "./services/scm-integrations.ts";
 import { serviceAccountService } from "./services/service-accounts.ts";
+import { sourceCodeHosts } from "./services/source-code-hosts.ts";
 import { userService } from "./services/users.ts";
 
 /** What the services work with. */
@@ -59,6 +69,7 @@ export interface RpcDeps {
   readonly store: Store;
   readonly callers: Callers;
   readonly registry: RunnerRegistry;
+  readonly questions: Questions<Asked, Answered>;
   readonly hub: EventHub;
   readonly clock: Clock;
   readonly newId: IdSource;
@@ -102,16 +113,28 @@ export function createRpc(deps: RpcDeps): Rpc {
     meter.internalError();
     log.error({ err: error, errorId: id, ...callFields(values) }, "internal error");
   };
+  const classes = environmentClasses(deps);
   const served: readonly Served[] = [
-    serve(RunnerService, { ...runnerService(deps), ...runnerPolicies(deps), ...logsTokens(deps) }),
+    serve(RunnerService, {
+      ...runnerService(deps),
+      ...runnerPolicies(deps),
+      ...logsTokens(deps),
+      ...sourceCodeHosts(deps),
+    }),
     serve(IdentityService, { ...identityService(deps), ...idTokens(deps) }),
     serve(RunnerAgentService, agentService(deps)),
-    serve(RunnerConfigurationService, {}),
-    serve(EnvironmentService, {}),
-    serve(OrganizationService, {}),
+    serve(RunnerConfigurationService, {
+      ...classes,
+      ...scmIntegrations(deps),
+      ...hostTokens(deps),
+      ...llmIntegrations(deps),
+      ...configurationSchemas(deps),
+    }),
+    serve(EnvironmentService, { listEnvironmentClasses: classes.listEnvironmentClasses }),
+    serve(OrganizationService, organizationService(deps)),
     serve(EventService, eventService(deps)),
     serve(GroupService, groupService(deps)),
-    serve(UserService, userService(deps)),
+    serve(UserService, { ...userService(deps), ...userPreferences(deps) }),
     serve(ServiceAccountService, serviceAccountService(deps)),
     serve(GatewayService, gatewayService(deps)),
     serve(AdminService, adminService(deps)),

@@ -46,7 +46,7 @@ export function openDataDir(dir: string): DataDir {
   const database = databaseFile(dir);
   // SQLite gives its side files the mode of the database, so the mode is set before it is opened.
   writeFileSync(database, "", { mode: 0o600, flag: "a" });
-  // Looked at before the key: whoever fills the database beside us has made the key before.
+  // Looked at before the key: another process that fills the database beside this one has made the key before.
   const isNew = statSync(database).size === 0;
   return { database, ...serverKeys(serverKeyFile(dir), isNew), adminTokenFile: join(dir, "admin-token") };
 }

@@ -17,7 +17,7 @@ export const others = { folder: 0o007, file: 0o077 };
  * Takes from others on this machine what they may do with a data folder and the secrets in it. The folder itself may stay
  * open to its group: Kubernetes gives volumes to one.
  * @returns what was open, one sentence each
- * @throws OpenToOthersError when everybody may read or write something, and only its owner can change that
+ * @throws OpenToOthersError when all users may read or write something, and only its owner can change that
  */
 export function closeToOthers(dir: string): readonly string[] {
   // Windows has no such modes: a folder below a user's own is that user's.
@@ -40,7 +40,7 @@ function restrict(path: string, refused: number): string | null {
     chmodSync(path, mode & 0o7777 & ~refused);
     return `${path} was open to others on this machine (mode ${had}), and is no more (${wanted})`;
   } catch (error) {
-    // What a group may do was given to it by whoever mounted this.
+    // The operator who mounted the folder chose what the group may do.
     if ((mode & 0o007) === 0) return null;
     const why = Error.isError(error) ? error.message : String(error);
     throw new OpenToOthersError(

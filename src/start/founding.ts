@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Logger } from "pino";
-import { type Config, ConfigError, isUsableToken } from "../config/config.ts";
+import { type Config, ConfigError } from "../config/config.ts";
+import { isUsableToken } from "../config/groups/common.ts";
 import { type Attribution, systemAttribution } from "../domain/access/attribution.ts";
 import { Principal } from "../domain/access/principal.ts";
 import { draftOrganization } from "../domain/organizations/founding.ts";
@@ -93,7 +94,7 @@ function adminToken(
   };
 }
 
-/** Nobody called: the settings, or their absence, made the server do it. */
+/** No caller did it: the settings, or their absence, made the server do it. */
 function atStart({ organizationId }: NewUser): Attribution {
   return systemAttribution(organizationId, "rollcall serve");
 }

@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import { systemAttribution } from "../domain/access/attribution.ts";
 import { type SecretBox, secretBox } from "../domain/tokens/seal.ts";
 import { systemClock } from "../lib/clock.ts";
-import type { SealedThing } from "../store/key-store.ts";
+import type { SealedThing, SealedValue } from "../store/key-store.ts";
 import type { Store } from "../store/store.ts";
 import {
   type DataDir,
@@ -39,7 +39,7 @@ export async function resolveServerKey(
     if (!isOneOf(noted, keys)) throw wrongKey(dataDir);
     return secretBox(serverKey);
   }
-  const secrets = (await store.keys.sealed()).map(({ sealed }) => sealed);
+  const secrets = await store.keys.sealed();
   if (!areKeysOf({ digest: noted, secrets }, keys)) throw wrongKey(dataDir);
   await encryptUnder(store, keys, null);
   const { lost } = unreadable(secrets, keys);
@@ -57,7 +57,7 @@ export async function resolveServerKey(
  * @param kept what the store noted about its key, which one of an earlier version did not, and what it encrypts
  */
 export function areKeysOf(
-  kept: { readonly digest: Uint8Array | null; readonly secrets: readonly Uint8Array[] },
+  kept: { readonly digest: Uint8Array | null; readonly secrets: readonly SealedValue[] },
   keys: readonly Uint8Array[],
 ): boolean {
   if (kept.digest !== null) return isOneOf(kept.digest, keys);
@@ -92,7 +92,7 @@ export async function rotateServerKey(dataDir: string, store: Store): Promise<Ke
 /** The secrets that a reset would give up. */
 export async function secretsLost(dataDir: string, store: Store): Promise<readonly SealedThing[]> {
   const keys = usableKeys(dataDir);
-  return (await store.keys.sealed()).filter(({ sealed }) => !keys.some((key) => opens(key, sealed)));
+  return (await store.keys.sealed()).filter((thing) => !keys.some((key) => opens(key, thing)));
 }
 
 /**
@@ -106,7 +106,7 @@ export async function resetServerKey(dataDir: string, store: Store) {
   placeServerKey(dataDir, key, keys[1] ?? null);
   const things = (await store.keys.sealed()).map((thing) => ({
     ...thing,
-    next: keys.some((one) => opens(one, thing.sealed)) ? thing.sealed : null,
+    next: keys.some((one) => opens(one, thing)) ? thing.sealed : null,
   }));
   await store.keys.reseal(digestOfKey(key), things, await byOperator(store, "reset"));
   return { givenUp: things.filter(({ next }) => next === null), aside };
@@ -114,7 +114,7 @@ export async function resetServerKey(dataDir: string, store: Store) {
 
 /** How many secrets there are, and how many of them none of the keys opens. */
 export function unreadable(
-  secrets: readonly Uint8Array[],
+  secrets: readonly SealedValue[],
   keys: readonly Uint8Array[],
 ): { readonly sealed: number; readonly lost: number } {
   const lost = secrets.filter((secret) => !keys.some((key) => opens(key, secret)));
@@ -130,9 +130,10 @@ async function encryptUnder(
   if (key === undefined) return 0;
   const box = secretBox(key);
   const things = (await store.keys.sealed()).map((thing) => {
-    const { sealed } = thing;
-    const other = opens(key, sealed) ? undefined : others.find((one) => opens(one, sealed));
-    return { ...thing, next: other === undefined ? sealed : box.seal(secretBox(other).open(sealed)) };
+    const { sealed, context } = thing;
+    const other = opens(key, thing) ? undefined : others.find((one) => opens(one, thing));
+    const next = other === undefined ? sealed : box.seal(secretBox(other).open(sealed, context), context);
+    return { ...thing, next };
   });
   await store.keys.reseal(digestOfKey(key), things, action && (await byOperator(store, "rotate")));
   return things.filter(({ sealed, next }) => next !== sealed).length;
@@ -165,9 +166,9 @@ function isOneOf(digest: Uint8Array, keys: readonly Uint8Array[]): boolean {
   return keys.some((key) => Buffer.from(digest).equals(digestOfKey(key)));
 }
 
-function opens(key: Uint8Array, sealed: Uint8Array): boolean {
+function opens(key: Uint8Array, { sealed, context }: SealedValue): boolean {
   try {
-    secretBox(key).open(sealed);
+    secretBox(key).open(sealed, context);
     return true;
   } catch {
     return false;

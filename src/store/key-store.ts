@@ -12,12 +12,23 @@ export interface IssuedToken {
   readonly now: number;
 }
 
-/** Something that the server's key encrypts. */
-export interface SealedThing {
-  readonly what: "metrics password" | "signing key" | "kept answer";
-  /** Of the runner, of the signing key, or of the caller. */
-  readonly id: string;
+/** A value that the server's key encrypts. */
+export interface SealedValue {
   readonly sealed: Uint8Array;
+  /** What it is bound to, and opens with alone; empty: nothing. */
+  readonly context: string;
+}
+
+/** A value that the server's key encrypts, and where it is. */
+export interface SealedThing extends SealedValue {
+  readonly what:
+    | "metrics password"
+    | "signing key"
+    | "kept answer"
+    | "host authentication token"
+    | "refresh token of a host";
+  /** Of the runner, of the signing key, of whoever called, or of the host authentication token. */
+  readonly id: string;
 }
 
 /** Something that is to be encrypted by another key. */

@@ -1,3 +1,5 @@
+import type { SealedValue } from "./key-store.ts";
+
 /** What a check found. */
 export interface CheckReport {
   /** An `older` schema is migrated by the next start of the server; what the rows say is judged only after it. */
@@ -36,7 +38,7 @@ export interface StoreFiles {
    */
   newestTime(file: string): number | null;
   /** Everything in a store that only the server's key can read. */
-  sealedSecrets(file: string): readonly Uint8Array[];
+  sealedSecrets(file: string): readonly SealedValue[];
   /** What the store noted about its server's key; null when its version did not. */
   serverKeyDigest(file: string): Uint8Array | null;
 }

@@ -5,19 +5,23 @@ import type { LastSeen, LeaseFacts, LeaseState } from "../domain/leases/lease.ts
 import type { LongestLease } from "../domain/leases/longest-leases.ts";
 import type { Page } from "../domain/paging/cursor.ts";
 import type { RunnerKind, RunnerProvider } from "../domain/runners/enums.ts";
-import type { RunnerReport, RunnerReportChange } from "../domain/runners/report.ts";
+import type { ReportedConfiguration, RunnerReport, RunnerReportChange } from "../domain/runners/report.ts";
 import type { BootstrapToken, Runner, RunnerSpec } from "../domain/runners/runner.ts";
 import type { RunnerChange } from "../domain/runners/update.ts";
 import type { AccessToken, PresentedToken } from "../domain/tokens/access-token.ts";
 import type { Claimant, ExchangeToken } from "../domain/tokens/exchange.ts";
 import type { Awaitable } from "../lib/awaitable.ts";
 import type { AccessStore } from "./access-store.ts";
+import type { EnvironmentClassStore, HostTokenStore, ScmIntegrationStore } from "./configuration-store.ts";
 import type { CredentialStore, NewAccessToken } from "./credential-store.ts";
 import type { AuditStore, EventStore } from "./event-store.ts";
 import type { FoundingStore } from "./founding-store.ts";
 import type { GroupStore, RoleStore } from "./group-store.ts";
 import type { KeyStore } from "./key-store.ts";
+import type { LlmIntegrationStore } from "./llm-integration-store.ts";
+import type { MemberStore } from "./member-store.ts";
 import type { GatewayStore, OrganizationStore, RunnerManagerStore } from "./operator-store.ts";
+import type { PreferenceStore } from "./preference-store.ts";
 import type { Rows } from "./rows.ts";
 import type { ServiceAccountStore } from "./service-account-store.ts";
 import type { UserStore } from "./user-store.ts";
@@ -41,11 +45,17 @@ export interface Store {
   readonly credentials: CredentialStore;
   readonly accounts: FoundingStore;
   readonly users: UserStore;
+  readonly members: MemberStore;
+  readonly preferences: PreferenceStore;
   readonly serviceAccounts: ServiceAccountStore;
   readonly keys: KeyStore;
   readonly organizations: OrganizationStore;
   readonly runnerManagers: RunnerManagerStore;
   readonly gateways: GatewayStore;
+  readonly environmentClasses: EnvironmentClassStore;
+  readonly llmIntegrations: LlmIntegrationStore;
+  readonly scmIntegrations: ScmIntegrationStore;
+  readonly hostTokens: HostTokenStore;
   readonly access: AccessStore;
   readonly groups: GroupStore;
   readonly roles: RoleStore;
@@ -131,6 +141,8 @@ export interface RunnerStore {
   list(scope: RunnerScope, filter: RunnerFilter, page: Page): Promise<Rows<Runner>>;
   /** The exchange token that matters to a runner that has never renewed: the one used last, else the newest. */
   bootstrapToken(organizationId: string, id: string): Promise<BootstrapToken | null>;
+  /** What the runner said can be configured on it: the bytes of `gitpod.v1.RunnerConfigurationSchema`; null before it did. */
+  configurationSchema(organizationId: string, id: string): Promise<Uint8Array | null>;
   /** Applies the change to the runner as it is when the write runs; null when it is gone. */
   update(runner: Authorized<"update">, change: RunnerChange, now: number): Promise<Runner | null>;
   /** Marks the runner as winding down; false when it is gone. */
@@ -147,6 +159,8 @@ export interface LeaseChange extends Pick<DurableChange, "state" | "generation" 
   readonly appliedSpecRevision: number;
   /** Absent: the runner reported nothing. */
   readonly report?: RunnerReportChange;
+  /** Absent: as for the report. */
+  readonly configuration?: ReportedConfiguration;
   /** Set when the runner signs off. */
   readonly signOffReason?: string;
   /** Watchers are not told now: announce() does it later. */
@@ -158,6 +172,7 @@ export interface LeaseChange extends Pick<DurableChange, "state" | "generation" 
 export interface CarriedLease extends LeaseFacts {
   readonly organizationId: string;
   readonly specRevision: number;
+  readonly configurationRevision: number;
 }
 
 /** Runners without a live lease, by provider and by how it ended. */
@@ -173,8 +188,8 @@ export interface OfflineCounts {
 }
 
 export interface LeaseStore {
-  /** False when the runner is gone. */
-  record(change: LeaseChange): Promise<boolean>;
+  /** Null when the runner is gone. `keyReplaced`: secrets that were sealed to the key of before cannot be read any more. */
+  record(change: LeaseChange): Promise<{ readonly keyReplaced: boolean } | null>;
   /** Tells watchers that the status of these runners changed; those that are gone are left out. */
   announce(
     runners: readonly { readonly id: string; readonly organizationId: string }[],

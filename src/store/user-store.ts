@@ -1,5 +1,5 @@
 import type { Page } from "../domain/paging/cursor.ts";
-import type { OperatorGrant } from "../domain/users/rights.ts";
+import type { AuthorizedUser, OperatorGrant } from "../domain/users/rights.ts";
 import type { User, UserStatus } from "../domain/users/user.ts";
 import type { Rows } from "./rows.ts";
 
@@ -16,8 +16,18 @@ export interface UserStore {
    */
   create(grant: OperatorGrant, user: User, admin: boolean): Promise<void>;
   /**
-   * Suspends or resumes a user; null when there is none.
+   * Suspends or resumes a user; null when it has left.
    * @throws DomainError `failed_precondition` when the organisation would be left without an active admin
    */
-  setStatus(grant: OperatorGrant, id: string, status: UserStatus, now: number): Promise<User | null>;
+  setStatus(
+    user: AuthorizedUser,
+    status: typeof UserStatus.ACTIVE | typeof UserStatus.SUSPENDED,
+    now: number,
+  ): Promise<User | null>;
+  /**
+   * Marks the user as one who left, takes it from everywhere, ends its tokens, and forgets what was kept for it; false when
+   * it has left already.
+   * @throws DomainError `failed_precondition` as for setStatus()
+   */
+  remove(user: AuthorizedUser, now: number): Promise<boolean>;
 }

@@ -20,7 +20,7 @@ const offlineNames = [
   [LeaseState.REVOKED, "revoked"],
 ] as const;
 
-/** How the fleet stands when somebody scrapes. */
+/** How the fleet stands at a scrape. */
 export function fleetMetrics(
   metrics: Registry,
   registry: Pick<RunnerRegistry, "counts" | "watchers">,

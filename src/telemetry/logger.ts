@@ -1,6 +1,6 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 import { prettyFactory } from "pino-pretty";
-import type { LogLevel } from "../config/settings-table.ts";
+import type { LogLevel } from "../config/groups/common.ts";
 import { LineSink } from "../lib/line-sink.ts";
 import { printableLines } from "../lib/printable.ts";
 

@@ -5,7 +5,7 @@ import type { LeaseStore } from "../store/store.ts";
 
 /** So many runners are looked at between two turns for other work. */
 const pageSize = 500;
-/** So long one count serves whoever asks, in milliseconds: it goes through all runners. */
+/** So long one count serves all scrapes, in milliseconds: it goes through all runners. */
 const keptMs = 10_000;
 
 /** Runners of one provider that are offline. */

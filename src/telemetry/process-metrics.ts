@@ -4,7 +4,7 @@ import { countedElsewhere } from "./series.ts";
 
 /**
  * Measures the process from now on: CPU, memory, files, garbage collection, the delay of the event loop. To be called
- * once in a process, by whoever owns it: what it starts can never be stopped.
+ * once in a process, by the program that owns it: what it starts can never be stopped.
  * @param log where its log goes
  * @returns the metrics as they are, under the names that prom-client gives them in every program, and of the log
  */

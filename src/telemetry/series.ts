@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Histogram, type Registry } from "prom-client";
 
-// What is counted at every call is counted here, and handed to prom-client when somebody scrapes. Its own children
+// What is counted at every call is counted here, and handed to prom-client at a scrape. Its own children
 // put their labels together at each step: 0.4 µs for a counter and 0.65 µs for a histogram, where a call in all
 // should cost some tens (docs/decisions/telemetry.md).
 
@@ -33,7 +33,7 @@ export function counter<L extends string>(metric: Metric<L>): (labels: Labels<L>
 /** A value and the labels that it goes with. */
 export type Sample<L extends string> = readonly [value: number, labels: Labels<L>];
 
-/** A counter that is kept elsewhere, and read when somebody scrapes. */
+/** A counter that is kept elsewhere, and read at a scrape. */
 export function countedElsewhere<L extends string>(metric: Metric<L>, read: () => Iterable<Sample<L>>): void {
   const { registry, name, help, labelNames } = metric;
   new Counter<L>({
@@ -48,7 +48,7 @@ export function countedElsewhere<L extends string>(metric: Metric<L>, read: () =
   });
 }
 
-/** A gauge that is read when somebody scrapes. */
+/** A gauge that is read at a scrape. */
 export function gauge<L extends string>(
   metric: Metric<L>,
   read: () => Iterable<Sample<L>> | Promise<Iterable<Sample<L>>>,

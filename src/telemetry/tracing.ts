@@ -25,7 +25,7 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import type { Logger } from "pino";
-import type { TracingConfig } from "../config/config.ts";
+import type { TracingConfig } from "../config/groups/telemetry.ts";
 import { withoutSent } from "../domain/without-sent.ts";
 import type { CallSpan, CallTracer, ObservedCall } from "../rpc/call/observed-call.ts";
 import { parseTraceparent } from "../rpc/call/observed-call.ts";

@@ -1,7 +1,8 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import tls from "node:tls";
-import { type CertificateFiles, ConfigError } from "../config/config.ts";
+import { ConfigError } from "../config/config.ts";
+import type { CertificateFiles } from "../config/groups/tls.ts";
 import type { Certificate } from "../http/connections/handshake.ts";
 
 /** What people ask of a certificate. Times are wall-clock milliseconds. */

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import type { Logger } from "pino";
-import { type CertificateFiles, ConfigError } from "../config/config.ts";
+import { ConfigError } from "../config/config.ts";
+import type { CertificateFiles } from "../config/groups/tls.ts";
 import type { Certificate } from "../http/connections/handshake.ts";
 import { Chore, type Lifecycle } from "../lib/chore.ts";
 import type { Clock } from "../lib/clock.ts";
@@ -148,7 +149,7 @@ export class CertificateKeeper implements Lifecycle {
   }
 }
 
-/** A certificate that nobody accepts does not take the place of one that is accepted. @throws ConfigError */
+/** A certificate that no client accepts does not take the place of one that is accepted. @throws ConfigError */
 function refuseWorse(next: CertificateFacts, current: CertificateFacts, now: number): void {
   const isValid = ({ notBefore, notAfter }: CertificateFacts) => notBefore <= now && now < notAfter;
   if (isValid(next) || !isValid(current)) return;

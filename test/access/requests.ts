@@ -1,15 +1,32 @@
 import type { DescMethod, MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { EnvironmentService } from "../../gen/gitpod/v1/environment_pb.js";
 import { EventService, ResourceType } from "../../gen/gitpod/v1/event_pb.js";
 import { GatewayService } from "../../gen/gitpod/v1/gateway_pb.js";
 import { GroupService, ResourceRole } from "../../gen/gitpod/v1/group_pb.js";
 import { IdentityService, Principal } from "../../gen/gitpod/v1/identity_pb.js";
-import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
+import { OrganizationService } from "../../gen/gitpod/v1/organization_pb.js";
+import { RunnerConfigurationService, RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerRole, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
 import { UserService } from "../../gen/gitpod/v1/user_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
+import { newId } from "../support/records.ts";
+import { answerAll } from "./answering.ts";
+import {
+  environmentClass,
+  hostToken,
+  llmIntegration,
+  models,
+  newHost,
+  newHostToken,
+  newLlmIntegration,
+  newScmIntegration,
+  scmIntegration,
+  sized,
+} from "./configuration.ts";
+import { preferenceOf } from "./preferences.ts";
 import { type Actor, actor, type Kind, type World } from "./world.ts";
 
 /** A valid request, and the token to send it with when it must be another than the caller's usual one. */
@@ -71,6 +88,54 @@ on(runners.deleteRunnerPolicy, async (world) => {
   return { runnerId: world.runnerId, groupId };
 });
 
+// The runner of the world has an agent for these, that gives the same answer to everything.
+for (const [method, request] of [
+  [runners.parseContextURL, { contextUrl: "https://github.com/acme/tool" }],
+  [runners.searchRepositories, {}],
+  [runners.listSCMOrganizations, { scmHost: "github.com" }],
+  [runners.checkAuthenticationForHost, { host: "github.com" }],
+  [runners.checkRepositoryAccess, { repositoryUrl: "https://github.com/acme/tool" }],
+] as const) {
+  makers.set(method, async (world) => {
+    await answerAll(world);
+    return { request: { ...request, runnerId: world.runnerId } };
+  });
+}
+on(EnvironmentService.method.listEnvironmentClasses, () => ({}));
+const configuration = RunnerConfigurationService.method;
+on(configuration.createEnvironmentClass, ({ runnerId }) => ({ runnerId, ...sized }));
+on(configuration.getEnvironmentClass, async (world) => ({
+  environmentClassId: await environmentClass(world),
+}));
+on(configuration.listEnvironmentClasses, () => ({}));
+on(configuration.updateEnvironmentClass, async (world) => ({
+  environmentClassId: await environmentClass(world),
+  description: "changed",
+}));
+on(configuration.createSCMIntegration, ({ runnerId }) => ({ runnerId, scmId: "github", host: newHost() }));
+on(configuration.getSCMIntegration, async (world) => ({ id: await scmIntegration(world) }));
+on(configuration.listSCMIntegrations, () => ({}));
+on(configuration.updateSCMIntegration, async (world) => ({ id: await scmIntegration(world), pat: true }));
+on(configuration.deleteSCMIntegration, async (world) => ({ id: await newScmIntegration(world) }));
+on(configuration.createLLMIntegration, ({ runnerId }) => ({ runnerId, models }));
+on(configuration.getLLMIntegration, async (world) => ({ id: await llmIntegration(world) }));
+on(configuration.listLLMIntegrations, () => ({}));
+on(configuration.updateLLMIntegration, async (world) => ({ id: await llmIntegration(world), maxTokens: 7n }));
+on(configuration.deleteLLMIntegration, async (world) => ({ id: await newLlmIntegration(world) }));
+on(configuration.getRunnerConfigurationSchema, ({ runnerId }) => ({ runnerId }));
+on(configuration.validateRunnerConfiguration, ({ runnerId }) => ({
+  runnerId,
+  config: { case: "environmentClass" as const, value: sized },
+}));
+on(configuration.createHostAuthenticationToken, hostToken);
+on(configuration.getHostAuthenticationToken, async (world) => ({ id: await newHostToken(world) }));
+on(configuration.listHostAuthenticationTokens, () => ({}));
+on(configuration.updateHostAuthenticationToken, async (world) => ({
+  id: await newHostToken(world),
+  token: "another-token-for-a-host",
+}));
+on(configuration.deleteHostAuthenticationToken, async (world) => ({ id: await newHostToken(world) }));
+
 const identity = IdentityService.method;
 on(identity.getAuthenticatedIdentity, () => ({}));
 on(identity.getIDToken, () => ({ audience: ["https://cloud.example.com"] }));
@@ -122,6 +187,21 @@ on(groups.unshareResourceWithPrincipal, guest);
 const users = UserService.method;
 on(users.getAuthenticatedUser, () => ({}));
 on(users.getUser, (world) => ({ userId: actor(world, "member").id }));
+on(OrganizationService.method.getOrganization, ({ organizationId }) => ({ organizationId }));
+on(OrganizationService.method.listMembers, ({ organizationId }) => ({ organizationId }));
+on(users.setSuspended, async ({ newUser }) => ({ userId: (await newUser("suspect")).id, suspended: true }));
+on(users.deleteUser, async ({ newUser }) => ({ userId: (await newUser("leaver")).id }));
+on(users.setPreference, () => ({ key: unique("key"), value: "value" }));
+on(users.getPreference, async (world, kind) => {
+  const { key } = await preferenceOf(world, kind);
+  return { preference: { case: "preferenceKey" as const, value: key } };
+});
+on(users.listPreferences, () => ({}));
+on(users.deletePreference, async (world, kind) => ({
+  userPreferenceId: (await preferenceOf(world, kind)).id,
+}));
+on(users.getDotfilesConfiguration, () => ({}));
+on(users.setDotfilesConfiguration, () => ({ repository: "https://github.com/acme/dotfiles" }));
 on(users.createPersonalAccessToken, (world, kind) => ({ userId: self(world, kind) }));
 const tokenOfMember = async (world: World) => {
   const { id: userId, token } = actor(world, "member");
@@ -190,6 +270,25 @@ on(agents.signOff, async (world, kind) => ({
   runnerId: world.runnerId,
   generation: await renewed(world, kind),
 }));
+
+on(agents.answerQuestion, async (world, kind) => ({
+  runnerId: world.runnerId,
+  generation: await renewed(world, kind),
+  questionId: newId(),
+  outcome: { case: "checkRepository" as const, value: { hasAccess: true } },
+}));
+on(agents.getRunnerConfiguration, async (world, kind) => ({
+  runnerId: world.runnerId,
+  generation: await renewed(world, kind),
+}));
+on(agents.storeHostToken, async (world, kind) => {
+  const generation = await answerAll(world);
+  const calls = world.server.client(RunnerService, { token: actor(world, "org admin").token });
+  await calls.checkAuthenticationForHost({ runnerId: world.runnerId, host: "github.com" });
+  const subject = user(actor(world, "org admin"));
+  const other = kind === "other runner" ? await renewed(world, kind) : generation;
+  return { runnerId: world.runnerId, generation: other, subject, host: "github.com", token: "a-token" };
+});
 
 const admin = AdminService.method;
 const suspended = async (world: World) => ({ userId: (await world.newUser("suspended")).id });

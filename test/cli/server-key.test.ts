@@ -18,6 +18,7 @@ import { secretBox } from "../../src/domain/tokens/seal.ts";
 import { startServer } from "../../src/server.ts";
 import { existingServerKeys } from "../../src/start/data-dir.ts";
 import { storeFiles } from "../../src/start/open-store.ts";
+import type { SealedValue } from "../../src/store/key-store.ts";
 import { startCommand } from "../support/command.ts";
 import { runInProcess } from "../support/command-in-process.ts";
 import { eventually } from "../support/eventually.ts";
@@ -78,6 +79,17 @@ async function filled() {
     const created = await create(call);
     const { accessToken } = await call("gitpod.v1.IdentityService/ExchangeToken", created);
     await signs(call);
+    const { runnerId } = created.runner ?? { runnerId: "" };
+    const host = { runnerId, host: "github.com" };
+    await call("gitpod.v1.RunnerConfigurationService/CreateSCMIntegration", {
+      ...host,
+      scmId: "github",
+      pat: true,
+    });
+    await call("gitpod.v1.RunnerConfigurationService/CreateHostAuthenticationToken", {
+      ...host,
+      ...{ source: "HOST_AUTHENTICATION_TOKEN_SOURCE_PAT", token: "ghp_kept", refreshToken: "ghr_kept" },
+    });
     return { created, accessToken: String(accessToken), keys: await keySet(url) };
   });
 }
@@ -88,13 +100,13 @@ describe("rotate", () => {
     const backup = join(folder, "backup.db");
     await rollcall("backup", backup);
     const old = readFileSync(keyFile(), "utf8");
-    const sealed = storeFiles.sealedSecrets(database()).map((secret) => Buffer.from(secret));
-    expect(sealed).toHaveLength(3);
+    const sealed = storeFiles.sealedSecrets(database()).map(({ sealed }) => Buffer.from(sealed));
+    expect(sealed).toHaveLength(5);
 
     const outcome = await rollcall("server-key", "rotate");
     expect(outcome).toMatchObject({
       code: 0,
-      stdout: `${keyFile()} is new; 3 secrets are encrypted under it\n`,
+      stdout: `${keyFile()} is new; 5 secrets are encrypted under it\n`,
       stderr: expect.stringContaining("keep it with the backups"),
     });
     const key = readFileSync(keyFile(), "utf8");
@@ -122,7 +134,7 @@ describe("rotate", () => {
     // The backup is of the old key, alone or as the second one.
     expect(await rollcall("check", "--file", backup)).toMatchObject({
       code: 1,
-      stdout: expect.stringContaining("server.key opens 0 of the 3 secrets"),
+      stdout: expect.stringContaining("server.key opens 0 of the 5 secrets"),
     });
     expect((await rollcall("restore", backup)).stderr).toContain("is not the key of this backup");
     writeFileSync(keyFile(), `${key}${old}`);
@@ -176,7 +188,7 @@ describe("rotate", () => {
       const opened = storeFiles
         .sealedSecrets(join(copy, "rollcall.db"))
         .map((secret) => opensWith(left, secret));
-      expect(opened).toHaveLength(passwords + 3);
+      expect(opened).toHaveLength(passwords + 5);
       expect(opened.filter((at) => at === -1).length).toBe(0);
       outcomes.add(`${left.length} keys, ${new Set(opened).size === 1 ? opened[0] : "mixed"}`);
       const mine = dataDir;
@@ -237,11 +249,11 @@ describe("reset", () => {
     const file = () => (existsSync(keyFile()) ? readFileSync(keyFile(), "utf8") : null);
     const lost = file();
     const asked = await rollcall("server-key", "reset");
-    expect(asked).toMatchObject({ code: 1, stderr: expect.stringContaining("--yes gives up these 3") });
+    expect(asked).toMatchObject({ code: 1, stderr: expect.stringContaining("--yes gives up these 5") });
     expect(asked.stdout).toMatch(/metrics password +0/);
     expect(file()).toBe(lost);
     const done = await rollcall("server-key", "reset", "--yes");
-    expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining("gave up 3 secrets") });
+    expect(done).toMatchObject({ code: 0, stdout: expect.stringContaining("gave up 5 secrets") });
     await serving(async (call, url) => {
       const { wanted } = await renew(call, before.accessToken);
       expect(wanted).toMatchObject({ spec: { configuration: { metrics: { username: "u" } } } });
@@ -255,7 +267,7 @@ describe("reset", () => {
   test("gives up nothing that can be read", async () => {
     await filled();
     expect((await rollcall("server-key", "reset", "--yes")).stdout).toContain("gave up 0 secrets");
-    expect(storeFiles.sealedSecrets(database())).toHaveLength(3);
+    expect(storeFiles.sealedSecrets(database())).toHaveLength(5);
     await serving(async (call) => expect((await signs(call)).token).toMatch(/^ey/));
   });
 });
@@ -295,10 +307,10 @@ function manyPasswords(count: number): void {
 }
 
 /** The place of the key that opens a secret; -1 for none. */
-function opensWith(keys: readonly Uint8Array[], secret: Uint8Array): number {
+function opensWith(keys: readonly Uint8Array[], { sealed, context }: SealedValue): number {
   return keys.findIndex((key) => {
     try {
-      return secretBox(key).open(secret).length > 0;
+      return secretBox(key).open(sealed, context).length > 0;
     } catch {
       return false;
     }

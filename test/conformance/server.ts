@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { create, type FileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Registry } from "prom-client";
-import { defaultLimits } from "../../src/http/connections/limits.ts";
+import { defaultLimits } from "../../src/domain/limits/connection-limits.ts";
 import { type Listener, listen } from "../../src/http/connections/listener.ts";
 import { createHandler } from "../../src/http/handler.ts";
 import { systemClock } from "../../src/lib/clock.ts";

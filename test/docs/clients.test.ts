@@ -1,13 +1,34 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "@jest/globals";
 import { clients } from "../interop/client.ts";
-import { page, renewedTable, snippets, table } from "../interop/page.ts";
+import { page, renewedTable, table } from "../interop/page.ts";
+import { programs, programsPage } from "../interop/program.ts";
 import { readReport } from "../interop/report.ts";
 
 const text = readFileSync(page, "utf8");
 
-test("docs/clients.md shows the lines that the stories ran", () => {
-  expect(text).toContain(snippets(clients()));
+test("docs/clients.md has a whole program for every language, and at most three lines that run it", () => {
+  const shown = programs();
+  const known = clients().map(({ language, name }) => `${language}: ${name}`);
+  expect(known).toEqual(expect.arrayContaining(shown.map(({ language, name }) => `${language}: ${name}`)));
+  expect(new Set(shown.map(({ language }) => language))).toEqual(
+    new Set(clients().map(({ language }) => language)),
+  );
+  for (const { language, name, files, commands } of shown) {
+    const lines = commands.replaceAll(/\\\n/g, "").split("\n").slice(0, -1);
+    expect([name, lines.length]).toEqual([name, Math.min(Math.max(lines.length, 1), 3)]);
+    expect([name, files.length > 0]).toEqual([name, language !== "Shell"]);
+  }
+});
+
+test("docs/clients.md sets every variable that its lines read", () => {
+  const page = readFileSync(programsPage, "utf8");
+  const exports = page.split("\n").filter((line) => line.startsWith("export "));
+  const set = exports.flatMap((line) => [...line.matchAll(/ ([A-Z_]+)=/g)].map(([, name]) => name));
+  const read = programs().flatMap(({ commands }) =>
+    [...commands.matchAll(/\$\{?([A-Z_]+)/g)].map(([, name]) => name),
+  );
+  expect(set).toEqual(expect.arrayContaining(read));
 });
 
 test("every row that the run demands stands in the table with all its steps", () => {

@@ -46,8 +46,11 @@ test("registers, comes back after a restart without its token, signs off, and en
   const status = async () => (await operator.getRunner({ runnerId })).runner?.status;
   for (const _start of ["first", "second"]) {
     const { child, ended } = start();
-    await until("active", async () => (await status())?.phase === RunnerPhase.ACTIVE);
-    expect((await status())?.version).toBe("python-agent/1");
+    // The phase is the lease's, in memory; the version is read once its commit is durable.
+    await until("active, with its version", async () => {
+      const seen = await status();
+      return seen?.phase === RunnerPhase.ACTIVE && seen.version === "python-agent/1";
+    });
     child.kill("SIGTERM");
     expect(await ended).toEqual([0, ""]);
     expect(await status()).toMatchObject({ phase: RunnerPhase.INACTIVE, message: "signed off" });

@@ -1,15 +1,29 @@
-import { settings, variableOf } from "../../src/config/settings-table.ts";
+import type { Setting } from "../../src/config/setting.ts";
+import { groups, variableOf } from "../../src/config/settings-table.ts";
 
-/** The table of flags and variables that README shows. */
-export function settingsTable(): string {
-  const rows = settings.map((setting) => {
-    const flag =
-      "secret" in setting
-        ? "(no flag: it would show in process lists)"
-        : `\`--${setting.flag} ${setting.value}\``;
-    const fallback = setting.fallback === "" ? "" : `\`${setting.fallback}\``;
-    const cells = [flag, `\`${variableOf(setting.flag)}\``, fallback, setting.help];
-    return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  });
-  return ["| flag | variable | default | what it sets |", "| --- | --- | --- | --- |", ...rows].join("\n");
+/** The tables of flags and variables that docs/settings.md shows, one for each group. */
+export function settingsTables(): string {
+  return groups
+    .map(({ title, about, settings }) =>
+      [
+        `## ${title}`,
+        "",
+        ...(about === "" ? [] : [about, ""]),
+        "| flag | variable | default | range | what it sets |",
+        "| --- | --- | --- | --- | --- |",
+        ...settings.map(rowOf),
+      ].join("\n"),
+    )
+    .join("\n\n");
+}
+
+function rowOf({ flag, value, help, range, fallback, isSecret }: Setting): string {
+  const cells = [
+    isSecret ? "(no flag: it would show in process lists)" : `\`--${flag} ${value}\``,
+    `\`${variableOf(flag)}\``,
+    fallback === "" ? "" : `\`${fallback}\``,
+    range,
+    help,
+  ];
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
 }

@@ -29,6 +29,19 @@ describe("a sealed secret", () => {
     expect(() => secretBox(randomBytes(32)).open(box.seal(Buffer.from("secret")))).toThrow();
   });
 
+  test("opens for the context that it was made for alone, and without one for none", () => {
+    const contexts = ["", "a token", "a token's refresh", "a"];
+    for (const [at, context] of contexts.entries()) {
+      const sealed = box.seal(Buffer.from("secret"), context);
+      expect(Buffer.from(box.open(sealed, context)).toString()).toBe("secret");
+      for (const other of contexts.filter((_, index) => index !== at)) {
+        expect(() => box.open(sealed, other)).toThrow();
+      }
+    }
+    // As values lie that were made before there were contexts.
+    expect(Buffer.from(box.open(box.seal(Buffer.from("secret")), "")).toString()).toBe("secret");
+  });
+
   test("does not open with any byte changed, or cut short anywhere", () => {
     const sealed = Buffer.from(box.seal(Buffer.from("secret")));
     for (let at = 0; at < sealed.length; at++) {

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import http2 from "node:http2";
 import { afterEach, expect, test } from "@jest/globals";
-import type { Limits } from "../../src/http/connections/limits.ts";
+import type { Limits } from "../../src/domain/limits/connection-limits.ts";
 import { endHeaders, endStream, frame, getBlock, h2, uint32 } from "./support/h2-frames.ts";
 import { frames, http2Opening, RawClient } from "./support/raw.ts";
 import { type Toy, toyServer } from "./support/toy-server.ts";

@@ -1,7 +1,8 @@
 import { expect, test } from "@jest/globals";
-import { clientAddress, trustedProxies } from "../../src/http/connections/client-address.ts";
+import { clientAddress } from "../../src/http/connections/client-address.ts";
+import { addressList } from "../../src/lib/address-list.ts";
 
-const { proxies, wrong } = trustedProxies(["10.0.0.0/8", "2001:db8::7", "192.0.2.1"]);
+const { list: proxies, wrong } = addressList(["10.0.0.0/8", "2001:db8::7", "192.0.2.1"]);
 const seen = (remoteAddress: string, forwarded?: string) =>
   clientAddress(remoteAddress, { "x-forwarded-for": forwarded }, proxies);
 
@@ -28,5 +29,5 @@ test.each([
 test("what is no address and no network is named", () => {
   expect(wrong).toEqual([]);
   const bad = ["10.0.0.0/33", "proxy.example", "10.0.0.0/8/8", "::1/129", "1.2.3.4/x"];
-  expect(trustedProxies([...bad, "::1/128"]).wrong).toEqual(bad);
+  expect(addressList([...bad, "::1/128"]).wrong).toEqual(bad);
 });

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
-import type { Limits } from "../../src/http/connections/limits.ts";
+import type { Limits } from "../../src/domain/limits/connection-limits.ts";
 import { scrapeEndpoint } from "../../src/http/plain/scrape.ts";
 import { RawClient } from "./support/raw.ts";
 import { Gate, type Toy, toyServer } from "./support/toy-server.ts";

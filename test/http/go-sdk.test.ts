@@ -1,7 +1,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
-import { defaultLimits } from "../../src/http/connections/limits.ts";
+import { defaultLimits } from "../../src/domain/limits/connection-limits.ts";
 import { plainRequest } from "../support/http.ts";
 import { adminToken, startTestServer, type TestServer } from "../support/server.ts";
 import {

@@ -123,7 +123,7 @@ describe("close", () => {
 test("a port that is taken is refused with the system's error", async () => {
   await using server = await toyServer();
   const { listen } = await import("../../src/http/connections/listener.ts");
-  const { defaultLimits } = await import("../../src/http/connections/limits.ts");
+  const { defaultLimits } = await import("../../src/domain/limits/connection-limits.ts");
   const again = listen({ host: "127.0.0.1", port: server.port, limits: defaultLimits, handler: () => {} });
   await expect(again).rejects.toMatchObject({ code: "EADDRINUSE" });
 });

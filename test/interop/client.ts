@@ -22,9 +22,6 @@ export interface Client {
   /** Flags of its server, beyond the address and the data folder. */
   readonly serverArgs?: readonly string[];
   readonly rows: readonly Row[];
-  /** File whose lines between `docs:begin` and `docs:end` docs/clients.md shows. */
-  readonly snippet?: string;
-  readonly highlight?: string;
 }
 
 /** All clients, by the names of their folders. @throws Error when a name is asked for that none has */

@@ -1,10 +1,9 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Client, folder } from "./client.ts";
 import type { Report } from "./report.ts";
 
-/** The page that shows what was run, and what a user of each client needs. */
-export const page = join(folder, "../../docs/clients.md");
+/** The page that shows what was run. */
+export const page = join(folder, "../../docs/clients-report.md");
 
 const heading = [
   "| language | client | version | protocol | HTTP | what passed |",
@@ -33,35 +32,10 @@ function rowsOf({ client, version, rows }: Report): string[] {
   });
 }
 
-/** What a user of each client needs, cut out of the stories: what the page shows has been run. */
-export function snippets(clients: readonly Client[]): string {
-  return clients
-    .flatMap(({ id, name, language, snippet, highlight = "" }) => {
-      if (snippet === undefined) return [];
-      const code = cut(readFileSync(join(folder, id, snippet), "utf8"), `${id}/${snippet}`);
-      return [`### ${language}: ${name}\n\n\`\`\`${highlight}\n${code}\n\`\`\``];
-    })
-    .join("\n\n");
-}
-
 /** Puts a part between the page's two marks of that name. */
 export function replacePart(text: string, name: string, part: string): string {
   const [begin, end] = [`<!-- ${name}:begin -->\n`, `\n<!-- ${name}:end -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`docs/clients.md has no marks for its ${name}`);
+  if (from < 0 || to < from) throw new Error(`docs/clients-report.md has no marks for its ${name}`);
   return `${text.slice(0, from + begin.length)}\n${part}\n${text.slice(to)}`;
-}
-
-/** The lines between the marks, without the indentation that they share. */
-function cut(source: string, where: string): string {
-  const lines = source.split("\n");
-  const begin = lines.findIndex((line) => line.includes("docs:begin"));
-  const end = lines.findIndex((line) => line.includes("docs:end"));
-  if (begin < 0 || end < begin) throw new Error(`${where} marks no lines for the docs`);
-  const shown = lines.slice(begin + 1, end);
-  const indents = shown
-    .filter((line) => line.trim() !== "")
-    .map((line) => /^\s*/.exec(line)?.[0].length ?? 0);
-  const indent = Math.min(...indents);
-  return shown.map((line) => line.slice(indent)).join("\n");
 }

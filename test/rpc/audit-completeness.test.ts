@@ -9,6 +9,7 @@ import { refusal } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { agentOf, call, comparable, entriesOf, tokenOf } from "./audit/calls.ts";
 import { audited } from "./audit/cases.ts";
+import "./audit/configuration-cases.ts";
 import "./audit/operator-cases.ts";
 import "./audit/people-cases.ts";
 import "./audit/runner-cases.ts";

@@ -5,7 +5,7 @@ import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
-import { defaultLimits } from "../../src/http/connections/limits.ts";
+import { defaultLimits } from "../../src/domain/limits/connection-limits.ts";
 import { RawClient } from "../http/support/raw.ts";
 import { type ClientOptions, type Wire, wires } from "../support/clients.ts";
 import { eventually } from "../support/eventually.ts";

@@ -9,7 +9,7 @@ import { listening, startCommand } from "../support/command.ts";
 import { runInProcess } from "../support/command-in-process.ts";
 import { plainRequest, postJson } from "../support/http.ts";
 import { startCollector } from "../telemetry/collector.ts";
-import { mintAll } from "./minting.ts";
+import { mintAll, mintExpired } from "./minting.ts";
 import { misuse } from "./misuse.ts";
 import { found, type Secret, secretOf } from "./needles.ts";
 
@@ -49,7 +49,7 @@ const note = (place: (typeof places)[number], ...texts: (string | Buffer)[]) =>
   finds.set(place, Buffer.concat([finds.get(place) ?? Buffer.alloc(0), ...texts.map((t) => Buffer.from(t))]));
 const databaseFiles = () =>
   readdirSync(dataDir)
-    .filter((name) => !["server.key", "admin-token"].includes(name))
+    .filter((name) => !["server.key", "admin-token", "control.sock"].includes(name))
     .map((name) => readFileSync(join(dataDir, name)));
 
 /** The first start leaves its token in a file: what else it writes is hunted through. */
@@ -61,6 +61,7 @@ async function firstStart(): Promise<void> {
   secrets.push(secretOf("first admin token", readFileSync(join(dataDir, "admin-token"), "utf8").trim()));
   note("log", server.stderr());
   note("standard output", server.stdout());
+  secrets.push(await mintExpired(dataDir));
 }
 
 async function runAll(url: string): Promise<void> {
@@ -128,6 +129,11 @@ beforeAll(async () => {
   for (const method of [
     ...["RunnerService/ListRunners", "UserService/ListPersonalAccessTokens", "GatewayService/ListGateways"],
     ...["ServiceAccountService/ListServiceAccounts", "ServiceAccountService/ListServiceAccountTokens"],
+    ...[
+      "RunnerConfigurationService/ListSCMIntegrations",
+      "RunnerConfigurationService/ListLLMIntegrations",
+      "RunnerConfigurationService/ListHostAuthenticationTokens",
+    ],
   ]) {
     note("answers that list", (await postJson(url, `gitpod.v1.${method}`, {}, { authorization })).text);
   }

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import sodium from "libsodium-wrappers";
 import { runCommand } from "../support/command.ts";
-import { addToken } from "../support/database.ts";
+import { addToken, besideServer } from "../support/database.ts";
 import { postJson } from "../support/http.ts";
 import { type Secret, secretOf } from "./needles.ts";
 
@@ -23,7 +23,8 @@ export interface Minted {
 
 /** What the answers have that is used here. */
 interface Answer {
-  readonly token: string;
+  readonly token: string & { readonly id: string };
+  readonly id: string;
   readonly accessToken: string;
   readonly exchangeToken: string;
   readonly organizationId: string;
@@ -47,6 +48,14 @@ async function call(
 const provider = "RUNNER_PROVIDER_AWS_EC2";
 const dayMs = 24 * 60 * 60 * 1000;
 
+/** Makes an admin's token that has expired long ago, in the database of a server that does not run. */
+export async function mintExpired(dataDir: string): Promise<Secret> {
+  const founded = await besideServer(dataDir, (store) => store.accounts.first());
+  if (founded === null) throw new Error("there is no organisation yet");
+  const of = { organizationId: founded.organization.id, subjectId: founded.admin.id };
+  return secretOf("expired token", (await addToken(dataDir, { ...of, expiresAt: 1 })).secret);
+}
+
 /** Makes every kind of secret, by the way that is meant for it. */
 export async function mintAll(server: Hunted): Promise<Minted> {
   await sodium.ready;
@@ -61,7 +70,7 @@ export async function mintAll(server: Hunted): Promise<Minted> {
   const admin = (procedure: string, body: object, headers = {}) =>
     call(server, procedure, body, { ...asAdmin, ...headers });
 
-  const { subject, organizationId } = await admin("gitpod.v1.IdentityService/GetAuthenticatedIdentity", {});
+  const { subject } = await admin("gitpod.v1.IdentityService/GetAuthenticatedIdentity", {});
   const personal = { userId: subject.id, description: "hunted", validFor: "3600s" };
   keep("user's token", (await admin("gitpod.v1.UserService/CreatePersonalAccessToken", personal)).token);
   const founding = { name: "other", adminName: "Ada", adminEmail: "ada@other.example" };
@@ -125,6 +134,23 @@ export async function mintAll(server: Hunted): Promise<Minted> {
     runnerId,
     spec: { configuration: { honeycombApiKey } },
   });
+  const configuration = "gitpod.v1.RunnerConfigurationService";
+  const apiKey = keep("API key of a language model", `sk-${randomBytes(24).toString("hex")}`);
+  const models = ["SUPPORTED_MODEL_SONNET_4_5"];
+  const { id } = await admin(`${configuration}/CreateLLMIntegration`, { runnerId, models, apiKey });
+  const header = keep("value of a request header", `header-${randomBytes(24).toString("hex")}`);
+  await admin(`${configuration}/UpdateLLMIntegration`, {
+    id,
+    requestHeaders: [{ key: "X-Team", value: Buffer.from(header).toString("base64") }],
+  });
+  const plainSecret = keep("client secret to validate", `client-${randomBytes(24).toString("hex")}`);
+  await admin(`${configuration}/ValidateRunnerConfiguration`, {
+    runnerId,
+    scmIntegration: {
+      ...{ scmId: "github", host: "github.com", oauthClientId: "client" },
+      oauthPlaintextClientSecret: plainSecret,
+    },
+  });
   await renew(1);
   const samples = [{ name: "jobs_running", value: 3 }];
   await call(
@@ -133,6 +159,24 @@ export async function mintAll(server: Hunted): Promise<Minted> {
     { generation: 1, samples },
     asRunner,
   );
+
+  const scm = { runnerId, scmId: "github", host: "github.com", pat: true };
+  const clientSecret = keep("client secret of a host", `client-"s"-${randomBytes(16).toString("hex")}`);
+  const client = { oauthClientId: "client", oauthPlaintextClientSecret: clientSecret };
+  const { id: integrationId } = await admin(`${configuration}/CreateSCMIntegration`, { ...scm, ...client });
+  const another = keep("changed client secret of a host", `client+${randomBytes(16).toString("hex")}`);
+  await admin(`${configuration}/UpdateSCMIntegration`, {
+    id: integrationId,
+    oauthPlaintextClientSecret: another,
+  });
+  const hostToken = keep("token for a host", `ghp_${randomBytes(18).toString("hex")}`);
+  const hostRefresh = keep("refresh token for a host", `ghr_%/${randomBytes(18).toString("hex")}`);
+  const made = await admin(`${configuration}/CreateHostAuthenticationToken`, {
+    ...{ runnerId, host: "github.com", token: hostToken, refreshToken: hostRefresh },
+    source: "HOST_AUTHENTICATION_TOKEN_SOURCE_OAUTH",
+  });
+  const next = keep("changed token for a host", `gho_${randomBytes(18).toString("hex")}`);
+  await admin(`${configuration}/UpdateHostAuthenticationToken`, { id: made.token.id, token: next });
 
   const audience = ["sts.example"];
   keep("id token", (await admin("gitpod.v1.IdentityService/GetIDToken", { audience })).token);
@@ -143,8 +187,6 @@ export async function mintAll(server: Hunted): Promise<Minted> {
 
   const words = ["token", "create", "--description", "hunted", "--data-dir", server.dataDir];
   keep("token made on the machine", (await runCommand(words)).stdout.trim());
-  const expired = await addToken(server.dataDir, { organizationId, subjectId: subject.id, expiresAt: 1 });
-  keep("expired token", expired.secret);
   keep("token that nobody made", `rcpat_${randomBytes(24).toString("hex")}`);
   keep("server key", Buffer.from(readFileSync(join(server.dataDir, "server.key"), "utf8").trim(), "hex"));
   return { secrets, runnerId };

@@ -7,6 +7,21 @@ import { type Refusal, refusal } from "../support/refusal.ts";
 const list = "gitpod.v1.RunnerService/ListRunners";
 const get = "gitpod.v1.RunnerService/GetRunner";
 const exchange = "gitpod.v1.IdentityService/ExchangeToken";
+/** Fields that take a secret, and some beside them. */
+const configuring = [
+  ...["token", "refreshToken", "host", "scopes", "source"].map((field) => [
+    "CreateHostAuthenticationToken",
+    field,
+  ]),
+  ...["id", "token", "refreshToken", "expiresAt"].map((field) => ["UpdateHostAuthenticationToken", field]),
+  ...["host", "scmId", "oauthPlaintextClientSecret", "issuerUrl"].map((field) => [
+    "CreateSCMIntegration",
+    field,
+  ]),
+  ...["id", "oauthPlaintextClientSecret", "virtualDirectory"].map((field) => ["UpdateSCMIntegration", field]),
+  ...["displayName", "configuration"].map((field) => ["CreateEnvironmentClass", field]),
+] as const;
+const nil = "00000000-0000-4000-8000-000000000000";
 const json = { "content-type": "application/json" };
 
 /**
@@ -56,6 +71,11 @@ export async function misuse(url: string, clients: Clients, token: string, secre
     ]
       .concat([`{"filter":{"kinds":[${quoted}]}}`, `{"filter":{"providers":${quoted}}}`])
       .map((body) => post(list, body)),
+    ...configuring.flatMap(([method, field]) => [
+      post(`gitpod.v1.RunnerConfigurationService/${method}`, `{"${field}":${quoted}}`),
+      post(`gitpod.v1.RunnerConfigurationService/${method}`, `{"runnerId":"${nil}","${field}":${quoted}}`),
+      post(`gitpod.v1.RunnerConfigurationService/${method}`, `{"${field}":[${quoted}]}`),
+    ]),
     ...[`{"exchangeToken":${quoted}}`, `{"exchangeToken":[${quoted}]}`].map((body) => post(exchange, body)),
   ]);
   const refusals = await Promise.all(wires.flatMap((wire) => refusedOn(clients, wire, token, secret)));

@@ -94,6 +94,15 @@ test("a write resolves once another connection sees it, and the main thread sees
   expect(await store.runners.get(organizationId, id)).toMatchObject({ id });
 });
 
+test("a write waits for the thread to begin for as long as that takes: it says nothing of the disk", async () => {
+  await store.close();
+  store = open();
+  const { id, made } = write();
+  clock.advance(60_000);
+  await made;
+  expect(onFile()).toContain(id);
+});
+
 describe("a write that has lost patience", () => {
   test("is refused after 5 s, was not made, and never is; one that came later waits on", async () => {
     const holder = hold();

@@ -5,7 +5,10 @@ import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import { parseConfig } from "../../src/config/config.ts";
+import { secretBox } from "../../src/domain/tokens/seal.ts";
 import { startServer } from "../../src/server.ts";
+import { existingServerKeys } from "../../src/start/data-dir.ts";
+import { storeFiles } from "../../src/start/open-store.ts";
 import { testClock } from "../support/clock.ts";
 import { startCommand } from "../support/command.ts";
 import { runInProcess } from "../support/command-in-process.ts";
@@ -125,6 +128,33 @@ test("service accounts of before soft deletion go on, and give their names free 
   } finally {
     await server.close();
   }
+});
+
+test("what was set up on a runner is there after an upgrade, and its host token opens", async () => {
+  const { adminToken } = take("0008_runner_configuration");
+  const server = await start();
+  try {
+    const list = async (method: string) => {
+      const procedure = `gitpod.v1.RunnerConfigurationService/${method}`;
+      return (await postJson(server.url, procedure, {}, { authorization: `Bearer ${adminToken}` })).json();
+    };
+    expect(await list("ListEnvironmentClasses")).toMatchObject({
+      environmentClasses: [
+        { displayName: "Large", configuration: [{ key: "cpu", value: "8" }], enabled: true },
+      ],
+    });
+    expect(await list("ListSCMIntegrations")).toMatchObject({
+      integrations: [{ scmId: "github", host: "github.com", pat: true }],
+    });
+    expect(await list("ListHostAuthenticationTokens")).toMatchObject({ tokens: [{ host: "github.com" }] });
+  } finally {
+    await server.close();
+  }
+  const [key] = existingServerKeys(dataDir);
+  const texts = storeFiles
+    .sealedSecrets(file)
+    .map(({ sealed, context }) => Buffer.from(secretBox(key).open(sealed, context)).toString());
+  expect(texts).toContain("fixture-token-of-a-host");
 });
 
 test("an upgrade that fails halfway leaves everything as it was, and the server does not start", async () => {

@@ -983,7 +983,7 @@ export declare type ListEnvironmentClassesRequest_Filter = Message<"gitpod.v1.Li
   enabled?: boolean | undefined;
 
   /**
-   * Only classes that the caller could create an environment with right now.
+   * Classes that the caller may use, whether or not their runner is up. False: those that it sees and may not use.
    *
    * @generated from field: optional bool can_create_environments = 3;
    */
@@ -1680,7 +1680,7 @@ export declare type LLMIntegrationRequestHeader = Message<"gitpod.v1.LLMIntegrat
   key: string;
 
   /**
-   * The text or expression in UTF-8.
+   * In requests the text or expression in UTF-8; in answers sealed to the runner's public key.
    *
    * @generated from field: bytes value = 2;
    */
@@ -2236,14 +2236,13 @@ export enum LLMProvider {
 export declare const LLMProviderSchema: GenEnum<LLMProvider>;
 
 /**
- * Manages what a runner offers to environments. Not served by Rollcall: every method answers `unimplemented`. The
- * contract is complete so that generated clients compile and get a proper answer.
+ * Manages what a runner offers to environments, and with which credentials it reaches other services.
  *
  * @generated from service gitpod.v1.RunnerConfigurationService
  */
 export declare const RunnerConfigurationService: GenService<{
   /**
-   * Stores a subject's credential for a source-code host. Not served: `unimplemented`.
+   * Stores a subject's credential for a source-code host.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.CreateHostAuthenticationToken
    */
@@ -2253,7 +2252,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof CreateHostAuthenticationTokenResponseSchema;
   },
   /**
-   * Reads what is known about a stored credential. Not served: `unimplemented`.
+   * Reads what is known about a stored credential.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.GetHostAuthenticationToken
    */
@@ -2263,7 +2262,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof GetHostAuthenticationTokenResponseSchema;
   },
   /**
-   * Lists stored credentials. Not served: `unimplemented`.
+   * Lists stored credentials.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.ListHostAuthenticationTokens
    */
@@ -2273,7 +2272,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof ListHostAuthenticationTokensResponseSchema;
   },
   /**
-   * Renews a stored credential. Not served: `unimplemented`.
+   * Renews a stored credential.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.UpdateHostAuthenticationToken
    */
@@ -2283,7 +2282,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof UpdateHostAuthenticationTokenResponseSchema;
   },
   /**
-   * Deletes a stored credential. Not served: `unimplemented`.
+   * Deletes a stored credential.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.DeleteHostAuthenticationToken
    */
@@ -2293,7 +2292,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof DeleteHostAuthenticationTokenResponseSchema;
   },
   /**
-   * Tells which settings a runner takes. Not served: `unimplemented`.
+   * Tells which settings a runner takes.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.GetRunnerConfigurationSchema
    */
@@ -2303,7 +2302,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof GetRunnerConfigurationSchemaResponseSchema;
   },
   /**
-   * Connects a runner to a source-code host. Not served: `unimplemented`.
+   * Connects a runner to a source-code host.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.CreateSCMIntegration
    */
@@ -2313,7 +2312,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof CreateSCMIntegrationResponseSchema;
   },
   /**
-   * Reads one connection to a source-code host. Not served: `unimplemented`.
+   * Reads one connection to a source-code host.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.GetSCMIntegration
    */
@@ -2323,7 +2322,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof GetSCMIntegrationResponseSchema;
   },
   /**
-   * Lists connections to source-code hosts. Not served: `unimplemented`.
+   * Lists connections to source-code hosts.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.ListSCMIntegrations
    */
@@ -2333,7 +2332,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof ListSCMIntegrationsResponseSchema;
   },
   /**
-   * Changes a connection to a source-code host. Not served: `unimplemented`.
+   * Changes a connection to a source-code host.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.UpdateSCMIntegration
    */
@@ -2343,7 +2342,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof UpdateSCMIntegrationResponseSchema;
   },
   /**
-   * Disconnects a runner from a source-code host. Not served: `unimplemented`.
+   * Disconnects a runner from a source-code host.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.DeleteSCMIntegration
    */
@@ -2353,7 +2352,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof DeleteSCMIntegrationResponseSchema;
   },
   /**
-   * Defines a size or shape of environments on a runner. Not served: `unimplemented`.
+   * Defines a size or shape of environments on a runner.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.CreateEnvironmentClass
    */
@@ -2363,7 +2362,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof CreateEnvironmentClassResponseSchema;
   },
   /**
-   * Reads one environment class. Not served: `unimplemented`.
+   * Reads one environment class.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.GetEnvironmentClass
    */
@@ -2373,7 +2372,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof GetEnvironmentClassResponseSchema;
   },
   /**
-   * Lists environment classes. Not served: `unimplemented`.
+   * Lists environment classes.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.ListEnvironmentClasses
    */
@@ -2383,7 +2382,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof ListEnvironmentClassesResponseSchema;
   },
   /**
-   * Changes an environment class. Not served: `unimplemented`.
+   * Changes an environment class.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.UpdateEnvironmentClass
    */
@@ -2393,7 +2392,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof UpdateEnvironmentClassResponseSchema;
   },
   /**
-   * Has the runner check a configuration before it is saved. Not served: `unimplemented`.
+   * Has the runner check a configuration before it is saved.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.ValidateRunnerConfiguration
    */
@@ -2403,7 +2402,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof ValidateRunnerConfigurationResponseSchema;
   },
   /**
-   * Connects a runner to a provider of language models. Not served: `unimplemented`.
+   * Connects a runner to a provider of language models.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.CreateLLMIntegration
    */
@@ -2413,7 +2412,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof CreateLLMIntegrationResponseSchema;
   },
   /**
-   * Reads one connection to a provider of language models. Not served: `unimplemented`.
+   * Reads one connection to a provider of language models.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.GetLLMIntegration
    */
@@ -2423,7 +2422,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof GetLLMIntegrationResponseSchema;
   },
   /**
-   * Lists connections to providers of language models. Not served: `unimplemented`.
+   * Lists connections to providers of language models.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.ListLLMIntegrations
    */
@@ -2433,7 +2432,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof ListLLMIntegrationsResponseSchema;
   },
   /**
-   * Changes a connection to a provider of language models. Not served: `unimplemented`.
+   * Changes a connection to a provider of language models.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.UpdateLLMIntegration
    */
@@ -2443,7 +2442,7 @@ export declare const RunnerConfigurationService: GenService<{
     output: typeof UpdateLLMIntegrationResponseSchema;
   },
   /**
-   * Disconnects a runner from a provider of language models. Not served: `unimplemented`.
+   * Disconnects a runner from a provider of language models.
    *
    * @generated from rpc gitpod.v1.RunnerConfigurationService.DeleteLLMIntegration
    */

@@ -564,8 +564,7 @@ export const LLMProvider = /*@__PURE__*/
   tsEnum(LLMProviderSchema);
 
 /**
- * Manages what a runner offers to environments. Not served by Rollcall: every method answers `unimplemented`. The
- * contract is complete so that generated clients compile and get a proper answer.
+ * Manages what a runner offers to environments, and with which credentials it reaches other services.
  *
  * @generated from service gitpod.v1.RunnerConfigurationService
  */

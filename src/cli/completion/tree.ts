@@ -1,6 +1,6 @@
 import type { Argument, Command, Option } from "commander";
 
-/** What may follow a flag, or stand as an argument: files, folders, some words, or what nobody can guess. */
+/** What may follow a flag, or stand as an argument: files, folders, some words, or free text that cannot be completed. */
 export type Value =
   | { readonly kind: "file" | "folder" | "anything" }
   | { readonly kind: "words"; readonly words: readonly string[] };

@@ -33,7 +33,7 @@ export async function clock({ database, nowMs }: Patient): Promise<Finding[]> {
   ];
 }
 
-/** As systemd knows it, whichever program synchronises; null where systemd does not run. */
+/** As systemd knows it, whether its own service or another program synchronises; null where systemd does not run. */
 async function isSynchronized(): Promise<boolean | null> {
   try {
     const words = ["show", "--property=NTPSynchronized", "--value"];

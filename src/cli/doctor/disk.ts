@@ -3,7 +3,7 @@ import { closeSync, existsSync, fsyncSync, openSync, rmSync, statfsSync, statSyn
 import { join } from "node:path";
 import { type Finding, fail, ok, type Patient, sizeOf, warn } from "./finding.ts";
 
-/** Below this a busy server may fill the rest before anybody looks. */
+/** Below this a busy server may fill the rest before an operator looks. */
 const littleRoom = 1e9;
 /** Below this the write-ahead log may not even grow to its usual size. */
 const noRoom = 50e6;

@@ -19,7 +19,7 @@ export interface Patient {
   readonly served: boolean;
   /** Now, in milliseconds since 1970. */
   readonly nowMs: number;
-  /** Folder that backups are kept in; null when nobody said. */
+  /** Folder that backups are kept in; null when no flag names one. */
   readonly backups: string | null;
 }
 

@@ -34,7 +34,7 @@ const rolesAbout: ReadonlyMap<number, readonly number[]> = new Map<number, reado
   [ForeignResourceType.PROJECT, [21, 22, 23]],
   [ForeignResourceType.TASK, [28, 29, 30, 31]],
   [ForeignResourceType.SERVICE, [24, 25, 26, 27]],
-  [ForeignResourceType.HOST_AUTHENTICATION_TOKEN, [19, 20]],
+  [ResourceType.HOST_AUTHENTICATION_TOKEN, [19, 20]],
   [ForeignResourceType.AGENT_EXECUTION, [35, 36, 37, 46, 65]],
   [ForeignResourceType.AGENT, [38, 39, 40]],
   [ForeignResourceType.ENVIRONMENT_SESSION, [60, 61]],

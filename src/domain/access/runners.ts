@@ -7,7 +7,7 @@ import { Principal } from "./principal.ts";
 import { ResourceRole, type RunnerRole } from "./roles.ts";
 
 /** What can be done to one runner. All but reading it takes an admin of the runner. */
-export type RunnerAction = "read" | "update" | "delete" | "mintToken" | "readLogs" | "share";
+export type RunnerAction = "read" | "update" | "configure" | "delete" | "mintToken" | "readLogs" | "share";
 
 declare const granted: unique symbol;
 
@@ -67,7 +67,7 @@ export function checkRunner(
   if (action !== "read") {
     refuseRunner(caller);
     if (role !== "admin") throw roleMissing("an admin of the runner");
-    if (action !== "update" && runner.kind === RunnerKind.LOCAL_CONFIGURATION) {
+    if (action !== "update" && action !== "configure" && runner.kind === RunnerKind.LOCAL_CONFIGURATION) {
       const refused = action === "delete" ? "deleted" : "bootstrapped";
       throw new DomainError("failed_precondition", `the LOCAL_CONFIGURATION runner cannot be ${refused}`, {
         reason: "LOCAL_CONFIGURATION_IS_SERVER_MADE",
@@ -128,8 +128,8 @@ export function runnerScope(caller: Caller): RunnerScope {
   return { organizationId, onlyId: null, visibleTo };
 }
 
-/** What the caller is to the runner; null when it may not know of it. */
-function roleOn(caller: Caller, runner: Runner, shared: RunnerRole | null): "admin" | "user" | null {
+/** What the caller is to the runner; null when it may not know of it. A runner is a user of itself. */
+export function roleOn(caller: Caller, runner: Runner, shared: RunnerRole | null): "admin" | "user" | null {
   if (runner.organizationId !== caller.organizationId) return null;
   if (isRunner(caller)) return caller.id === runner.id ? "user" : null;
   if (caller.authority.runnersAdmin || runner.creator.id === caller.id) return "admin";

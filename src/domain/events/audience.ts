@@ -3,7 +3,7 @@ import { ResourceRole, runnerRoles } from "../access/roles.ts";
 
 /** Roles on a resource, any of which shows an event to the members of the group that holds it. */
 export interface ShowingRoles {
-  /** What the roles are held on: an event about the members of a group names the group. */
+  /** What the roles are held on: an event about the members of a group names the group, one about a class its runner. */
   readonly resourceType: ResourceType;
   readonly roles: readonly number[];
 }
@@ -14,7 +14,13 @@ const none: readonly number[] = [];
 export function showingRoles(resourceType: ResourceType): ShowingRoles {
   switch (resourceType) {
     case ResourceType.RUNNER:
-      return { resourceType, roles: runnerRoles };
+    case ResourceType.ENVIRONMENT_CLASS:
+    case ResourceType.RUNNER_SCM_INTEGRATION:
+    case ResourceType.RUNNER_LLM_INTEGRATION:
+      return { resourceType: ResourceType.RUNNER, roles: runnerRoles };
+    case ResourceType.HOST_AUTHENTICATION_TOKEN:
+      // Who only uses the runner sees the tokens of nobody else.
+      return { resourceType: ResourceType.RUNNER, roles: [ResourceRole.RUNNER_ADMIN] };
     case ResourceType.GROUP:
     case ResourceType.GROUP_MEMBERSHIP_CHANGED:
       return {

@@ -7,11 +7,11 @@ export interface EventRecord {
   readonly operation: ResourceOperation;
   readonly resourceType: ResourceType;
   readonly resourceId: string;
-  /** The account that made the resource. */
+  /** The account that made the resource; for what is set up on a runner the account that made the runner, for a host's token whose it is. */
   readonly creatorId: string;
   /**
-   * The groups whose members could see the resource when it changed, by a role on it; for a group that is gone, the
-   * ids of its last members, too.
+   * The groups whose members could see the resource when it changed, by a role on it. Beside them the ids of single ones:
+   * for a group that is gone its last members, for what is set up on a runner that runner and who registered it.
    */
   readonly audience: readonly string[];
 }

@@ -35,11 +35,16 @@ function viewKey({ id, organizationId, admin, member, runnersAdmin, groupsAdmin,
 export function mayKnow(viewer: Viewer, event: EventRecord): boolean {
   const itself = event.resourceId === viewer.id;
   // A runner's token acts on the runner alone, whatever groups the runner was put into.
-  if (viewer.principal === Principal.RUNNER) return itself && event.resourceType === ResourceType.RUNNER;
+  if (viewer.principal === Principal.RUNNER)
+    return itself ? event.resourceType === ResourceType.RUNNER : isOn(viewer, event);
   const own = event.creatorId === viewer.id;
   const shared = () => event.audience.some((id) => id === viewer.id || viewer.groupIds.includes(id));
   switch (event.resourceType) {
     case ResourceType.RUNNER:
+    case ResourceType.ENVIRONMENT_CLASS:
+    case ResourceType.RUNNER_SCM_INTEGRATION:
+    case ResourceType.RUNNER_LLM_INTEGRATION:
+    case ResourceType.HOST_AUTHENTICATION_TOKEN:
       return own || viewer.runnersAdmin || shared();
     case ResourceType.GROUP:
     case ResourceType.GROUP_MEMBERSHIP_CHANGED:
@@ -57,6 +62,18 @@ export function mayKnow(viewer: Viewer, event: EventRecord): boolean {
     default:
       // Personal tokens, and whatever is added later: hidden from everybody but owner and admins.
       return own || viewer.admin;
+  }
+}
+
+/** Whether the event is about something that is set up on the runner that watches. */
+function isOn(runner: Viewer, event: EventRecord): boolean {
+  switch (event.resourceType) {
+    case ResourceType.ENVIRONMENT_CLASS:
+    case ResourceType.RUNNER_SCM_INTEGRATION:
+    case ResourceType.RUNNER_LLM_INTEGRATION:
+      return event.audience.includes(runner.id);
+    default:
+      return false;
   }
 }
 

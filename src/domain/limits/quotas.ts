@@ -18,6 +18,16 @@ export interface Quotas {
   readonly addressStreams: number;
   /** Streams without a token that may be open in all. */
   readonly anonymousStreams: number;
+  /** Environment classes of one runner that are enabled. */
+  readonly enabledClasses: number;
+  /** Environment classes of one runner, those that were switched off included: there is no way to delete one. */
+  readonly classes: number;
+  /** SCM integrations of one runner. */
+  readonly scmIntegrations: number;
+  /** LLM integrations of one runner. */
+  readonly llmIntegrations: number;
+  /** Tokens for hosts that one user or service account has on one runner. */
+  readonly hostTokens: number;
 }
 
 export const defaultQuotas: Quotas = {
@@ -29,6 +39,11 @@ export const defaultQuotas: Quotas = {
   eventStreams: 10_000,
   addressStreams: 64,
   anonymousStreams: 1_000,
+  enabledClasses: 100,
+  classes: 1000,
+  scmIntegrations: 100,
+  llmIntegrations: 100,
+  hostTokens: 100,
 };
 
 /** For tools on the machine of the database: who can open it can take what it holds anyway. */
@@ -41,6 +56,11 @@ export const noQuotas: Quotas = {
   eventStreams: Number.POSITIVE_INFINITY,
   addressStreams: Number.POSITIVE_INFINITY,
   anonymousStreams: Number.POSITIVE_INFINITY,
+  enabledClasses: Number.POSITIVE_INFINITY,
+  classes: Number.POSITIVE_INFINITY,
+  scmIntegrations: Number.POSITIVE_INFINITY,
+  llmIntegrations: Number.POSITIVE_INFINITY,
+  hostTokens: Number.POSITIVE_INFINITY,
 };
 
 interface Refusal {
@@ -94,6 +114,31 @@ const refusals: Readonly<Record<keyof Quotas, Refusal>> = {
     ...streamsEnd,
     what: "open streams without a token",
     remedy: `close some${raise("max-anonymous-streams")}`,
+  },
+  enabledClasses: {
+    reason: "TOO_MANY_ENVIRONMENT_CLASSES",
+    what: "enabled environment classes of this runner",
+    remedy: "switch some off",
+  },
+  classes: {
+    reason: "TOO_MANY_ENVIRONMENT_CLASSES",
+    what: "environment classes of this runner",
+    remedy: "change those that are switched off instead of adding others",
+  },
+  scmIntegrations: {
+    reason: "TOO_MANY_SCM_INTEGRATIONS",
+    what: "SCM integrations of this runner",
+    remedy: "delete some",
+  },
+  llmIntegrations: {
+    reason: "TOO_MANY_LLM_INTEGRATIONS",
+    what: "LLM integrations of this runner",
+    remedy: "delete some",
+  },
+  hostTokens: {
+    reason: "TOO_MANY_HOST_TOKENS",
+    what: "host authentication tokens of this subject on this runner",
+    remedy: "delete some",
   },
 };
 

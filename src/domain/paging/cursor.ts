@@ -3,6 +3,8 @@ import { invalidField } from "../errors.ts";
 
 /** Page size when the caller does not choose one; the contract caps it at 100. */
 export const defaultPageSize = 25;
+/** The largest page that the contract lets callers choose. */
+export const largestPage = 100;
 
 /** Which rows to give: those after `after` in the order of the list, at most `limit`. */
 export interface Page {

@@ -1,3 +1,5 @@
+import type { LlmPhaseReport } from "../llm-integrations/phase.ts";
+
 /** One of `gitpod.v1.FieldValue`. */
 export interface InfoEntry {
   key: string;
@@ -32,6 +34,13 @@ export interface RunnerReport {
 export type RunnerReportChange = Partial<Omit<RunnerReport, "gatewayInfo">> & {
   readonly gatewayInfo?: GatewayReport | null;
 };
+
+/** What a report says beside what is kept of the runner itself; an absent key is unchanged. */
+export interface ReportedConfiguration {
+  /** The bytes of `gitpod.v1.RunnerConfigurationSchema`. */
+  readonly schema?: Uint8Array;
+  readonly llmPhases?: readonly LlmPhaseReport[];
+}
 
 export const emptyReport: RunnerReport = {
   version: "",

@@ -58,16 +58,9 @@ const emptyMetrics: MetricsConfiguration = {
  * @throws DomainError `failed_precondition` when the runner is being deleted.
  */
 export function applyRunnerChange(runner: Runner, change: RunnerChange, now: number): Runner {
-  if (runner.deletionRequestedAt !== null) {
-    throw new DomainError("failed_precondition", "runner is being deleted", { reason: "RUNNER_DELETING" });
-  }
+  refuseDeleting(runner);
   const sealedTo = change.configuration?.honeycombApiKey?.sealedTo;
-  if (sealedTo !== undefined && Buffer.compare(sealedTo, runner.report.publicKey) !== 0) {
-    throw new DomainError("aborted", "the runner changed its public key meanwhile; try again", {
-      reason: "PUBLIC_KEY_CHANGED",
-      retryAfterMs: 0,
-    });
-  }
+  if (sealedTo !== undefined) refuseKeyChanged(sealedTo, runner);
   const changesSpec = change.desiredPhase !== undefined || change.configuration !== undefined;
   return {
     ...runner,
@@ -75,6 +68,24 @@ export function applyRunnerChange(runner: Runner, change: RunnerChange, now: num
     updatedAt: now,
     ...(changesSpec && applySpecChange(runner, change, now)),
   };
+}
+
+/** @throws DomainError `failed_precondition` when the runner is being deleted */
+export function refuseDeleting({ deletionRequestedAt }: Pick<Runner, "deletionRequestedAt">): void {
+  if (deletionRequestedAt === null) return;
+  throw new DomainError("failed_precondition", "runner is being deleted", { reason: "RUNNER_DELETING" });
+}
+
+/**
+ * Keeps a secret from being stored that was sealed to a key which the runner has changed since.
+ * @throws DomainError `aborted`
+ */
+export function refuseKeyChanged(sealedTo: Uint8Array, { report }: Pick<Runner, "report">): void {
+  if (Buffer.compare(sealedTo, report.publicKey) === 0) return;
+  throw new DomainError("aborted", "the runner changed its public key meanwhile; try again", {
+    reason: "PUBLIC_KEY_CHANGED",
+    retryAfterMs: 0,
+  });
 }
 
 function applySpecChange(

@@ -3,7 +3,7 @@ import { DomainError } from "../errors.ts";
 import { UserStatus } from "../users/user.ts";
 
 /** Why a token stopped working before its time. */
-export type RevocationReason = "TOKEN_REVOKED" | "RUNNER_DELETED" | "SERVICE_ACCOUNT_DELETED";
+export type RevocationReason = "TOKEN_REVOKED" | "RUNNER_DELETED" | "SERVICE_ACCOUNT_DELETED" | "USER_LEFT";
 
 /** A bearer token as it is stored, without its secret. Times are wall-clock milliseconds. */
 export interface AccessToken {
@@ -48,6 +48,8 @@ export function usableToken(stored: PresentedToken | null, now: number): Present
       throw refusal("RUNNER_DELETED", "the runner was deleted");
     case "SERVICE_ACCOUNT_DELETED":
       throw refusal("SERVICE_ACCOUNT_DELETED", "the service account was deleted");
+    case "USER_LEFT":
+      throw userLeft();
     case "TOKEN_REVOKED":
       throw refusal("TOKEN_REVOKED", "access token was revoked");
     case null:
@@ -76,7 +78,7 @@ function checkHolder(holder: Holder, now: number): void {
       throw refusal("TOKEN_UNKNOWN", "access token belongs to nobody any more");
     case "user":
       if (holder.status === UserStatus.SUSPENDED) throw refusal("USER_SUSPENDED", "the user is suspended");
-      if (holder.status === UserStatus.LEFT) throw refusal("USER_LEFT", "the user left the organisation");
+      if (holder.status === UserStatus.LEFT) throw userLeft();
       return;
     case "service account":
       if (holder.suspended) throw refusal("SERVICE_ACCOUNT_SUSPENDED", "the service account is suspended");
@@ -87,6 +89,10 @@ function checkHolder(holder: Holder, now: number): void {
     default:
       holder satisfies never;
   }
+}
+
+function userLeft(): DomainError {
+  return refusal("USER_LEFT", "the user left the organisation");
 }
 
 function refusal(reason: string, message: string): DomainError {

@@ -2,7 +2,7 @@ import type { Attribution } from "../access/attribution.ts";
 import { attributionOf, type Caller, refuseRunner, roleMissing } from "../access/caller.ts";
 import { Principal } from "../access/principal.ts";
 import { DomainError } from "../errors.ts";
-import type { User } from "./user.ts";
+import { type User, UserStatus } from "./user.ts";
 
 declare const granted: unique symbol;
 
@@ -17,6 +17,12 @@ export interface OperatorGrant {
   readonly [granted]: "operator";
   readonly by: Attribution;
 }
+
+/** A user together with the proof that a caller may suspend or remove it. */
+export type AuthorizedUser = User & {
+  readonly [granted]: "change";
+  readonly by: Attribution;
+};
 
 /** @throws DomainError `permission_denied` when the caller does not administer its organisation. */
 export function requireOrgAdmin(caller: Caller): OrgAdminGrant {
@@ -78,5 +84,29 @@ export function visibleUser(caller: Caller, user: User | null): User {
   const { member } = caller.authority;
   if (user === null || user.organizationId !== caller.organizationId) throw userNotFound();
   if (user.id !== caller.id && !member) throw userNotFound();
+  return user;
+}
+
+/**
+ * Proves that the caller may suspend or remove a user: admins of the organisation may.
+ * @param user as stored, or null when there is none.
+ * @throws DomainError `not_found`, also for one who left, `permission_denied`
+ */
+export function authorizeUser(caller: Caller, user: User | null): AuthorizedUser {
+  const existing = existingUser(visibleUser(caller, user));
+  return { ...existing, by: requireOrgAdmin(caller).by } as AuthorizedUser;
+}
+
+/**
+ * The user as an operator may change it, whatever its organisation.
+ * @param user as stored, or null when there is none.
+ * @throws DomainError `not_found`, also for one who left
+ */
+export function operatedUser({ by }: OperatorGrant, user: User | null): AuthorizedUser {
+  return { ...existingUser(user), by } as AuthorizedUser;
+}
+
+function existingUser(user: User | null): User {
+  if (user === null || user.status === UserStatus.LEFT) throw userNotFound();
   return user;
 }

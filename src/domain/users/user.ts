@@ -6,12 +6,12 @@ export const UserStatus = {
 } as const;
 export type UserStatus = (typeof UserStatus)[keyof typeof UserStatus];
 
-/** A person in one organisation. */
+/** A person in one organisation. Who left it can be read, and nothing else: records still name it. */
 export interface User {
   readonly id: string;
   readonly organizationId: string;
   readonly name: string;
-  /** Unique in the organisation. */
+  /** Unique among those of the organisation who have not left it. */
   readonly email: string;
   /** May be empty. */
   readonly avatarUrl: string;

@@ -8,7 +8,7 @@ export interface Certificate {
   readonly cert: string | Buffer;
   readonly key: string | Buffer;
   /**
-   * The authorities whose certificates clients are asked for. Default: nobody is asked, also after `setCertificate`.
+   * The authorities whose certificates clients are asked for. Default: no client is asked, also after `setCertificate`.
    * Clients are served whatever they show; who must show what is decided call by call.
    */
   readonly clientCa?: string | Buffer;
@@ -78,7 +78,7 @@ function shownBy(inner: tls.TLSSocket): ShownCertificate {
   if (certificate === undefined) return noCertificate;
   if (!inner.authorized) return { kind: "invalid", why: String(inner.authorizationError) };
   const { subject, subjectAltName, fingerprint256 } = certificate;
-  // One without any name is nobody but itself.
+  // A certificate without any name equals only itself.
   const name = [subject, subjectAltName].filter(Boolean).join("\n") || fingerprint256;
   return { kind: "valid", name: createHash("sha256").update(name).digest() };
 }

@@ -1,6 +1,7 @@
 import http from "node:http";
 import http2 from "node:http2";
 import type { Socket } from "node:net";
+import type { Limits } from "../../domain/limits/connection-limits.ts";
 import type { HotPath } from "../hot/hot-path.ts";
 import type { RequestHandler } from "../node-http.ts";
 import { answerJson, setSecurityHeaders } from "../refuse.ts";
@@ -9,12 +10,11 @@ import { dropUnreadBody } from "../unread-body.ts";
 import type { Connection } from "./connection.ts";
 import { guardAgainstFloods } from "./flood-guard.ts";
 import { dropFirstOffer, ignoreUpgrades, putsBack } from "./ignored-upgrade.ts";
-import type { Limits } from "./limits.ts";
 import { slowRequests, slowStreams } from "./overdue.ts";
 import { rawAnswer } from "./raw-answer.ts";
 import { UnsentAnswers } from "./unsent.ts";
 
-/** The two HTTP servers of Node, fed with sockets that someone else accepted. */
+/** The two HTTP servers of Node, fed with sockets that the listener accepted. */
 export interface HttpServers {
   /** Serves calls on a socket (the inner one under TLS) and counts them on its connection. */
   serve(wire: "http1" | "http2", connection: Connection, socket: Socket): void;
@@ -70,7 +70,7 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
       res.destroy();
       return;
     }
-    // A connection that breaks off is an error of the request: one that nobody listens for ends the process.
+    // A connection that breaks off is an error of the request: one without a listener ends the process.
     req.on("error", ignore);
     connection.callStarted(res);
     slowBodies.watch(res);

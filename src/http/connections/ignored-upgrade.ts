@@ -34,7 +34,7 @@ export function putsBack({ headers }: IncomingMessage, isBusy: boolean): boolean
 /** @param isBusy whether answers of a connection are still to be given */
 export function ignoreUpgrades(server: Server, isBusy: (socket: object) => boolean): void {
   server.on("upgrade", (req, socket, rest) => {
-    // Before Node 24.9 nobody asked whether to put it back.
+    // Before Node 24.9 the server was not asked whether to put it back.
     if (!putsBack(req, isBusy(socket))) {
       socket.destroy();
       return;

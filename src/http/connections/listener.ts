@@ -1,12 +1,12 @@
 import http2 from "node:http2";
 import net, { type AddressInfo } from "node:net";
+import type { Limits } from "../../domain/limits/connection-limits.ts";
 import { noCertificate, type ShownCertificate } from "../../domain/tokens/client-certificate.ts";
 import type { HotPath } from "../hot/hot-path.ts";
 import type { RequestHandler } from "../node-http.ts";
 import { Connection } from "./connection.ts";
 import { type Certificate, tlsFront } from "./handshake.ts";
 import { httpServers, type Refusal } from "./http-servers.ts";
-import type { Limits } from "./limits.ts";
 import { sniff, type Wire } from "./sniff.ts";
 import { Strangers } from "./strangers.ts";
 

@@ -2,8 +2,8 @@ import { networkOf } from "../../domain/limits/call-limits.ts";
 import type { Connection } from "./connection.ts";
 
 /**
- * Connections over which no call came with a good token, the oldest first. Each address has a share of them; whoever opens
- * one more loses its oldest one. So a flood of connections displaces itself, and a load balancer behind the same address
+ * Connections over which no call came with a good token, the oldest first. Each address has a share of them; when it
+ * opens one more, its oldest one is closed. So a flood of connections displaces itself, and a load balancer behind the same address
  * is still answered: a new connection is the last to go. (One that is kept busy does not become younger.)
  */
 export class Strangers {

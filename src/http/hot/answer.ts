@@ -14,7 +14,7 @@ import type { HotProtocol } from "./protocol.ts";
 /** An answer, ready to be written. */
 export interface Answer {
   readonly status: number;
-  /** Without the body's length. The protocol's own object where nobody touched the headers. */
+  /** Without the body's length. The protocol's own object where no handler changed the headers. */
   readonly headers: AnswerHeaders;
   /** Null has none: trailers follow the headers. */
   readonly body: Uint8Array | null;

@@ -82,7 +82,7 @@ export class Call implements HandlerContext, UnaryRequest {
     this.#responseTrailer ??= new Headers(isConnect ? {} : { [headerGrpcStatus]: grpcStatusOk });
     return this.#responseTrailer;
   }
-  /** Headers that somebody asked for, and so may have changed; undefined when nobody did. */
+  /** Headers that a handler or interceptor asked for, and so may have changed; undefined when none did. */
   get touchedHeader(): Headers | undefined {
     return this.#responseHeader;
   }

@@ -131,7 +131,7 @@ export abstract class Exchange implements CallParts, Asked, Answering {
     this.#end();
   }
 
-  /** Whoever hears of the end must not be able to keep the client from its answer. */
+  /** A listener that is told of the end must not be able to keep the client from its answer. */
   #end(reason?: ConnectError): void {
     try {
       this.call.end(reason);

@@ -2,8 +2,8 @@ import type { IncomingHttpHeaders } from "node:http";
 
 /**
  * The headers of a request as `Headers`, read straight from what Node parsed. A call asks for two or three of them;
- * to copy all into a real `Headers` costs more than the rest of its way to the handler. Whoever does more than look
- * up a name gets that copy.
+ * to copy all into a real `Headers` costs more than the rest of its way to the handler. A handler that does more
+ * than look up a name gets that copy.
  */
 export class LazyHeaders implements Headers {
   readonly #incoming: IncomingHttpHeaders;

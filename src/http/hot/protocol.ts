@@ -9,7 +9,7 @@ export interface HotProtocol {
   readonly binary: boolean;
   /** Content type of answers. */
   readonly answerType: string;
-  /** Headers of answers that nobody touched, and of those whose frames may be compressed. */
+  /** Headers of answers that no handler changed, and of those whose frames may be compressed. */
   readonly head: AnswerHeaders;
   readonly gzipHead: AnswerHeaders;
   /** Names of the headers that say how a message is compressed, and how its answer may be. */

@@ -18,7 +18,7 @@ import type { Codec } from "./codec.ts";
 import type { Encodings } from "./encoding.ts";
 import type { HotProtocol } from "./protocol.ts";
 
-/** Whoever waits for its request. */
+/** An exchange that waits for its request. */
 export interface Asked {
   readonly admitted: {
     readonly method: { readonly room: BodyRoom };

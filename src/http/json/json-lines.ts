@@ -110,7 +110,7 @@ function connectStream(request: UniversalServerRequest, readMaxBytes: number): U
   return { ...request, header, body: envelope() };
 }
 
-/** @throws ConnectError what the stream ended with; `aborted`, which nobody has to hear of, once it has begun */
+/** @throws ConnectError what the stream ended with; `aborted`, which the client is not told, once it has begun */
 async function* lines(
   answer: Promise<UniversalServerResponse>,
   silenceMs: number,

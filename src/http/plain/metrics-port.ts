@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { defaultLimits } from "../connections/limits.ts";
+import { defaultLimits } from "../../domain/limits/connection-limits.ts";
 import { type Listener, type ListenOptions, listen } from "../connections/listener.ts";
 import type { NodeServerRequest, NodeServerResponse } from "../node-http.ts";
 import { answerJson, setSecurityHeaders } from "../refuse.ts";

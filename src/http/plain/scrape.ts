@@ -50,7 +50,7 @@ export function scrapeEndpoint<Reader>({ admit, render, who }: ScrapeOptions<Rea
   };
 }
 
-/** An endpoint for scrapers that is open to whoever reaches it. */
+/** An endpoint for scrapers that is open to every client that reaches it. */
 export function openScrapeEndpoint(render: () => Promise<string>): PlainEndpoint {
   return async () => exposition(await render());
 }

@@ -3,6 +3,8 @@ import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { EventService } from "../../../gen/gitpod/v1/event_pb.js";
 import { IdentityService } from "../../../gen/gitpod/v1/identity_pb.js";
+import { RunnerConfigurationService } from "../../../gen/gitpod/v1/runner_configuration_pb.js";
+import { RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
 import { Health } from "../../../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionAlpha } from "../../../gen/grpc/reflection/v1alpha/reflection_pb.js";
@@ -172,9 +174,19 @@ function urgencyOf(method: DescMethod): Urgency {
   return isReadOnly(method) ? "read" : "change";
 }
 
-/** Listening changes nothing, though the contract cannot mark it: only methods for GET are marked. */
+/** They change nothing, though the contract does not mark them: it marks methods for GET alone. */
+const unmarkedReads: ReadonlySet<DescMethod> = new Set<DescMethod>([
+  EventService.method.watchEvents,
+  RunnerConfigurationService.method.validateRunnerConfiguration,
+  RunnerService.method.parseContextURL,
+  RunnerService.method.searchRepositories,
+  RunnerService.method.listSCMOrganizations,
+  RunnerService.method.checkAuthenticationForHost,
+  RunnerService.method.checkRepositoryAccess,
+]);
+
 function isReadOnly(method: DescMethod): boolean {
-  if (method === EventService.method.watchEvents) return true;
+  if (unmarkedReads.has(method)) return true;
   return method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
 }
 

@@ -1,7 +1,9 @@
 import type { DescMethod } from "@bufbuild/protobuf";
+import { EnvironmentService } from "../../../gen/gitpod/v1/environment_pb.js";
 import { EventService } from "../../../gen/gitpod/v1/event_pb.js";
 import { GatewayService } from "../../../gen/gitpod/v1/gateway_pb.js";
 import { IdentityService } from "../../../gen/gitpod/v1/identity_pb.js";
+import { RunnerConfigurationService } from "../../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
 import { AdminService } from "../../../gen/rollcall/v1/admin_pb.js";
 import { RunnerAgentService } from "../../../gen/rollcall/v1/agent_pb.js";
@@ -18,6 +20,19 @@ const runnerMethods: ReadonlySet<DescMethod> = new Set([
   IdentityService.method.getAuthenticatedIdentity,
   EventService.method.watchEvents,
   GatewayService.method.listGateways,
+  EnvironmentService.method.listEnvironmentClasses,
+  RunnerConfigurationService.method.getEnvironmentClass,
+  RunnerConfigurationService.method.listEnvironmentClasses,
+  RunnerConfigurationService.method.getSCMIntegration,
+  RunnerConfigurationService.method.listSCMIntegrations,
+  RunnerConfigurationService.method.getLLMIntegration,
+  RunnerConfigurationService.method.listLLMIntegrations,
+  RunnerConfigurationService.method.getRunnerConfigurationSchema,
+  RunnerConfigurationService.method.createHostAuthenticationToken,
+  RunnerConfigurationService.method.getHostAuthenticationToken,
+  RunnerConfigurationService.method.listHostAuthenticationTokens,
+  RunnerConfigurationService.method.updateHostAuthenticationToken,
+  RunnerConfigurationService.method.deleteHostAuthenticationToken,
 ]);
 
 /**

@@ -16,7 +16,13 @@ const id: SizeBound = { maxBytes: 128 };
 const description: SizeBound = { maxBytes: 2048 };
 const address: SizeBound = { maxBytes: 2048 };
 const key: SizeBound = { maxBytes: 4096 };
+const judged: SizeBound = { maxBytes: 8192 };
+const schemaText: SizeBound = { maxBytes: 65_536 };
 const schemaName: SizeBound = { maxBytes: 1024 };
+
+const host: SizeBound = { maxBytes: 1024 };
+const hostToken: SizeBound = { maxBytes: 8192 };
+const scope: SizeBound = { maxBytes: 1024 };
 
 /** By `package.Message.field`. */
 export const sizeBounds: Readonly<Record<string, SizeBound>> = {
@@ -45,6 +51,77 @@ export const sizeBounds: Readonly<Record<string, SizeBound>> = {
   "gitpod.v1.UpdateRunnerRequest.MetricsConfiguration.username": { maxBytes: 1024 },
   "gitpod.v1.UpdateRunnerRequest.MetricsConfiguration.password": key,
   "gitpod.v1.UpdateRunnerRequest.RunnerConfiguration.honeycomb_api_key": key,
+
+  "gitpod.v1.CreateEnvironmentClassRequest.configuration": { maxItems: 100 },
+  "gitpod.v1.CreateSCMIntegrationRequest.scm_id": id,
+  "gitpod.v1.CreateSCMIntegrationRequest.host": host,
+  "gitpod.v1.CreateSCMIntegrationRequest.oauth_client_id": { maxBytes: 2048 },
+  "gitpod.v1.CreateSCMIntegrationRequest.oauth_plaintext_client_secret": key,
+  "gitpod.v1.CreateSCMIntegrationRequest.issuer_url": address,
+  "gitpod.v1.CreateSCMIntegrationRequest.virtual_directory": host,
+  "gitpod.v1.UpdateSCMIntegrationRequest.oauth_client_id": { maxBytes: 2048 },
+  "gitpod.v1.UpdateSCMIntegrationRequest.oauth_plaintext_client_secret": key,
+  "gitpod.v1.UpdateSCMIntegrationRequest.issuer_url": address,
+  "gitpod.v1.UpdateSCMIntegrationRequest.virtual_directory": host,
+  "gitpod.v1.CreateHostAuthenticationTokenRequest.host": host,
+  "gitpod.v1.CreateHostAuthenticationTokenRequest.token": hostToken,
+  "gitpod.v1.CreateHostAuthenticationTokenRequest.refresh_token": hostToken,
+  "gitpod.v1.CreateHostAuthenticationTokenRequest.scopes": scope,
+  "gitpod.v1.UpdateHostAuthenticationTokenRequest.token": hostToken,
+  "gitpod.v1.UpdateHostAuthenticationTokenRequest.refresh_token": hostToken,
+  "gitpod.v1.UpdateHostAuthenticationTokenRequest.scopes": { ...scope, maxItems: 100 },
+
+  "gitpod.v1.CreateLLMIntegrationRequest.models": { maxItems: 1000 },
+  "gitpod.v1.CreateLLMIntegrationRequest.endpoint": address,
+  "gitpod.v1.CreateLLMIntegrationRequest.api_key": key,
+  "gitpod.v1.UpdateLLMIntegrationRequest.endpoint": address,
+  "gitpod.v1.UpdateLLMIntegrationRequest.models": { maxItems: 1000 },
+  "gitpod.v1.UpdateLLMIntegrationRequest.api_key": key,
+  "gitpod.v1.UpdateLLMIntegrationRequest.request_headers": { maxItems: 100 },
+  "gitpod.v1.LLMIntegrationRequestHeader.key": { maxBytes: 512 },
+  "gitpod.v1.LLMIntegrationRequestHeader.value": key,
+
+  // What is too long for a configuration is a verdict, so that these are wider than what can be stored.
+  "gitpod.v1.EnvironmentClass.id": id,
+  "gitpod.v1.EnvironmentClass.runner_id": id,
+  "gitpod.v1.EnvironmentClass.configuration": { maxItems: 1000 },
+  "gitpod.v1.ValidateRunnerConfigurationRequest.ValidateSCMIntegration.id": id,
+  "gitpod.v1.ValidateRunnerConfigurationRequest.ValidateSCMIntegration.scm_id": judged,
+  "gitpod.v1.ValidateRunnerConfigurationRequest.ValidateSCMIntegration.host": judged,
+  "gitpod.v1.ValidateRunnerConfigurationRequest.ValidateSCMIntegration.oauth_client_id": judged,
+  "gitpod.v1.ValidateRunnerConfigurationRequest.ValidateSCMIntegration.oauth_plaintext_client_secret": judged,
+  "gitpod.v1.ValidateRunnerConfigurationRequest.ValidateSCMIntegration.oauth_encrypted_client_secret": judged,
+  "gitpod.v1.ValidateRunnerConfigurationRequest.ValidateSCMIntegration.issuer_url": judged,
+  "gitpod.v1.ValidateRunnerConfigurationRequest.ValidateSCMIntegration.virtual_directory": judged,
+
+  // A schema is 64 KiB at most as a whole.
+  "gitpod.v1.RunnerConfigurationSchema.version": schemaText,
+  "gitpod.v1.RunnerConfigurationSchema.Field.id": schemaText,
+  "gitpod.v1.RunnerConfigurationSchema.Field.name": schemaText,
+  "gitpod.v1.RunnerConfigurationSchema.Field.description": schemaText,
+  "gitpod.v1.RunnerConfigurationSchema.StringField.default": schemaText,
+  "gitpod.v1.RunnerConfigurationSchema.StringField.pattern": schemaText,
+  "gitpod.v1.RunnerConfigurationSchema.EnumField.default": schemaText,
+  "gitpod.v1.RunnerConfigurationSchema.EnumField.Value.title": schemaText,
+  "gitpod.v1.RunnerConfigurationSchema.EnumField.Value.subtitle": schemaText,
+  "gitpod.v1.RunnerConfigurationSchema.EnumField.Value.detail": schemaText,
+  "gitpod.v1.RunnerConfigurationSchema.DisplayField.default": schemaText,
+  "gitpod.v1.RunnerConfigurationSchema.SCMConfigSchema.scm_id": schemaText,
+  "gitpod.v1.RunnerConfigurationSchema.SCMConfigSchema.name": schemaText,
+  "gitpod.v1.RunnerConfigurationSchema.OAuth.callback_url": schemaText,
+  "gitpod.v1.RunnerConfigurationSchema.PersonalAccessToken.description": schemaText,
+  "gitpod.v1.RunnerConfigurationSchema.PersonalAccessToken.docs_link": schemaText,
+  "gitpod.v1.RunnerConfigurationSchema.runner_config": { maxItems: 1000 },
+  "gitpod.v1.RunnerConfigurationSchema.environment_classes": { maxItems: 1000 },
+  "gitpod.v1.RunnerConfigurationSchema.scm": { maxItems: 1000 },
+  "gitpod.v1.RunnerConfigurationSchema.EnumField.possible_values": { maxItems: 1000 },
+  "gitpod.v1.RunnerConfigurationSchema.EnumField.values": { ...schemaText, maxItems: 1000 },
+  "gitpod.v1.RunnerConfigurationSchema.SCMConfigSchema.default_hosts": { ...schemaText, maxItems: 1000 },
+
+  "gitpod.v1.GetPreferenceRequest.user_preference_id": id,
+  "gitpod.v1.GetPreferenceRequest.preference_id": id,
+  "gitpod.v1.ListMembersRequest.Filter.statuses": { maxItems: 100 },
+  "gitpod.v1.ListMembersRequest.Filter.roles": { maxItems: 100 },
 
   "gitpod.v1.FieldValue.key": { maxBytes: 512 },
   "gitpod.v1.FieldValue.value": { maxBytes: 4096 },

@@ -10,8 +10,14 @@ import {
 import type { Renewal } from "../../domain/leases/events.ts";
 import type { ReportedPhase } from "../../domain/leases/lease.ts";
 import { cleanNotice, cleanText, reportDigest } from "../../domain/leases/text.ts";
+import type { LlmPhaseReport } from "../../domain/llm-integrations/phase.ts";
 import type { MetricSample } from "../../domain/metrics/exposition.ts";
-import type { GatewayReport, RunnerReportChange } from "../../domain/runners/report.ts";
+import type {
+  GatewayReport,
+  ReportedConfiguration,
+  RunnerReportChange,
+} from "../../domain/runners/report.ts";
+import { schemaBytes } from "./configuration-schema.ts";
 import { present } from "./present.ts";
 
 /** What a renewal reported, in the domain's words. */
@@ -19,6 +25,7 @@ export interface Reported {
   readonly phase: Renewal["phase"];
   readonly digest: number;
   readonly change: RunnerReportChange;
+  readonly configuration: ReportedConfiguration;
   /** What was changed in it, one line each. */
   readonly notices: readonly string[];
 }
@@ -54,6 +61,14 @@ export function reported(report: RunnerStatusReport): Reported {
       })),
       gatewayInfo,
     }) as RunnerReportChange,
+    configuration: present({
+      schema: report.schema && schemaBytes(report.schema, cleaned),
+      llmPhases: report.llm.map(({ integrationId, phase, phaseReason }) => ({
+        integrationId: integrationId.toLowerCase(),
+        phase: phase as LlmPhaseReport["phase"],
+        phaseReason: cleaned("llm", phaseReason),
+      })),
+    }),
     notices,
   };
 }

@@ -7,7 +7,12 @@ import type { Organization } from "../../domain/organizations/organization.ts";
 import { serviceAccountNotFound } from "../../domain/service-accounts/service-account.ts";
 import { hashToken, mintToken } from "../../domain/tokens/token.ts";
 import { personalTokenExpiry } from "../../domain/users/personal-token.ts";
-import { type OperatorGrant, requireOperator, userNotFound } from "../../domain/users/rights.ts";
+import {
+  type OperatorGrant,
+  operatedUser,
+  requireOperator,
+  userNotFound,
+} from "../../domain/users/rights.ts";
 import { UserStatus } from "../../domain/users/user.ts";
 import { callerOf } from "../call/context.ts";
 import { lifetimeMs, personalTokenMessage, serviceAccountMessage, userMessage } from "../messages/account.ts";
@@ -26,9 +31,17 @@ export function adminService(deps: SigningDeps): ServiceImpl<typeof AdminService
     return requireOperator(caller, first?.organization.id ?? "");
   }
 
-  async function setUserStatus(context: HandlerContext, userId: string, status: UserStatus) {
-    const grant = await operator(context);
-    const user = await store.users.setStatus(grant, userId.toLowerCase(), status, clock.now());
+  async function operated(grant: OperatorGrant, userId: string) {
+    return operatedUser(grant, await store.users.find(grant, userId.toLowerCase()));
+  }
+
+  async function setUserStatus(
+    context: HandlerContext,
+    userId: string,
+    status: typeof UserStatus.ACTIVE | typeof UserStatus.SUSPENDED,
+  ) {
+    const authorized = await operated(await operator(context), userId);
+    const user = await store.users.setStatus(authorized, status, clock.now());
     if (user === null) throw userNotFound();
     return { user: userMessage(user) };
   }
@@ -106,8 +119,7 @@ export function adminService(deps: SigningDeps): ServiceImpl<typeof AdminService
 
     async createUserToken(request, context) {
       const grant = await operator(context);
-      const user = await store.users.find(grant, request.userId.toLowerCase());
-      if (user === null) throw userNotFound();
+      const user = await operated(grant, request.userId);
       const { secret, token } = await mint(deps, {
         kind: "personal",
         organizationId: user.organizationId,

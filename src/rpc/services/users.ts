@@ -1,6 +1,6 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { UserService } from "../../../gen/gitpod/v1/user_pb.js";
-import { attributionOf } from "../../domain/access/caller.ts";
+import { attributionOf, type Caller } from "../../domain/access/caller.ts";
 import { tokenNotFound } from "../../domain/tokens/scope.ts";
 import {
   checkMintsForItself,
@@ -8,7 +8,8 @@ import {
   personalTokenScope,
   requireUser,
 } from "../../domain/users/personal-token.ts";
-import { visibleUser } from "../../domain/users/rights.ts";
+import { authorizeUser, userNotFound, visibleUser } from "../../domain/users/rights.ts";
+import { UserStatus } from "../../domain/users/user.ts";
 import { callerOf } from "../call/context.ts";
 import { lifetimeMs, personalTokenMessage, userMessage } from "../messages/account.ts";
 import { type MintingDeps, mint } from "./minting.ts";
@@ -17,14 +18,21 @@ import { listOf, pageOf } from "./paging.ts";
 type UserMethods =
   | "getAuthenticatedUser"
   | "getUser"
+  | "setSuspended"
+  | "deleteUser"
   | "createPersonalAccessToken"
   | "getPersonalAccessToken"
   | "listPersonalAccessTokens"
   | "deletePersonalAccessToken";
 
-/** `gitpod.v1.UserService`. */
+/** The part of `gitpod.v1.UserService` that is about users and their tokens. */
 export function userService(deps: MintingDeps): Pick<ServiceImpl<typeof UserService>, UserMethods> {
   const { store, clock } = deps;
+
+  async function authorized(caller: Caller, id: string) {
+    return authorizeUser(caller, await store.users.get(caller.organizationId, id.toLowerCase()));
+  }
+
   return {
     async getAuthenticatedUser(_request, context) {
       const caller = callerOf(context);
@@ -37,6 +45,19 @@ export function userService(deps: MintingDeps): Pick<ServiceImpl<typeof UserServ
       const caller = callerOf(context);
       const user = await store.users.get(caller.organizationId, request.userId.toLowerCase());
       return { user: userMessage(visibleUser(caller, user)) };
+    },
+
+    async setSuspended({ userId, suspended }, context) {
+      const user = await authorized(callerOf(context), userId);
+      const status = suspended ? UserStatus.SUSPENDED : UserStatus.ACTIVE;
+      if ((await store.users.setStatus(user, status, clock.now())) === null) throw userNotFound();
+      return {};
+    },
+
+    async deleteUser({ userId }, context) {
+      const user = await authorized(callerOf(context), userId);
+      if (!(await store.users.remove(user, clock.now()))) throw userNotFound();
+      return {};
     },
 
     async createPersonalAccessToken(request, context) {

@@ -2,7 +2,7 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { EventService } from "../../../gen/gitpod/v1/event_pb.js";
 import { RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
 import { parseConfig } from "../../../src/config/config.ts";
-import type { Limits } from "../../../src/http/connections/limits.ts";
+import type { Limits } from "../../../src/domain/limits/connection-limits.ts";
 import { type Listener, type ListenOptions, listen } from "../../../src/http/connections/listener.ts";
 import { createHandler, type HandlerOptions } from "../../../src/http/handler.ts";
 import { hotPathOn } from "../../support/hot-path.ts";

@@ -31,32 +31,6 @@ void succeed(const grpc::Status& status) {
   expect(status.ok(), std::to_string(status.error_code()) + " " + status.error_message());
 }
 
-// What docs/clients.md shows: registers a runner and lists all that the caller may see.
-grpc::Status first_runners(const std::string& address, const std::string& token) {
-  // docs:begin
-  auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
-  auto runners = v1::RunnerService::NewStub(channel);
-
-  grpc::ClientContext creating;
-  creating.AddMetadata("authorization", "Bearer " + token);
-  v1::CreateRunnerRequest request;
-  request.set_name("build-1");
-  request.set_provider(v1::RUNNER_PROVIDER_AWS_EC2);
-  v1::CreateRunnerResponse created;
-  if (auto status = runners->CreateRunner(&creating, request, &created); !status.ok()) return status;
-  std::cout << created.runner().runner_id() << " " << created.exchange_token() << "\n";
-
-  grpc::ClientContext listing;
-  listing.AddMetadata("authorization", "Bearer " + token);
-  v1::ListRunnersResponse listed;
-  if (auto status = runners->ListRunners(&listing, {}, &listed); !status.ok()) return status;
-  for (const auto& runner : listed.runners()) {
-    std::cout << runner.runner_id() << " " << runner.name() << " " << runner.status().phase() << "\n";
-  }
-  // docs:end
-  return grpc::Status::OK;
-}
-
 // Finds and decodes the first error detail of one type.
 template <typename Detail>
 std::optional<Detail> detail(const grpc::Status& status) {
@@ -213,7 +187,6 @@ int main() {
 
   std::string step = "create";
   try {
-    succeed(first_runners(address, token));
     Story story(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()), token);
     const std::vector<std::pair<std::string, std::function<void()>>> steps{
         {"create", [&] { story.create(); }}, {"get", [&] { story.get(); }},     {"list", [&] { story.list(); }},

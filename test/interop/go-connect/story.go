@@ -20,34 +20,6 @@ import (
 	"interop/gen/gitpod/v1/gitpodv1connect"
 )
 
-// firstRunners is what docs/clients.md shows: it registers a runner and lists all that the caller may see.
-func firstRunners(ctx context.Context, url, token string) error {
-	// docs:begin
-	runners := gitpodv1connect.NewRunnerServiceClient(http.DefaultClient, url)
-	create := connect.NewRequest(&gitpodv1.CreateRunnerRequest{
-		Name:     "build-1",
-		Provider: gitpodv1.RunnerProvider_RUNNER_PROVIDER_AWS_EC2,
-	})
-	create.Header().Set("Authorization", "Bearer "+token)
-	created, err := runners.CreateRunner(ctx, create)
-	if err != nil {
-		return err
-	}
-	fmt.Println(created.Msg.Runner.RunnerId, created.Msg.ExchangeToken)
-
-	list := connect.NewRequest(&gitpodv1.ListRunnersRequest{})
-	list.Header().Set("Authorization", "Bearer "+token)
-	listed, err := runners.ListRunners(ctx, list)
-	if err != nil {
-		return err
-	}
-	for _, runner := range listed.Msg.Runners {
-		fmt.Println(runner.RunnerId, runner.Name, runner.Status.Phase)
-	}
-	// docs:end
-	return nil
-}
-
 // bearer adds the token to every call, streams included.
 type bearer struct{ token string }
 
@@ -255,10 +227,6 @@ func main() {
 	defer done()
 
 	fmt.Printf("version connectrpc.com/connect v%s\n", connect.Version)
-	if err := firstRunners(ctx, url, token); err != nil {
-		fmt.Printf("not ok Connect 1.1 create: the documented lines: %v\n", err)
-		os.Exit(1)
-	}
 	for _, row := range []struct {
 		name    string
 		base    string

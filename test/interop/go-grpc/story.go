@@ -22,9 +22,8 @@ import (
 	gitpodv1 "interop/gen/gitpod/v1"
 )
 
-// firstRunners is what docs/clients.md shows: it registers a runner and lists all that the caller may see.
+// firstRunners registers a runner and lists all that the caller may see.
 func firstRunners(ctx context.Context, address, token string) error {
-	// docs:begin
 	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return err
@@ -49,7 +48,6 @@ func firstRunners(ctx context.Context, address, token string) error {
 	for _, runner := range listed.Runners {
 		fmt.Println(runner.RunnerId, runner.Name, runner.Status.Phase)
 	}
-	// docs:end
 	return nil
 }
 

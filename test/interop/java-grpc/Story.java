@@ -54,30 +54,6 @@ public final class Story {
     this.runners = RunnerServiceGrpc.newBlockingStub(channel);
   }
 
-  /** What docs/clients.md shows: registers a runner and lists all that the caller may see. */
-  private static void firstRunners(String address, String token) throws Exception {
-    // docs:begin
-    Metadata headers = new Metadata();
-    headers.put(Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "Bearer " + token);
-    ManagedChannel channel = ManagedChannelBuilder.forTarget(address).usePlaintext().build();
-    var runners = RunnerServiceGrpc.newBlockingStub(channel)
-        .withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers));
-
-    var created = runners.createRunner(CreateRunnerRequest.newBuilder()
-        .setName("build-1")
-        .setProvider(RunnerProvider.RUNNER_PROVIDER_AWS_EC2)
-        .build());
-    System.out.println(created.getRunner().getRunnerId() + " " + created.getExchangeToken());
-
-    var listed = runners.listRunners(ListRunnersRequest.getDefaultInstance());
-    for (var runner : listed.getRunnersList()) {
-      System.out.println(runner.getRunnerId() + " " + runner.getName() + " " + runner.getStatus().getPhase());
-    }
-    channel.shutdown();
-    // docs:end
-    expect(channel.awaitTermination(SECONDS, TimeUnit.SECONDS), "the channel does not close");
-  }
-
   private CreateRunnerResponse newRunner(String name) {
     var configuration = RunnerOuterClass.RunnerConfiguration.newBuilder().setRegion("eu-central-1").setAutoUpdate(true);
     return runners.createRunner(CreateRunnerRequest.newBuilder()
@@ -241,7 +217,6 @@ public final class Story {
   public static void main(String[] arguments) throws Exception {
     String address = System.getenv("ROLLCALL_URL").replaceFirst("^http://", "");
     String token = System.getenv("ROLLCALL_TOKEN");
-    tell("create", () -> firstRunners(address, token));
 
     Metadata headers = new Metadata();
     headers.put(Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "Bearer " + token);

@@ -19,23 +19,6 @@ TIMEOUT = 30
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def first_runners(address, token):
-    """What docs/clients.md shows: registers a runner and lists all that the caller may see."""
-    # docs:begin
-    metadata = [("authorization", f"Bearer {token}")]
-    with grpc.insecure_channel(address) as channel:
-        runners = runner_pb2_grpc.RunnerServiceStub(channel)
-
-        request = runner_pb2.CreateRunnerRequest(name="build-1", provider=RUNNER_PROVIDER_AWS_EC2)
-        created = runners.CreateRunner(request, metadata=metadata)
-        print(created.runner.runner_id, created.exchange_token)
-
-        listed = runners.ListRunners(runner_pb2.ListRunnersRequest(), metadata=metadata)
-        for runner in listed.runners:
-            print(runner.runner_id, runner.name, runner_pb2.RunnerPhase.Name(runner.status.phase))
-    # docs:end
-
-
 class Story:
     def __init__(self, channel, token):
         self.runners = runner_pb2_grpc.RunnerServiceStub(channel)
@@ -149,7 +132,6 @@ def tell():
     print(f"version grpcio {grpc.__version__}")
     step = "create"
     try:
-        first_runners(ADDRESS, TOKEN)
         with grpc.insecure_channel(ADDRESS) as channel:
             story = Story(channel, TOKEN)
             for step in ("create", "get", "list", "watch", "error"):

@@ -12,21 +12,6 @@ require "gitpod/v1/runner_services_pb"
 V1 = Gitpod::V1
 UUID = /\A\h{8}(-\h{4}){3}-\h{12}\z/
 
-# What docs/clients.md shows: registers a runner and lists all that the caller may see.
-def first_runners(address, token)
-  # docs:begin
-  runners = Gitpod::V1::RunnerService::Stub.new(address, :this_channel_is_insecure)
-  metadata = { "authorization" => "Bearer #{token}" }
-
-  request = Gitpod::V1::CreateRunnerRequest.new(name: "build-1", provider: :RUNNER_PROVIDER_AWS_EC2)
-  created = runners.create_runner(request, metadata: metadata)
-  puts "#{created.runner.runner_id} #{created.exchange_token}"
-
-  listed = runners.list_runners(Gitpod::V1::ListRunnersRequest.new, metadata: metadata)
-  listed.runners.each { |runner| puts "#{runner.runner_id} #{runner.name} #{runner.status.phase}" }
-  # docs:end
-end
-
 def expect(holds, why)
   raise why unless holds
 end
@@ -155,7 +140,6 @@ end
 def tell(address, token)
   puts "version grpc #{GRPC::VERSION}"
   step = :create
-  first_runners(address, token)
   story = Story.new(address, token)
   %i[create get list watch error].each do |name|
     step = name

@@ -22,34 +22,6 @@ use gitpod::runner_service_client::RunnerServiceClient;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// What docs/clients.md shows: registers a runner and lists all that the caller may see.
-async fn first_runners(url: String, token: &str) -> Result<(), Failure> {
-    // docs:begin
-    let bearer: MetadataValue<_> = format!("Bearer {token}").parse()?;
-    let channel = Channel::from_shared(url)?.connect().await?;
-    let mut runners = RunnerServiceClient::with_interceptor(channel, move |mut request: Request<()>| {
-        request.metadata_mut().insert("authorization", bearer.clone());
-        Ok(request)
-    });
-
-    let created = runners
-        .create_runner(gitpod::CreateRunnerRequest {
-            name: "build-1".into(),
-            provider: gitpod::RunnerProvider::AwsEc2.into(),
-            ..Default::default()
-        })
-        .await?
-        .into_inner();
-    println!("{}", created.exchange_token);
-
-    let listed = runners.list_runners(gitpod::ListRunnersRequest::default()).await?.into_inner();
-    for runner in listed.runners {
-        println!("{} {}", runner.runner_id, runner.name);
-    }
-    // docs:end
-    Ok(())
-}
-
 /// Adds the token to every call, streams included.
 #[derive(Clone)]
 struct Bearer(MetadataValue<Ascii>);
@@ -205,7 +177,6 @@ fn is_uuid(text: &str) -> bool {
 
 /// Runs every step; the name of the one that failed comes first.
 async fn tell(url: String, token: &str) -> Result<(), (&'static str, Failure)> {
-    first_runners(url.clone(), token).await.map_err(|why| ("create", why))?;
     let (channel, bearer) = connect(url, token).await.map_err(|why| ("create", why))?;
     let mut story = Story {
         runners: RunnerServiceClient::with_interceptor(channel.clone(), bearer.clone()),

@@ -13,8 +13,7 @@ UNKNOWN = "01900000-0000-7000-8000-000000000000"
 
 
 def first_runners():
-    """What docs/clients.md shows: it registers a runner and lists all that the caller may see."""
-    # docs:begin
+    """Registers a runner and lists all that the caller may see."""
     client = gitpod.Gitpod(base_url=f"{url}/api", bearer_token=token)
 
     created = client.runners.create(name="build-1", provider="RUNNER_PROVIDER_AWS_EC2")
@@ -22,7 +21,6 @@ def first_runners():
 
     for runner in client.runners.list(page_size=50):
         print(runner.runner_id, runner.name, runner.status.phase)
-    # docs:end
 
 
 requests = []

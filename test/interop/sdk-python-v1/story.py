@@ -26,22 +26,6 @@ url, token = os.environ["ROLLCALL_URL"], os.environ["ROLLCALL_TOKEN"]
 organization = os.environ["ROLLCALL_ORGANIZATION"]
 UNKNOWN = "01900000-0000-7000-8000-000000000000"
 
-
-def first_runners():
-    """What docs/clients.md shows: it registers a runner and lists all that the caller may see."""
-    # docs:begin
-    runners = create_client(api_key=token, base_url=f"{url}/api").services.runner
-
-    created = runners.create_runner(
-        runner_pb2.CreateRunnerRequest(name="build-1", provider=RUNNER_PROVIDER_AWS_EC2)
-    )
-    print(created.runner.runner_id, created.exchange_token)
-
-    for runner in runners.list_runners(runner_pb2.ListRunnersRequest()).runners:
-        print(runner.runner_id, runner.name, runner_pb2.RunnerPhase.Name(runner.status.phase))
-    # docs:end
-
-
 client = create_client(api_key=token, base_url=f"{url}/api")
 services, runners = client.services, client.services.runner
 
@@ -228,7 +212,6 @@ def fails(code, call):
 STEPS = [create, get, list_pages, update, policies, tokens, events, delete, errors]
 
 print(f"version gitpod-sdk {version('gitpod-sdk')}")
-first_runners()
 for step in STEPS:
     name = "list" if step is list_pages else step.__name__
     try:

@@ -13,23 +13,6 @@ const {
 const gcp = "RUNNER_PROVIDER_GCP" as string as Gitpod.RunnerProvider;
 const unknownId = "01900000-0000-7000-8000-000000000000";
 
-/** What docs/clients.md shows: it registers a runner and lists all that the caller may see. */
-async function firstRunners(): Promise<void> {
-  // docs:begin
-  const client = new Gitpod({ baseURL: `${url}/api`, bearerToken: token });
-
-  const { runner, exchangeToken } = await client.runners.create({
-    name: "build-1",
-    provider: "RUNNER_PROVIDER_AWS_EC2",
-  });
-  process.stdout.write(`${runner.runnerId} ${exchangeToken}\n`);
-
-  for await (const { runnerId, name, status } of client.runners.list({ pageSize: 50 })) {
-    process.stdout.write(`${runnerId} ${name} ${status?.phase}\n`);
-  }
-  // docs:end
-}
-
 let requests = 0;
 const counted: typeof fetch = (...request) => {
   requests += 1;
@@ -205,7 +188,6 @@ async function gone(runnerId: string | undefined): Promise<void> {
 
 const sdk = JSON.parse(readFileSync("node_modules/@gitpod/sdk/package.json", "utf8"));
 process.stdout.write(`version ${sdk.name} ${sdk.version}\n`);
-await firstRunners();
 for (const [name, step] of Object.entries(steps)) {
   try {
     await step();

@@ -2,18 +2,6 @@
 # by byte, for the google.rpc.Status that an error carries in its trailers.
 . "$HERE/../steps.sh"
 
-# What docs/clients.md shows: it registers a runner and lists all that the caller may see.
-first_runners() {
-  # docs:begin
-  curl -s -w '\n' -H "Authorization: Bearer $ROLLCALL_TOKEN" \
-    --json '{"name":"build-1","provider":"RUNNER_PROVIDER_AWS_EC2"}' \
-    "$ROLLCALL_URL/gitpod.v1.RunnerService/CreateRunner"
-
-  curl -s -w '\n' -H "Authorization: Bearer $ROLLCALL_TOKEN" --json '{}' \
-    "$ROLLCALL_URL/gitpod.v1.RunnerService/ListRunners"
-  # docs:end
-}
-
 # answer STATUS METHOD JSON: the answer must have that status, and the HTTP version of the row.
 answer() {
   local got
@@ -55,7 +43,6 @@ step_status() {
     {"@type": "type.googleapis.com/google.rpc.ErrorInfo", reason: "RUNNER_NOT_FOUND", domain: "rollcall"}]}'
 }
 
-first_runners
 http=2 flag=--http2-prior-knowledge tell JSON 2
 http=1.1 flag=--http1.1 tell JSON 1.1
 steps=status tell gRPC 2

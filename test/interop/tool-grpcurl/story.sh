@@ -2,15 +2,13 @@
 . "$HERE/../steps.sh"
 address="${ROLLCALL_URL#http://}"
 
-# What docs/clients.md shows: it registers a runner and lists all that the caller may see.
+# Registers a runner and lists all that the caller may see.
 first_runners() {
-  # docs:begin
   grpcurl -plaintext -H "Authorization: Bearer $ROLLCALL_TOKEN" \
     -d '{"name":"build-1","provider":"RUNNER_PROVIDER_AWS_EC2"}' \
     "$address" gitpod.v1.RunnerService/CreateRunner
 
   grpcurl -plaintext -H "Authorization: Bearer $ROLLCALL_TOKEN" "$address" gitpod.v1.RunnerService/ListRunners
-  # docs:end
 }
 
 call() {

@@ -3,13 +3,11 @@
 . "$HERE/../steps.sh"
 count=500
 
-# What docs/clients.md shows: it registers many runners at once.
+# Registers many runners at once.
 burst() {
-  # docs:begin
   echo '{"name":"burst","provider":"RUNNER_PROVIDER_AWS_EC2"}' >request
   h2load -n 500 -c 5 -m 20 -d request -H "Authorization: Bearer $ROLLCALL_TOKEN" \
     -H 'Content-Type: application/json' "$ROLLCALL_URL/gitpod.v1.RunnerService/CreateRunner"
-  # docs:end
 }
 
 call() {

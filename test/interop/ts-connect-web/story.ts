@@ -8,9 +8,8 @@ import { expect, refusal, tell } from "./steps.ts";
 const parameters = new URLSearchParams(location.search);
 const [url, token] = [parameters.get("url") ?? "", parameters.get("token") ?? ""];
 
-/** What docs/clients.md shows: it registers a runner and lists all that the caller may see. */
+/** Registers a runner and lists all that the caller may see. */
 async function firstRunners(): Promise<void> {
-  // docs:begin
   const authorize: Interceptor = (next) => (request) => {
     request.header.set("authorization", `Bearer ${token}`);
     return next(request);
@@ -27,7 +26,6 @@ async function firstRunners(): Promise<void> {
   for (const { runnerId, name, status } of (await runners.listRunners({})).runners) {
     document.body.append(`${runnerId} ${name} ${status?.phase}\n`);
   }
-  // docs:end
 }
 
 const options = {

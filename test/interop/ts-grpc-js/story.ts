@@ -30,9 +30,8 @@ import { Status } from "./gen/google/rpc/status.js";
 const { ROLLCALL_URL: url = "", ROLLCALL_TOKEN: token = "" } = process.env;
 const unknownId = "01900000-0000-7000-8000-000000000000";
 
-/** What docs/clients.md shows: it registers a runner and lists all that the caller may see. */
+/** Registers a runner and lists all that the caller may see. */
 async function firstRunners(): Promise<void> {
-  // docs:begin
   const runners = new RunnerServiceClient(new URL(url).host, credentials.createInsecure());
   const metadata = new Metadata();
   metadata.set("authorization", `Bearer ${token}`);
@@ -51,7 +50,6 @@ async function firstRunners(): Promise<void> {
   for (const { runnerId, name, status } of listed.runners) {
     process.stdout.write(`${runnerId} ${name} ${status?.phase}\n`);
   }
-  // docs:end
   runners.close();
 }
 

@@ -43,7 +43,7 @@ export function tokenOf(world: World, kind: Kind): string | null {
   return kind === "nobody" ? null : actor(world, kind).token;
 }
 
-const credentials = /^(access_token|id_token)\.|_token$/;
+const credentials = /^(access_token|id_token|host_authentication_token)\.|_token$/;
 
 /** The entries that a call must have left, and no others. */
 export function entriesOf(

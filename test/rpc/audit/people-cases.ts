@@ -115,6 +115,46 @@ audit(
   { as: "member" },
 );
 
+const onUser = (verb: string, id: string) => act(`user.${verb}`, ResourceType.USER, id);
+audit(users.setSuspended, async ({ newUser }) => {
+  const { id: userId } = await newUser("suspect");
+  return { request: { userId, suspended: true }, acts: () => [onUser("suspend", userId)] };
+});
+audit(users.deleteUser, async ({ newUser }) => {
+  const { id: userId } = await newUser("leaver");
+  return { request: { userId }, acts: () => [onUser("delete", userId)] };
+});
+audit(
+  users.setPreference,
+  (world) => ({
+    request: { key: unique("key"), value: "value" },
+    acts: () => [onUser("set_preference", actor(world, "member").id)],
+  }),
+  { as: "member" },
+);
+audit(
+  users.deletePreference,
+  async (world) => {
+    const key = unique("key");
+    await asMember(world).setPreference({ key, value: "value" });
+    const named = { preference: { case: "preferenceKey" as const, value: key } };
+    const { preference } = await asMember(world).getPreference(named);
+    return {
+      request: { userPreferenceId: preference?.id ?? "" },
+      acts: () => [onUser("delete_preference", actor(world, "member").id)],
+    };
+  },
+  { as: "member" },
+);
+audit(
+  users.setDotfilesConfiguration,
+  (world) => ({
+    request: { repository: "https://github.com/acme/dotfiles" },
+    acts: () => [onUser("set_dotfiles", actor(world, "member").id)],
+  }),
+  { as: "member", invalid: { repository: "no url" } },
+);
+
 const accounts = ServiceAccountService.method;
 const asAccount = (world: World) =>
   world.server.client(ServiceAccountService, { token: actor(world, "service account").token });

@@ -94,6 +94,20 @@ const cases: Record<string, { reason: string; make(): Promise<Case> }> = {
       return { token, end: () => operator().suspendUser({ userId }) };
     },
   },
+  "an admin of the organisation suspends a user": {
+    reason: "USER_SUSPENDED",
+    async make() {
+      const { id: userId, token } = await newUser(server);
+      return { token, end: () => server.client(UserService).setSuspended({ userId, suspended: true }) };
+    },
+  },
+  "a user is deleted": {
+    reason: "USER_LEFT",
+    async make() {
+      const { id: userId, token } = await newUser(server);
+      return { token, end: () => server.client(UserService).deleteUser({ userId }) };
+    },
+  },
   "a service account is suspended": {
     reason: "SERVICE_ACCOUNT_SUSPENDED",
     async make() {

@@ -27,7 +27,7 @@ export function leaseContract(open: OpenStore): void {
     await using at = await setting(open);
     const { runner, live } = await withRunner(at);
     const report = { version: "1.2", capabilities: [1, 99], publicKey: new Uint8Array(32).fill(5) };
-    expect(await at.store.leases.record({ ...live, report })).toBe(true);
+    expect(await at.store.leases.record({ ...live, report })).toEqual({ keyReplaced: false });
     await at.store.leases.record({ ...live, report: { message: "tired" }, now: someTime + 9 });
     const { generation, state, phase, sinceMs, lastSeenMs, appliedSpecRevision } = live;
     expect(await at.store.runners.get(at.org, runner.id)).toMatchObject({
@@ -43,12 +43,12 @@ export function leaseContract(open: OpenStore): void {
     await using at = await setting(open);
     const { runner, live } = await withRunner(at);
     const report = { version: "stolen" };
-    expect(await at.store.leases.record({ ...live, organizationId: at.otherOrg })).toBe(false);
-    expect(await at.store.leases.record({ ...live, organizationId: at.otherOrg, report })).toBe(false);
+    expect(await at.store.leases.record({ ...live, organizationId: at.otherOrg })).toBeNull();
+    expect(await at.store.leases.record({ ...live, organizationId: at.otherOrg, report })).toBeNull();
     expect(await at.store.runners.get(at.org, runner.id)).toMatchObject(runner);
     await at.store.runners.remove(allowed(runner), someTime);
-    expect(await at.store.leases.record(live)).toBe(false);
-    expect(await at.store.leases.record({ ...live, report })).toBe(false);
+    expect(await at.store.leases.record(live)).toBeNull();
+    expect(await at.store.leases.record({ ...live, report })).toBeNull();
   });
 
   test("a start finds the leases that were live, and how many starts they missed", async () => {

@@ -1,8 +1,9 @@
-import { and, eq, isNull, type SQL, sql } from "drizzle-orm";
+import { and, eq, isNull, ne, type SQL, sql } from "drizzle-orm";
 import type { SQLiteColumn, SQLiteTable } from "drizzle-orm/sqlite-core";
 import { Principal, type Subject } from "../../../domain/access/principal.ts";
 import { ResourceType } from "../../../domain/access/resources.ts";
 import type { Resource } from "../../../domain/groups/assignment.ts";
+import { UserStatus } from "../../../domain/users/user.ts";
 import type { Connection } from "../engine/open.ts";
 import { groups, runners, serviceAccounts, users } from "../schema.ts";
 
@@ -29,7 +30,7 @@ export function resourceLookup(connection: Connection): ResourceLookup {
       .prepare();
     return (organizationId: string, id: string) => select.get({ organizationId, id }) !== undefined;
   };
-  const hasUser = hasRow(users);
+  const hasUser = hasRow(users, ne(users.status, UserStatus.LEFT));
   const hasServiceAccount = hasRow(serviceAccounts, isNull(serviceAccounts.deletedAt));
   const hasRunner = hasRow(runners);
   const hasGroup = hasRow(groups);

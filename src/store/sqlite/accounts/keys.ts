@@ -6,9 +6,15 @@ import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import { allSealed, resealAll } from "../files/sealed.ts";
 import type { Journal } from "../journal/journal.ts";
+import type { HostTokenEnder } from "../runners/host-token-ender.ts";
 import { serverKey, signingKeys } from "../schema.ts";
 
-export function keyStore(connection: Connection, commits: Commits, journal: Journal): KeyStore {
+export function keyStore(
+  connection: Connection,
+  commits: Commits,
+  journal: Journal,
+  endedTokens: Pick<HostTokenEnder, "one">,
+): KeyStore {
   const all = connection.select().from(signingKeys).orderBy(desc(signingKeys.activeFrom)).prepare();
   const retire = connection
     .update(signingKeys)
@@ -33,6 +39,9 @@ export function keyStore(connection: Connection, commits: Commits, journal: Jour
     },
     reseal: (digest, things, by) =>
       commits.run(() => {
+        const lost = things.filter(({ what, next }) => what === "host authentication token" && next === null);
+        // Gone as any other is, and told so.
+        if (by !== null) for (const { id } of lost) endedTokens.one(id, "rollcall server-key", by.now);
         resealAll(connection, things);
         connection.delete(serverKey).run();
         connection

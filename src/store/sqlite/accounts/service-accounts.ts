@@ -6,17 +6,16 @@ import { DomainError } from "../../../domain/errors.ts";
 import type { ServiceAccount } from "../../../domain/service-accounts/service-account.ts";
 import type { IdSource } from "../../../lib/ids.ts";
 import type { ServiceAccountStore } from "../../service-account-store.ts";
-import { directShares } from "../access/direct-shares.ts";
 import { containsFolded, defineFoldCase, foldCase } from "../access/fold-case.ts";
-import { grantEnder } from "../access/resource-grants.ts";
-import { tokenEnder } from "../access/token-ender.ts";
 import type { Commits } from "../engine/commit-queue.ts";
 import { isUniqueViolation } from "../engine/failures.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
 import type { Journal } from "../journal/journal.ts";
 import { auditOperator } from "../journal/operator-journal.ts";
-import { groupMemberships, serviceAccounts } from "../schema.ts";
+import type { HostTokenEnder } from "../runners/host-token-ender.ts";
+import { serviceAccounts } from "../schema.ts";
+import { departure } from "./departure.ts";
 
 /** Sorts after every UUID. */
 const beyondAllIds = "~";
@@ -28,6 +27,7 @@ export function serviceAccountStore(
   commits: Commits,
   journal: Journal,
   newId: IdSource,
+  hostTokens: Pick<HostTokenEnder, "ofSubject">,
 ): ServiceAccountStore {
   defineFoldCase(connection);
   const isTheAccount = eq(serviceAccounts.id, sql.placeholder("id"));
@@ -48,18 +48,13 @@ export function serviceAccountStore(
     limit: number;
   }>(`DELETE FROM service_accounts
     WHERE id IN (SELECT id FROM service_accounts WHERE deleted_at < @time LIMIT @limit)`);
-  const endTokens = tokenEnder(connection, "SERVICE_ACCOUNT_DELETED");
-  const endGrants = grantEnder(connection);
-  const shares = directShares(connection, newId);
-  const leaveGroups = connection
-    .delete(groupMemberships)
-    .where(
-      and(
-        eq(groupMemberships.organizationId, sql.placeholder("organizationId")),
-        eq(groupMemberships.subjectId, sql.placeholder("id")),
-      ),
-    )
-    .prepare();
+  const depart = departure(
+    connection,
+    newId,
+    ResourceType.SERVICE_ACCOUNT,
+    "SERVICE_ACCOUNT_DELETED",
+    hostTokens,
+  );
   const ids = sql.placeholder("ids");
   const list = connection
     .select()
@@ -148,12 +143,8 @@ export function serviceAccountStore(
       commits.run(() => {
         const existing = there(account.id);
         if (existing === null) return false;
-        const { id, organizationId } = account;
         write({ ...existing, suspended: true, deletedAt: now });
-        endTokens(account, now);
-        shares.end(organizationId, id);
-        leaveGroups.run({ id, organizationId });
-        endGrants(organizationId, { resourceType: ResourceType.SERVICE_ACCOUNT, resourceId: id });
+        depart(account, account.by, now);
         written(account.by, account, "delete", ResourceOperation.DELETE, now);
         return true;
       }),

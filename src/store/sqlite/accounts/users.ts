@@ -15,13 +15,17 @@ import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders, keysetList } from "../engine/statements.ts";
 import type { Journal } from "../journal/journal.ts";
 import { auditOperator } from "../journal/operator-journal.ts";
+import type { HostTokenEnder } from "../runners/host-token-ender.ts";
 import { groupMemberships, groups, users } from "../schema.ts";
+import { departure } from "./departure.ts";
+import { settingsEnder } from "./preferences.ts";
 
 export function userStore(
   connection: Connection,
   commits: Commits,
   journal: Journal,
   newId: IdSource,
+  hostTokens: HostTokenEnder,
 ): UserStore {
   const isTheUser = eq(users.id, sql.placeholder("id"));
   const listRows = keysetList(connection, users, users.organizationId);
@@ -44,6 +48,8 @@ export function userStore(
     )
     .prepare();
   const insertMember = memberWriter(connection);
+  const depart = departure(connection, newId, ResourceType.USER, "USER_LEFT", hostTokens);
+  const forgetSettings = settingsEnder(connection);
   const selectAdmins = connection
     .select({ id: users.id, status: users.status })
     .from(groupMemberships)
@@ -67,7 +73,7 @@ export function userStore(
   }
 
   function written(
-    grant: OperatorGrant,
+    grant: Pick<OperatorGrant, "by">,
     user: User,
     action: string,
     operation: ResourceOperation,
@@ -78,6 +84,19 @@ export function userStore(
     auditOperator(journal, grant, { organizationId, action, ...subject, now });
     const resource = { resourceType: ResourceType.USER, resourceId: id, creatorId: grant.by.actor.id };
     journal.event({ organizationId, operation, ...resource, now });
+  }
+
+  /** The user, unless it has left. */
+  function there(id: string): User | null {
+    const user = select.get({ id });
+    return user === undefined || user.status === UserStatus.LEFT ? null : user;
+  }
+
+  /** Refuses what left an organisation without an active admin, when the user is one of them. */
+  function keepAnAdmin({ id, organizationId }: User): void {
+    const admins = selectAdmins.all({ organizationId });
+    if (!admins.some((admin) => admin.id === id)) return;
+    refuseWithoutAdmin(admins.filter((admin) => admin.status === UserStatus.ACTIVE).length);
   }
 
   return {
@@ -106,19 +125,26 @@ export function userStore(
         if (admin) join(user, "org-admins");
         written(grant, user, "user.create", ResourceOperation.CREATE, user.createdAt);
       }),
-    setStatus: (grant, id, status, now) =>
+    setStatus: (authorized, status, now) =>
       commits.run(() => {
-        const user = select.get({ id });
-        if (user === undefined) return null;
-        if (user.status === status) return user;
-        setStatus.run({ id, status });
-        const admins = selectAdmins.all({ organizationId: user.organizationId });
-        if (admins.some((admin) => admin.id === id)) {
-          refuseWithoutAdmin(admins.filter((admin) => admin.status === UserStatus.ACTIVE).length);
-        }
+        const user = there(authorized.id);
+        if (user === null || user.status === status) return user;
+        setStatus.run({ id: user.id, status });
+        keepAnAdmin(user);
         const action = status === UserStatus.ACTIVE ? "user.resume" : "user.suspend";
-        written(grant, user, action, ResourceOperation.UPDATE, now);
+        written(authorized, user, action, ResourceOperation.UPDATE, now);
         return { ...user, status };
+      }),
+    remove: (authorized, now) =>
+      commits.run(() => {
+        const user = there(authorized.id);
+        if (user === null) return false;
+        setStatus.run({ id: user.id, status: UserStatus.LEFT });
+        keepAnAdmin(user);
+        depart(user, authorized.by, now);
+        forgetSettings(user.id);
+        written(authorized, user, "user.delete", ResourceOperation.DELETE, now);
+        return true;
       }),
   };
 }

@@ -31,7 +31,10 @@ interface Waiting {
   readonly since: number;
 }
 
-/** How long a write waits for the thread to begin with it, in milliseconds. */
+/**
+ * How long a write waits for the thread to begin with it, in milliseconds. It counts from when the thread is there: to load it
+ * takes long on a machine that is slow or busy, and says nothing of the disk.
+ */
 const patienceMs = 5000;
 
 /** How often it is looked whether one has waited for longer, in milliseconds. */
@@ -55,6 +58,8 @@ export class WriterClient {
   #unused = 0;
   #outbox: WriteCall[] = [];
   #look: NodeJS.Timeout | undefined;
+  /** When the thread said its first word, by the monotonic clock. */
+  #readyAt = Number.POSITIVE_INFINITY;
   #drained: PromiseWithResolvers<void> | null = null;
   readonly #exited: Promise<void>;
   /** Why nothing is written any more. */
@@ -163,6 +168,7 @@ export class WriterClient {
   }
 
   #hear({ answers, writes, seconds, counts, changedRunners, trouble, syncFailure }: FromWriter): void {
+    this.#readyAt = Math.min(this.#readyAt, this.#clock.monotonic());
     // What is remembered is forgotten before any write resolves that has changed it.
     Object.assign(this.counts, counts);
     for (const id of changedRunners) this.#onRunnerChange(id);
@@ -201,7 +207,7 @@ export class WriterClient {
   #losePatience(): void {
     const patient = this.#clock.monotonic() - patienceMs;
     for (const [slot, { reject, since }] of this.#waiting) {
-      if (since > patient) return;
+      if (Math.max(since, this.#readyAt) > patient) return;
       if (this.#claims.giveUp(slot)) reject(diskSlow());
     }
   }

@@ -108,6 +108,9 @@ export function serveWrites<Settings>(build: (context: WriterContext<Settings>) 
     port.postMessage(answer);
   }
 
+  // Its first word: it is there.
+  const ready: FromWriter = { answers: [], writes: 0, seconds: 0, counts: { ...counts }, changedRunners: [] };
+  port.postMessage(ready);
   port.on("message", (message: ToWriter) => {
     accept(message);
     acceptRest();

@@ -21,9 +21,14 @@ const audited = [
     rows: "system_managed = 0",
     present: "deleted_at IS NULL",
   },
-  { thing: "user", table: "users", rows: "1", present: "1" },
+  // Who left stays (status 3: USER_STATUS_LEFT).
+  { thing: "user", table: "users", rows: "1", present: "status <> 3" },
   { thing: "gateway", table: "gateways", rows: "1", present: "1" },
   { thing: "runner_manager", table: "runner_managers", rows: "1", present: "1" },
+  { thing: "environment_class", table: "environment_classes", rows: "1", present: "1" },
+  { thing: "scm_integration", table: "scm_integrations", rows: "1", present: "1" },
+  { thing: "llm_integration", table: "llm_integrations", rows: "1", present: "1" },
+  { thing: "host_authentication_token", table: "host_authentication_tokens", rows: "1", present: "1" },
 ] as const;
 
 /** The audit log and the state: neither has what the other does not know of. */

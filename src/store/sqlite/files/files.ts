@@ -1,3 +1,4 @@
+import type { SealedValue } from "../../key-store.ts";
 import type { StoreFiles } from "../../store-files.ts";
 import { isLocked } from "../engine/lock.ts";
 import { openReader } from "../engine/open.ts";
@@ -17,13 +18,14 @@ export const sqliteFiles: StoreFiles = {
   serverKeyDigest,
 };
 
-function sealedSecrets(file: string): readonly Uint8Array[] {
+function sealedSecrets(file: string): readonly SealedValue[] {
   const { client, schema } = openReader(file);
   try {
-    if (schema === "current") return allSealed(client).map(({ sealed }) => sealed);
+    if (schema === "current") return allSealed(client);
     // The first schema had nothing else.
     const passwords = "SELECT metrics_password FROM runners WHERE metrics_password IS NOT NULL";
-    return client.prepare<[], Uint8Array>(passwords).pluck().all();
+    const found = client.prepare<[], Uint8Array>(passwords).pluck().all();
+    return found.map((sealed) => ({ sealed, context: "" }));
   } finally {
     client.close();
   }

@@ -1,11 +1,14 @@
 import type { Database } from "better-sqlite3";
 import { DomainError } from "../../../domain/errors.ts";
+import { boundTo } from "../../../domain/host-tokens/host-token.ts";
 import type { ResealedThing, SealedThing } from "../../key-store.ts";
 import type { Connection } from "../engine/open.ts";
 
 /** A column whose values the server's key encrypts, with the statements that change one of them. */
 interface Place {
   readonly what: SealedThing["what"];
+  /** What its values are bound to; absent: nothing. */
+  readonly context?: (id: string) => string;
   readonly select: string;
   readonly put: string;
   readonly giveUp: string;
@@ -31,15 +34,31 @@ const places: readonly Place[] = [
     put: "UPDATE idempotent_calls SET answer = @sealed, request_hash = x'' WHERE rowid = @rowid",
     giveUp: "DELETE FROM idempotent_calls WHERE rowid = @rowid",
   },
+  {
+    // Ahead of the token, which takes its row along when it is given up.
+    what: "refresh token of a host",
+    context: (id) => boundTo(id, "refresh_token"),
+    select:
+      "SELECT rowid, id, refresh_token AS sealed FROM host_authentication_tokens WHERE refresh_token IS NOT NULL",
+    put: "UPDATE host_authentication_tokens SET refresh_token = @sealed WHERE rowid = @rowid",
+    giveUp: "UPDATE host_authentication_tokens SET refresh_token = NULL WHERE rowid = @rowid",
+  },
+  {
+    what: "host authentication token",
+    context: (id) => boundTo(id, "token"),
+    select: "SELECT rowid, id, token AS sealed FROM host_authentication_tokens",
+    put: "UPDATE host_authentication_tokens SET token = @sealed WHERE rowid = @rowid",
+    giveUp: "DELETE FROM host_authentication_tokens WHERE rowid = @rowid",
+  },
 ];
 
 /** Everything that the server's key encrypts. */
 export function allSealed(client: Database): readonly SealedThing[] {
-  return places.flatMap(({ what, select }) =>
+  return places.flatMap(({ what, context, select }) =>
     client
       .prepare<[], Row>(select)
       .all()
-      .map(({ id, sealed }) => ({ what, id, sealed })),
+      .map(({ id, sealed }) => ({ what, id, sealed, context: context?.(id) ?? "" })),
   );
 }
 

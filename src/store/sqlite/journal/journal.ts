@@ -26,6 +26,8 @@ export interface EventEntry {
   readonly resourceId: string;
   /** The account that made the resource: watchers filter by it. */
   readonly creatorId: string;
+  /** The runner that the resource is set up on: who may see the resource follows from it. */
+  readonly runner?: { readonly id: string; readonly creator: { readonly id: string } };
   /** Who else could see the resource until it went away. */
   readonly lastSeenBy?: readonly string[];
   /** No group was given a role on the resource yet, so that none has to be looked for. */
@@ -45,6 +47,12 @@ const harmless: ReadonlySet<string> = new Set([
   "runner.update",
   "runner.request_deletion",
   "runner.create_exchange_token",
+  "user.set_preference",
+  "user.delete_preference",
+  "user.set_dotfiles",
+  ...["environment_class", "scm_integration", "llm_integration", "host_authentication_token"].flatMap(
+    (thing) => [`${thing}.create`, `${thing}.update`, `${thing}.delete`],
+  ),
 ]);
 
 /** The groups whose members are told of a change of a resource, by their roles on it. */
@@ -63,9 +71,12 @@ export function openJournal(
   const insertAudit = connection.insert(auditLog).values(columnPlaceholders(auditLog)).prepare();
   const { sequence: _, ...eventColumns } = columnPlaceholders(events);
   const insertEvent = connection.insert(events).values(eventColumns).prepare();
-  function audienceOf({ resourceType, isNew = false, lastSeenBy = [], ...on }: EventEntry) {
-    if (isNew) return lastSeenBy;
-    return [...groupsShown(resourceType, on), ...lastSeenBy];
+  function audienceOf({ resourceType, resourceId, organizationId, runner, ...entry }: EventEntry) {
+    const { isNew = false, lastSeenBy = [] } = entry;
+    const named = runner === undefined ? lastSeenBy : [...lastSeenBy, runner.id, runner.creator.id];
+    if (isNew) return named;
+    const on = { organizationId, resourceId: runner?.id ?? resourceId };
+    return [...groupsShown(resourceType, on), ...named];
   }
   return {
     audit({ by, now, ...entry }) {
@@ -83,7 +94,7 @@ export function openJournal(
     },
     event(entry) {
       counts.events += 1;
-      const { now, lastSeenBy: _, isNew: _isNew, ...columns } = entry;
+      const { now, lastSeenBy: _, isNew: _isNew, runner: _runner, ...columns } = entry;
       insertEvent.run({ ...columns, audience: JSON.stringify(audienceOf(entry)), createdAt: now });
     },
   };

@@ -107,5 +107,7 @@ CREATE TABLE `user_preferences` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `user_preferences_key` ON `user_preferences` (`user_id`,`key`);--> statement-breakpoint
 CREATE INDEX `user_preferences_by_id` ON `user_preferences` (`user_id`,`id`);--> statement-breakpoint
+DROP INDEX `users_email`;--> statement-breakpoint
+CREATE UNIQUE INDEX `users_email` ON `users` (`organization_id`,`email`) WHERE status <> 3;--> statement-breakpoint
 ALTER TABLE `runners` ADD `pause_note` text DEFAULT '' NOT NULL;--> statement-breakpoint
 ALTER TABLE `runners` ADD `configuration_revision` integer DEFAULT 0 NOT NULL;

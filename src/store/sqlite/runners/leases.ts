@@ -1,13 +1,21 @@
 import { and, eq, gt, isNotNull, lt, ne, sql } from "drizzle-orm";
+import type { Principal } from "../../../domain/access/principal.ts";
 import { ResourceOperation, ResourceType } from "../../../domain/access/resources.ts";
 import { LeaseState, type ReportedPhase } from "../../../domain/leases/lease.ts";
 import { RunnerKind, type RunnerProvider } from "../../../domain/runners/enums.ts";
-import { applyReportChange, type RunnerReportChange } from "../../../domain/runners/report.ts";
-import type { LeaseStore, RunnerCodecs } from "../../store.ts";
+import {
+  applyReportChange,
+  type ReportedConfiguration,
+  type RunnerReportChange,
+} from "../../../domain/runners/report.ts";
+import type { LeaseChange, LeaseStore, RunnerCodecs } from "../../store.ts";
 import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import type { Journal } from "../journal/journal.ts";
 import { longestLeases, runners } from "../schema.ts";
+import type { ConfigurationLog } from "./configuration.ts";
+import { configurationSchemas } from "./configuration-schemas.ts";
+import { llmPhaseWriter } from "./llm-integrations.ts";
 import { runnerRows } from "./runner-rows.ts";
 
 /**
@@ -24,8 +32,11 @@ export function leaseStore(
   commits: Commits,
   journal: Journal,
   codecs: RunnerCodecs,
+  configuration: ConfigurationLog,
 ): LeaseStore {
   const { fromRow } = runnerRows(codecs);
+  const schemas = configurationSchemas(connection);
+  const noteLlm = llmPhaseWriter(connection, configuration);
   const isTheRunner = and(
     eq(runners.id, sql.placeholder("runnerId")),
     eq(runners.organizationId, sql.placeholder("organizationId")),
@@ -47,7 +58,11 @@ export function leaseStore(
     .where(isTheRunner)
     .prepare();
   const selectReport = connection
-    .select({ report: runners.report, creatorId: runners.creatorId })
+    .select({
+      report: runners.report,
+      creatorId: runners.creatorId,
+      creatorPrincipal: runners.creatorPrincipal,
+    })
     .from(runners)
     .where(isTheRunner)
     .prepare();
@@ -89,8 +104,21 @@ export function leaseStore(
     .from(page)
     .groupBy(page.provider, page.state)
     .prepare();
-  function changedReport(stored: Buffer, change: RunnerReportChange): Buffer {
-    return Buffer.from(codecs.report.encode(applyReportChange(codecs.report.decode(stored), change)));
+  /** Keeps what a runner reported. @returns the bytes of the report that is kept of it from then on */
+  function reported(
+    { runnerId: id, organizationId, now }: Pick<LeaseChange, "runnerId" | "organizationId" | "now">,
+    stored: Pick<typeof runners.$inferSelect, "report" | "creatorId" | "creatorPrincipal">,
+    change: RunnerReportChange,
+    { schema, llmPhases: phases = [] }: ReportedConfiguration,
+  ): { readonly bytes: Buffer; readonly keyReplaced: boolean } {
+    const { publicKey: keyBefore, ...before } = codecs.report.decode(stored.report);
+    const report = applyReportChange({ ...before, publicKey: keyBefore }, change);
+    const publicKeyChanged = Buffer.compare(keyBefore, report.publicKey) !== 0;
+    if (schema !== undefined) schemas.keep(id, schema, now);
+    const creator = { id: stored.creatorId, principal: stored.creatorPrincipal as Principal };
+    noteLlm({ id, organizationId, creator, report }, { phases, publicKeyChanged }, now);
+    const bytes = Buffer.from(codecs.report.encode(report));
+    return { bytes, keyReplaced: publicKeyChanged && keyBefore.length > 0 };
   }
   function statusChanged(
     runner: { readonly runnerId: string; readonly organizationId: string },
@@ -115,18 +143,19 @@ export function leaseStore(
           if (row !== undefined) statusChanged({ runnerId, organizationId }, row.creatorId, now);
         }
       }),
-    record: ({ report, signOffReason = "", quiet = false, ...change }) =>
+    record: ({ report, configuration = {}, signOffReason = "", quiet = false, ...change }) =>
       commits.run(() => {
         const row = selectReport.get({ ...change });
-        if (row === undefined) return false;
+        if (row === undefined) return null;
+        const kept = report === undefined ? null : reported(change, row, report, configuration);
         record.run({
           ...change,
           signOffReason,
-          report: report === undefined ? null : changedReport(row.report, report),
-          reportedAt: report === undefined ? null : change.now,
+          report: kept?.bytes ?? null,
+          reportedAt: kept === null ? null : change.now,
         });
         if (!quiet) statusChanged(change, row.creatorId, change.now);
-        return true;
+        return { keyReplaced: kept?.keyReplaced ?? false };
       }),
     async unannounced() {
       // Most starts have no runner to look for, and going through all events takes a large fleet's start a second.
@@ -156,6 +185,7 @@ export function leaseStore(
           lastSeenMs: runners.lastSeenAt,
           unheardRestarts: runners.unheardRestarts,
           specRevision: runners.specRevision,
+          configurationRevision: runners.configurationRevision,
         })
         .from(runners)
         .where(eq(runners.leaseState, LeaseState.LIVE))

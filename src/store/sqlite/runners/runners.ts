@@ -15,6 +15,9 @@ import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
 import type { Journal } from "../journal/journal.ts";
 import { exchangeTokens, runnerManagers, runners } from "../schema.ts";
+import type { ConfigurationLog } from "./configuration.ts";
+import { configurationEnder } from "./configuration-ender.ts";
+import { configurationSchemas } from "./configuration-schemas.ts";
 import { idempotency } from "./idempotency.ts";
 import type { RememberedRunners } from "./remembered-runners.ts";
 import { runnerListing } from "./runner-list.ts";
@@ -27,6 +30,7 @@ export function runnerStore(
   codecs: RunnerCodecs,
   quotas: Quotas,
   remembered: RememberedRunners,
+  configuration: ConfigurationLog,
 ): RunnerStore {
   const { toRow, fromRow } = runnerRows(codecs);
   const calls = idempotency(connection);
@@ -75,6 +79,8 @@ export function runnerStore(
   const remove = connection.delete(runners).where(isTheRunner).prepare();
   const endTokens = tokenEnder(connection, "RUNNER_DELETED");
   const endGrants = grantEnder(connection);
+  const schemas = configurationSchemas(connection);
+  const endConfiguration = configurationEnder(connection, configuration);
 
   const selectBootstrap = connection
     .select({
@@ -155,6 +161,9 @@ export function runnerStore(
     async bootstrapToken(organizationId, id) {
       return selectBootstrap.get({ organizationId, id }) ?? null;
     },
+    async configurationSchema(organizationId, id) {
+      return schemas.get(organizationId, id);
+    },
     update: (authorized, wanted, now) =>
       commits.run(() => {
         const row = select.get({ ...authorized });
@@ -177,16 +186,16 @@ export function runnerStore(
       }),
     remove: (authorized, now) =>
       commits.run(() => {
-        const gone = remove.run({ ...authorized }).changes === 0;
-        if (!gone) {
-          endTokens(authorized, now);
-          written(authorized, authorized.by, "runner.delete", ResourceOperation.DELETE, now);
-          endGrants(authorized.organizationId, {
-            resourceType: ResourceType.RUNNER,
-            resourceId: authorized.id,
-          });
-        }
-        return !gone;
+        if (select.get({ ...authorized }) === undefined) return false;
+        endConfiguration(authorized, authorized.by, now);
+        remove.run({ ...authorized });
+        endTokens(authorized, now);
+        written(authorized, authorized.by, "runner.delete", ResourceOperation.DELETE, now);
+        endGrants(authorized.organizationId, {
+          resourceType: ResourceType.RUNNER,
+          resourceId: authorized.id,
+        });
+        return true;
       }),
   };
 }

@@ -16,7 +16,8 @@ export const users = sqliteTable(
     createdAt: integer("created_at").notNull(),
   },
   (t) => [
-    uniqueIndex("users_email").on(t.organizationId, t.email),
+    // Users who left stay, so that records still name them, and their addresses are free.
+    uniqueIndex("users_email").on(t.organizationId, t.email).where(sql`status <> 3`),
     index("users_by_id").on(t.organizationId, t.id),
   ],
 );

@@ -1,4 +1,5 @@
 import { blob, index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { LlmHeader } from "../../../domain/llm-integrations/llm-integration.ts";
 import { runners } from "./fleet.ts";
 import { organizationId } from "./organizations.ts";
 
@@ -95,17 +96,15 @@ export const llmIntegrations = sqliteTable(
     // Numbers of gitpod.v1.SupportedModel.
     models: text("models", { mode: "json" }).$type<readonly number[]>().notNull(),
     endpoint: text("endpoint").notNull(),
-    // Sealed to the runner's public key, as the values of the headers are; the key is kept beside them.
+    // Sealed to the public key of the runner that is kept beside it.
     apiKey: blob("api_key", { mode: "buffer" }),
     sealedTo: blob("sealed_to", { mode: "buffer" }),
     maxTokens: integer("max_tokens").notNull(),
     // gitpod.v1.LLMIntegrationPhase.
     phase: integer("phase").notNull(),
     phaseReason: text("phase_reason").notNull(),
-    // Values in base64.
-    headers: text("headers", { mode: "json" })
-      .$type<readonly { readonly key: string; readonly sealedValue: string; readonly type: number }[]>()
-      .notNull(),
+    // Each value sealed to the key beside it, both in base64.
+    headers: text("headers", { mode: "json" }).$type<readonly LlmHeader[]>().notNull(),
     provider: integer("provider").notNull(),
     createdAt: integer("created_at").notNull(),
   },

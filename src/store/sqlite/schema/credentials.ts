@@ -20,7 +20,9 @@ export const accessTokens = sqliteTable(
     expiresAt: integer("expires_at"),
     lastUsedAt: integer("last_used_at"),
     revokedAt: integer("revoked_at"),
-    revokedFor: text("revoked_for", { enum: ["TOKEN_REVOKED", "RUNNER_DELETED", "SERVICE_ACCOUNT_DELETED"] }),
+    revokedFor: text("revoked_for", {
+      enum: ["TOKEN_REVOKED", "RUNNER_DELETED", "SERVICE_ACCOUNT_DELETED", "USER_LEFT"],
+    }),
     certificateName: blob("certificate_name", { mode: "buffer" }),
   },
   (t) => [
