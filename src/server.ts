@@ -36,7 +36,7 @@ import { tellExposure } from "./start/exposure.ts";
 import { closeToOthers } from "./start/file-modes.ts";
 import { ensureFounded } from "./start/founding.ts";
 import { openStore } from "./start/open-store.ts";
-import { settleServerKey } from "./start/server-key.ts";
+import { resolveServerKey } from "./start/server-key.ts";
 import type { Store } from "./store/store.ts";
 import { createLog } from "./telemetry/logger.ts";
 import { ServerMetrics } from "./telemetry/server-metrics.ts";
@@ -120,7 +120,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   });
   undo.defer(() => store.close());
   overrides.onStore?.(store);
-  const secrets = await settleServerKey(config.dataDir, files, store, log);
+  const secrets = await resolveServerKey(config.dataDir, files, store, log);
   const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
   const shutdown = new AbortController();
   const registry = new RunnerRegistry({

@@ -12,7 +12,7 @@ import {
 import type { Clock } from "../lib/clock.ts";
 import type { IdSource } from "../lib/ids.ts";
 import { Recent } from "../lib/recent.ts";
-import type { Watcher } from "./agent-streams.ts";
+import type { AgentStream } from "./agent-streams.ts";
 
 /** How often open questions are looked through, in milliseconds of real time. */
 const lookMs = 50;
@@ -85,7 +85,7 @@ export class Questions<Ask, Answer> {
   readonly #rates = new RateLimiter(questionLimits.rate);
   readonly #open = new Map<string, Map<string, Waiting<Ask, Answer>>>();
   /** By runner, in the order in which they were opened. */
-  readonly #streams = new Map<string, Map<Watcher, QuestionStream>>();
+  readonly #streams = new Map<string, Map<AgentStream, QuestionStream>>();
   readonly #askers = new Recent<number>(rememberedAskers);
   #size = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -140,16 +140,16 @@ export class Questions<Ask, Answer> {
   }
 
   /** A stream that can carry questions, until {@link closed} is told. @param answers the kinds that its agent answers */
-  opened(watcher: Watcher, answers: Iterable<number>): void {
+  opened(watcher: AgentStream, answers: Iterable<number>): void {
     const { runnerId } = watcher;
-    const streams = this.#streams.get(runnerId) ?? new Map<Watcher, QuestionStream>();
+    const streams = this.#streams.get(runnerId) ?? new Map<AgentStream, QuestionStream>();
     this.#streams.set(runnerId, streams);
     const none = (): Set<string> => new Set();
     streams.set(watcher, { answers: new Set(answers), sent: none(), pending: none(), withdrawn: none() });
     if (this.#newest(runnerId)?.[0] === watcher) this.#offerAll(runnerId);
   }
 
-  closed(watcher: Watcher): void {
+  closed(watcher: AgentStream): void {
     const { runnerId } = watcher;
     const wasNewest = this.#newest(runnerId)?.[0] === watcher;
     const streams = this.#streams.get(runnerId);
@@ -159,7 +159,7 @@ export class Questions<Ask, Answer> {
   }
 
   /** What a stream has to carry now: the questions to ask on it, and the ids of those that nobody waits for any more. */
-  take(watcher: Watcher): {
+  take(watcher: AgentStream): {
     readonly asked: readonly OpenQuestion<Ask>[];
     readonly withdrawn: readonly string[];
   } {
@@ -243,8 +243,8 @@ export class Questions<Ask, Answer> {
   }
 
   /** The stream to ask on: of the newest generation the one that was opened last. */
-  #newest(runnerId: string): readonly [Watcher, QuestionStream] | undefined {
-    let newest: readonly [Watcher, QuestionStream] | undefined;
+  #newest(runnerId: string): readonly [AgentStream, QuestionStream] | undefined {
+    let newest: readonly [AgentStream, QuestionStream] | undefined;
     for (const entry of this.#streams.get(runnerId) ?? []) {
       if (newest === undefined || entry[0].generation >= newest[0].generation) newest = entry;
     }

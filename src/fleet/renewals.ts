@@ -15,7 +15,7 @@ export interface RenewalAnswer {
   readonly leaseMs: number;
   readonly stretchPercent: number;
   readonly configurationRevision: number;
-  /** Set while the runner is asked to wind down. */
+  /** Set while the runner is asked to drain. */
   readonly windDownMs: number | null;
   /** Set when another revision of the spec is wanted than the runner has applied. */
   readonly wanted: Runner | null;
@@ -71,13 +71,13 @@ export class Renewals {
   ): Awaitable<RenewalAnswer> {
     const { engine, followUp } = this.#options;
     // A lapse that a reader found a moment ago is older than this renewal, and must be written before it.
-    const earlier = followUp.settle();
+    const earlier = followUp.flush();
     const granted = engine.renew(who.id, renewal);
     this.#heard += 1;
     if (!granted.ok) throw refusalError(granted.reason);
     const { durable, generation, renewAfterMs, leaseMs, stretchPercent, windDownMs } = granted;
     const recorded = durable === null ? null : followUp.record(who, durable, news);
-    const later = followUp.settle();
+    const later = followUp.flush();
     const times = { renewAfterMs, leaseMs, stretchPercent, windDownMs };
     const answer = { generation, ...times, configurationRevision, wanted: null, keyReplaced: false };
     const isCurrent = specRevision === renewal.appliedSpecRevision;

@@ -35,6 +35,7 @@ import { addressKey } from "./call/context.ts";
 import type { InternalErrorLog } from "./call/errors.ts";
 import { failureInterceptor } from "./call/failures.ts";
 import { authenticationGate } from "./call/gate.ts";
+import type { Interceptor } from "./call/interceptor.ts";
 import { type CallMeter, type CallTracer, callFields } from "./call/observed-call.ts";
 import { rightsInterceptor } from "./call/rights.ts";
 import { streamLimitsInterceptor } from "./call/stream-limits.ts";
@@ -97,7 +98,8 @@ export interface RpcDeps {
 /** The API as routes and the options that every route needs. */
 export interface Rpc {
   readonly routes: (router: ConnectRouter) => void;
-  readonly options: Pick<ConnectRouterOptions, "interceptors" | "requestGate"> & {
+  readonly options: Pick<ConnectRouterOptions, "requestGate"> & {
+    readonly interceptors: readonly Interceptor[];
     /** Wants to hear when a call is over for HTTP: with its error if it has one, undefined when its client has gone. */
     readonly onOver: (context: HandlerContext, reason: unknown) => void;
   };

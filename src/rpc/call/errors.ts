@@ -61,7 +61,7 @@ export function unencodable(cause: unknown, type: string): Error {
   return new Error(`an answer of type ${type} cannot be encoded`, { cause });
 }
 
-/** How a call ends that nobody waits for any more. */
+/** How a call ends that its client does not wait for any more. */
 export function clientGone(): ConnectError {
   return new ConnectError("the client went away", Code.Canceled);
 }

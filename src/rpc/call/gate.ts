@@ -45,7 +45,7 @@ export const openMethods: ReadonlySet<DescMethod> = new Set([
  */
 const healthChecks: ReadonlySet<DescMethod> = new Set([Health.method.check, Health.method.list]);
 
-/** What a fleet needs to stay alive, and whoever asks whether the server is. */
+/** What a fleet needs to stay alive, and the probes that ask whether the server is. */
 const renewals: ReadonlySet<DescMethod> = new Set([
   RunnerAgentService.method.renewRegistration,
   RunnerAgentService.method.watchRegistration,

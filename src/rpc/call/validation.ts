@@ -1,8 +1,8 @@
 import { type DescField, type DescMessage, isFieldSet, type Message } from "@bufbuild/protobuf";
 import { createValidator, type Violation } from "@bufbuild/protovalidate";
-import type { Interceptor } from "@connectrpc/connect";
 import { ValidateRunnerConfigurationRequestSchema } from "../../../gen/gitpod/v1/runner_configuration_pb.js";
 import { SearchRepositoriesRequestSchema } from "../../../gen/gitpod/v1/runner_pb.js";
+import type { Interceptor } from "./interceptor.ts";
 import { oversized } from "./sizes.ts";
 import { rulesBroken, Violations } from "./violations.ts";
 

@@ -13,7 +13,7 @@ import { RefusalReason, refusalError } from "../../domain/leases/refusal.ts";
 import { usableToken } from "../../domain/tokens/access-token.ts";
 import type { SecretBox } from "../../domain/tokens/seal.ts";
 import { hashToken } from "../../domain/tokens/token.ts";
-import type { Watcher, WatchNews } from "../../fleet/agent-streams.ts";
+import type { AgentStream, WatchNews } from "../../fleet/agent-streams.ts";
 import type { RunnerRegistry } from "../../fleet/fleet.ts";
 import type { RunnerIdentity } from "../../fleet/known-runners.ts";
 import type { OpenQuestion, Questions } from "../../fleet/questions.ts";
@@ -156,7 +156,7 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
     }
   }
 
-  async function* askOn(who: RunnerIdentity, watcher: Watcher): AsyncIterable<WatchRegistrationResponse> {
+  async function* askOn(who: RunnerIdentity, watcher: AgentStream): AsyncIterable<WatchRegistrationResponse> {
     const { asked, withdrawn } = questions.take(watcher);
     for (const id of withdrawn) {
       yield create(WatchRegistrationResponseSchema, { event: { case: "withdrawn", value: { id } } });
@@ -170,7 +170,7 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
 
   async function* watchEvents(
     who: RunnerIdentity,
-    watcher: Watcher,
+    watcher: AgentStream,
     news: WatchNews,
   ): AsyncIterable<WatchRegistrationResponse> {
     switch (news) {

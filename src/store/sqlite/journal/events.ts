@@ -43,7 +43,7 @@ export function eventStore(
     .orderBy(asc(events.sequence))
     .limit(sql.placeholder("limit"))
     .prepare();
-  // Always a prefix of the table, whatever the wall clock did: else nobody could tell what is missing.
+  // Always a prefix of the table, whatever the wall clock did: else no watch could tell what is missing.
   const removePrefix = client.prepare(`DELETE FROM events WHERE sequence <= (
     SELECT max(sequence) FROM (SELECT sequence FROM events ORDER BY sequence LIMIT @limit)
   ) AND sequence < coalesce((
@@ -64,7 +64,7 @@ export function eventStore(
         ...row,
         operation: row.operation as ResourceOperation,
         resourceType: row.resourceType as ResourceType,
-        audience: audience === "[]" ? nobody : JSON.parse(audience),
+        audience: audience === "[]" ? noGroup : JSON.parse(audience),
       }));
     },
     removeBefore: (time, limit) => commits.run(() => removePrefix.run({ time, limit }).changes),
@@ -74,7 +74,7 @@ export function eventStore(
   };
 }
 
-const nobody: readonly string[] = [];
+const noGroup: readonly string[] = [];
 
 /** Reads what decides which events and audit entries a subject may see: its authority, as every call has it. */
 function viewerReader(access: Pick<AccessStore, "grantsOf">): EventStore["viewer"] {
