@@ -33,6 +33,7 @@ import { answerText, isFramedType, notAgain, refuseCall } from "./refuse.ts";
 import { type BodyRoom, bodyOf } from "./request-body.ts";
 import { anyHost } from "./request-forms.ts";
 import { Rooms } from "./rooms.ts";
+import { dropRest, keepsNoBody } from "./unread-body.ts";
 
 export interface ProceduresOptions extends Omit<ConnectRouterOptions, "interceptors"> {
   /** Around every call, the first one outermost. */
@@ -124,34 +125,19 @@ const requestSignalKey = createContextKey<AbortSignal | undefined>(undefined, {
   description: "aborted when the client has gone",
 });
 
-/** What came of a call's gate. */
-interface Gated {
-  readonly origin: Origin;
-  /** The body will not be read: what comes of it is to be dropped. */
-  unwanted(): void;
-}
-const gatedKey = createContextKey<Gated | undefined>(undefined, {
+const originKey = createContextKey<Origin | undefined>(undefined, {
   description: "where the call came in",
 });
 
-/**
- * The gate as Connect gets it. Whose call it refuses keeps no body waiting. Connect ends the signal of a call, with its
- * error if there is one, before it writes the error's answer.
- */
+/** The gate as Connect gets it. Connect ends the signal of a call, with its error if there is one, before it writes the error's answer. */
 function connectGate(
   { requestGate, onOver, shutdownSignal }: ProceduresOptions,
   openMethods: ReadonlySet<DescMethod>,
 ) {
   return async (context: HandlerContext): Promise<void> => {
     const { signal, method, values } = context;
-    const gated = values.get(gatedKey);
-    try {
-      await requestGate?.(context);
-    } catch (error) {
-      gated?.unwanted();
-      throw error;
-    }
-    if (!openMethods.has(method)) gated?.origin.showedToken();
+    await requestGate?.(context);
+    if (!openMethods.has(method)) values.get(originKey)?.showedToken();
     if (onOver === undefined) return;
     const over = () => {
       // The codes of reset streams and broken connections are Node's words for it, and not always apt.
@@ -180,8 +166,7 @@ async function serve(
   origin: Origin,
   contextValues: ContextValues = createContextValues(),
 ): Promise<void> {
-  const unwanted = () => void req.resume();
-  const values = contextValues.set(gatedKey, { origin, unwanted }).set(sendHeadersKey, (headers) => {
+  const values = contextValues.set(originKey, origin).set(sendHeadersKey, (headers) => {
     sendHeaders(res, headers);
   });
   // nginx would hold back what comes, until its buffer is full.
@@ -195,7 +180,7 @@ async function serve(
   values.set(requestSignalKey, call.signal);
   // Python's urllib, which the Python SDK uses, names a type for the body that a GET does not have.
   if (call.method === "GET") {
-    unwanted();
+    dropRest(req);
     call.header.delete("content-type");
     // Connect would call it an internal error.
     if (!hasUsableMessage(call.url)) {
@@ -210,12 +195,13 @@ async function serve(
   try {
     const answer = await handler(call);
     if (answer.status === codeToHttpStatus(Code.Unimplemented)) answer.header?.set(...notAgain);
-    if (answer.status === 405 || answer.status === 415) unwanted();
+    if (answer.status === 405 || answer.status === 415) dropRest(req);
     if (answer.status === 405) refuseMethod(handler, req, res);
     else if (answer.status === 415) refuseMediaType(handler, req, res);
     // Resolves never after success, so nothing may wait for it.
-    else await universalResponseToNodeResponse(withPlainGrpcMessage(answer), res);
+    else await universalResponseToNodeResponse(withPlainGrpcMessage(keepsNoBody(handler, answer, req)), res);
   } catch (error) {
+    dropRest(req);
     // The caller went away: the handler heard it through its signal.
     const gone = "stream" in res ? res.stream.destroyed : res.destroyed;
     const brokenOff = gone || ConnectError.from(error).code === Code.Aborted;

@@ -3,11 +3,13 @@ import http2 from "node:http2";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
+import type { ConnectRouter } from "@connectrpc/connect";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.js";
 import { strangersMessageBytes } from "../../src/http/rooms.ts";
-import { endHeaders, frame, h2, postBlock } from "./support/h2-frames.ts";
+import { endHeaders, frame, h2, headerBlock, postBlock } from "./support/h2-frames.ts";
 import { frames, http2Opening, RawClient } from "./support/raw.ts";
 import { type Toy, toyServer } from "./support/toy-server.ts";
 
@@ -18,12 +20,21 @@ const collectGarbage: () => void = runInNewContext("gc");
 const openMethods = new Set([RunnerService.method.getRunner, EventService.method.watchEvents]);
 const getRunner = "/gitpod.v1.RunnerService/GetRunner";
 const listRunners = "/gitpod.v1.RunnerService/ListRunners";
+const echo = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 const watchEvents = "/gitpod.v1.EventService/WatchEvents";
 
 let server: Toy;
 afterEach(async () => {
   await server[Symbol.asyncDispose]();
 });
+
+/** A method whose client sends a stream. */
+const echoing = (router: ConnectRouter) =>
+  router.service(ServerReflection, {
+    async *serverReflectionInfo(requests) {
+      for await (const { host } of requests) yield { validHost: host };
+    },
+  });
 
 /** The beginning of a message of so many bytes. */
 const frameOf = (bytes: number) => {
@@ -63,6 +74,57 @@ describe.each([true, false])("hot path %s", (hotPath) => {
     await pong("after...");
     expect((held() - before) / pieces).toBeLessThan(25);
   });
+
+  test.each([
+    ["an unknown encoding", listRunners, "application/json", { "content-encoding": "nothing" }],
+    ["a declared length over the limit", listRunners, "application/json", { "content-length": "99999999" }],
+    [
+      "a length, of a type with a parameter",
+      listRunners,
+      "application/json;a=b",
+      { "content-length": "99999999" },
+    ],
+    ["a wrong deadline", listRunners, "application/json", { "connect-timeout-ms": "soon" }],
+    ["a wrong deadline over gRPC", listRunners, "application/grpc", { "grpc-timeout": "soon" }],
+    ["an unknown encoding of a stream", watchEvents, "application/grpc", { "grpc-encoding": "nothing" }],
+    [
+      "an unknown encoding of JSON lines",
+      watchEvents,
+      "application/jsonl",
+      { "content-encoding": "nothing" },
+    ],
+    [
+      "a wrong deadline of a stream",
+      watchEvents,
+      "application/connect+json",
+      { "connect-timeout-ms": "soon" },
+    ],
+    ["a stream both ways", echo, "application/grpc", { "grpc-encoding": "nothing" }],
+    ["no type", listRunners, "text/plain", {}],
+  ])(
+    "a body that is refused unread is dropped, of a client that takes no answer: %s",
+    async (_name, path, type, headers) => {
+      server = await toyServer({ handler: { hotPath }, routes: echoing });
+      await using client = await RawClient.connect(server.port);
+      client.send(http2Opening.subarray(0, 24));
+      // SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113, section 6.5.2).
+      client.send(frame(h2.settings, 0, 0, Buffer.from([0, 4, 0, 0, 0, 0])));
+      client.send(
+        frame(h2.headers, endHeaders, 1, Buffer.concat([postBlock(path, type), headerBlock(headers)])),
+      );
+      const pong = async (text: string) => {
+        client.send(frame(h2.ping, 0, 0, Buffer.from(text)));
+        await client.until(text);
+      };
+      await pong("before..");
+      const before = held();
+      const pieces = 60_000;
+      const piece = frame(h2.data, 0, 1, Buffer.from(" "));
+      client.send(Buffer.concat(Array.from({ length: pieces }, () => piece)));
+      await pong("after...");
+      expect((held() - before) / pieces).toBeLessThan(25);
+    },
+  );
 
   test("a message to a method without a token is small, packed and unpacked", async () => {
     server = await toyServer({ handler: { hotPath, openMethods } });
