@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type ApiOptions, adminApi } from "./admin-api.ts";
+import { type AdminApi, type Answer, type ApiOptions, adminApi } from "./admin-api.ts";
 import { answerText, type Column, listText, type Output, outputs } from "./admin-output.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -16,10 +16,17 @@ Examples:
   rollcall admin runner-managers create --name rack-7
   rollcall admin gateways create --name eu --url https://gw.eu.example --region eu-central-1
   rollcall admin keys rotate
+  rollcall admin environment-classes list --runner 019ab3c2-8d10-7f3e-b2a4-6c1e5d9f0a37 -o json
   rollcall admin users list --output json --server https://rollcall.example --token-file operator-token
 `;
 
+const configuration = "gitpod.v1.RunnerConfigurationService";
+
 type Flags = ApiOptions & { readonly output: Output } & Readonly<Record<string, unknown>>;
+
+const ofOneRunner = async ({ runner }: Flags) => ({
+  filter: { runnerIds: runner === undefined ? [] : [runner] },
+});
 
 /** `rollcall admin`: what operators do, over the API. */
 export function adminCommand(terminal: Terminal): Command {
@@ -28,10 +35,18 @@ export function adminCommand(terminal: Terminal): Command {
     for (const each of commands) command.addCommand(each);
     return command;
   };
-  const list = (what: string, method: string, field: string, columns: readonly Column[]) =>
+  const list = (
+    what: string,
+    method: string,
+    field: string,
+    columns: readonly Column[],
+    request: (flags: Flags, api: AdminApi) => Promise<object> = async ({ organization }) => ({
+      organizationId: organization,
+    }),
+  ) =>
     speaking(new Command("list").description(what)).action(async (flags: Flags) => {
-      const request = typeof flags.organization === "string" ? { organizationId: flags.organization } : {};
-      const entries = await adminApi(flags, terminal).all(method, request, field);
+      const api = adminApi(flags, terminal);
+      const entries = await api.all(method, await request(flags, api), field);
       terminal.print(listText(entries, columns, flags.output));
     });
   const change = (command: Command, method: string, request: (flags: Flags, id: string) => object) =>
@@ -48,7 +63,7 @@ export function adminCommand(terminal: Terminal): Command {
 
   return group(
     "admin",
-    "manage organizations, users, runner managers, gateways and keys",
+    "manage organizations, users, runner managers, gateways and keys, and list what is set up on runners",
     group(
       "organizations",
       "the tenants of the server",
@@ -111,6 +126,100 @@ export function adminCommand(terminal: Terminal): Command {
       ),
       byId("suspend", "bar a user: its tokens are refused at once", "SuspendUser", "userId"),
       byId("resume", "let a suspended user act again", "ResumeUser", "userId"),
+    ),
+    group(
+      "members",
+      "who belongs to the organization of the token",
+      list(
+        "list members, those who joined last first",
+        "gitpod.v1.OrganizationService/ListMembers",
+        "members",
+        [
+          ["ID", "userId"],
+          ["STATUS", "status"],
+          ["ROLE", "role"],
+          ["NAME", "fullName"],
+          ["EMAIL", "email"],
+        ],
+        async (_flags, api) => {
+          const { user } = await api.call("gitpod.v1.UserService/GetAuthenticatedUser", {});
+          return { organizationId: (user as Answer | undefined)?.organizationId };
+        },
+      ),
+    ),
+    group(
+      "environment-classes",
+      "machines that environments can be made on",
+      ofRunner(
+        list(
+          "list environment classes, newest first",
+          `${configuration}/ListEnvironmentClasses`,
+          "environmentClasses",
+          [
+            ["ID", "id"],
+            ["RUNNER", "runnerId"],
+            ["NAME", "displayName"],
+            ["ENABLED", "enabled"],
+          ],
+          ofOneRunner,
+        ),
+      ),
+    ),
+    group(
+      "scm-integrations",
+      "source-code hosts of runners",
+      ofRunner(
+        list(
+          "list SCM integrations, newest first",
+          `${configuration}/ListSCMIntegrations`,
+          "integrations",
+          [
+            ["ID", "id"],
+            ["RUNNER", "runnerId"],
+            ["KIND", "scmId"],
+            ["HOST", "host"],
+            ["TOKENS", "pat"],
+          ],
+          ofOneRunner,
+        ),
+      ),
+    ),
+    group(
+      "llm-integrations",
+      "language models of runners",
+      ofRunner(
+        list(
+          "list LLM integrations, newest first",
+          `${configuration}/ListLLMIntegrations`,
+          "integrations",
+          [
+            ["ID", "id"],
+            ["RUNNER", "runnerId"],
+            ["PHASE", "phase"],
+            ["ENDPOINT", "endpoint"],
+          ],
+          ofOneRunner,
+        ),
+      ),
+    ),
+    group(
+      "host-tokens",
+      "credentials for source-code hosts",
+      ofRunner(
+        list(
+          "list what is known of host authentication tokens, newest first",
+          `${configuration}/ListHostAuthenticationTokens`,
+          "tokens",
+          [
+            ["ID", "id"],
+            ["RUNNER", "runnerId"],
+            ["HOST", "host"],
+            ["SOURCE", "source"],
+            ["EXPIRES", "expiresAt"],
+          ],
+          async ({ runner }) => ({ filter: { runnerId: runner } }),
+        ),
+      ),
     ),
     group(
       "service-accounts",
@@ -191,12 +300,16 @@ function speaking(command: Command): Command {
   return command
     .option("--server <URL>", "address of the server [ROLLCALL_SERVER, default http://127.0.0.1:7655]")
     .option("--token-file <FILE>", "file with an operator's token [ROLLCALL_TOKEN_FILE]")
-    .addOption(new Option("--output <FORMAT>", "how to print").choices(outputs).default("table"))
+    .addOption(new Option("-o, --output <FORMAT>", "how to print").choices(outputs).default("table"))
     .addHelpText("after", about);
 }
 
 function inOrganization(command: Command, fallback: string): Command {
   return command.option("--organization <ID>", `id of the organization (default: ${fallback})`);
+}
+
+function ofRunner(command: Command): Command {
+  return command.option("--runner <ID>", "id of the runner (default: every runner that the token sees)");
 }
 
 function wholeDays(text: string): number {
