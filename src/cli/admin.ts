@@ -20,13 +20,7 @@ Examples:
   rollcall admin users list --output json --server https://rollcall.example --token-file operator-token
 `;
 
-const configuration = "gitpod.v1.RunnerConfigurationService";
-
 type Flags = ApiOptions & { readonly output: Output } & Readonly<Record<string, unknown>>;
-
-const ofOneRunner = async ({ runner }: Flags) => ({
-  filter: { runnerIds: runner === undefined ? [] : [runner] },
-});
 
 /** `rollcall admin`: what operators do, over the API. */
 export function adminCommand(terminal: Terminal): Command {
@@ -49,6 +43,24 @@ export function adminCommand(terminal: Terminal): Command {
       const entries = await api.all(method, await request(flags, api), field);
       terminal.print(listText(entries, columns, flags.output));
     });
+  /** What is set up on runners: all of it, or that of one. */
+  const ofRunners = (
+    ...[name, what, listed, method, field, columns]: [string, string, string, string, string, Column[]]
+  ) =>
+    group(
+      name,
+      what,
+      list(
+        listed,
+        `gitpod.v1.RunnerConfigurationService/${method}`,
+        field,
+        [["ID", "id"], ["RUNNER", "runnerId"], ...columns],
+        async ({ runner }) => ({
+          filter:
+            field === "tokens" ? { runnerId: runner } : { runnerIds: runner === undefined ? [] : [runner] },
+        }),
+      ).option("--runner <ID>", "id of the runner (default: every runner that the token sees)"),
+    );
   const change = (command: Command, method: string, request: (flags: Flags, id: string) => object) =>
     speaking(command).action(async (...given: unknown[]) => {
       const id = typeof given[0] === "string" ? given[0] : "";
@@ -147,79 +159,51 @@ export function adminCommand(terminal: Terminal): Command {
         },
       ),
     ),
-    group(
+    ofRunners(
       "environment-classes",
       "machines that environments can be made on",
-      ofRunner(
-        list(
-          "list environment classes, newest first",
-          `${configuration}/ListEnvironmentClasses`,
-          "environmentClasses",
-          [
-            ["ID", "id"],
-            ["RUNNER", "runnerId"],
-            ["NAME", "displayName"],
-            ["ENABLED", "enabled"],
-          ],
-          ofOneRunner,
-        ),
-      ),
+      "list environment classes, newest first",
+      "ListEnvironmentClasses",
+      "environmentClasses",
+      [
+        ["NAME", "displayName"],
+        ["ENABLED", "enabled"],
+      ],
     ),
-    group(
+    ofRunners(
       "scm-integrations",
       "source-code hosts of runners",
-      ofRunner(
-        list(
-          "list SCM integrations, newest first",
-          `${configuration}/ListSCMIntegrations`,
-          "integrations",
-          [
-            ["ID", "id"],
-            ["RUNNER", "runnerId"],
-            ["KIND", "scmId"],
-            ["HOST", "host"],
-            ["TOKENS", "pat"],
-          ],
-          ofOneRunner,
-        ),
-      ),
+      "list SCM integrations, newest first",
+      "ListSCMIntegrations",
+      "integrations",
+      [
+        ["KIND", "scmId"],
+        ["HOST", "host"],
+        ["TOKENS", "pat"],
+      ],
     ),
-    group(
+    ofRunners(
       "llm-integrations",
       "language models of runners",
-      ofRunner(
-        list(
-          "list LLM integrations, newest first",
-          `${configuration}/ListLLMIntegrations`,
-          "integrations",
-          [
-            ["ID", "id"],
-            ["RUNNER", "runnerId"],
-            ["PHASE", "phase"],
-            ["ENDPOINT", "endpoint"],
-          ],
-          ofOneRunner,
-        ),
-      ),
+      "list LLM integrations, newest first",
+      "ListLLMIntegrations",
+      "integrations",
+      [
+        ["PHASE", "phase"],
+        ["ENDPOINT", "endpoint"],
+      ],
     ),
-    group(
+    ofRunners(
       "host-tokens",
       "credentials for source-code hosts",
-      ofRunner(
-        list(
-          "list what is known of host authentication tokens, newest first",
-          `${configuration}/ListHostAuthenticationTokens`,
-          "tokens",
-          [
-            ["ID", "id"],
-            ["RUNNER", "runnerId"],
-            ["HOST", "host"],
-            ["SOURCE", "source"],
-            ["EXPIRES", "expiresAt"],
-          ],
-          async ({ runner }) => ({ filter: { runnerId: runner } }),
-        ),
-      ),
+      "list what is known of host authentication tokens, newest first",
+      "ListHostAuthenticationTokens",
+      "tokens",
+      [
+        ["HOST", "host"],
+        ["SOURCE", "source"],
+        ["EXPIRES", "expiresAt"],
+      ],
     ),
     group(
       "service-accounts",
@@ -306,10 +290,6 @@ function speaking(command: Command): Command {
 
 function inOrganization(command: Command, fallback: string): Command {
   return command.option("--organization <ID>", `id of the organization (default: ${fallback})`);
-}
-
-function ofRunner(command: Command): Command {
-  return command.option("--runner <ID>", "id of the runner (default: every runner that the token sees)");
 }
 
 function wholeDays(text: string): number {
