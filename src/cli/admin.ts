@@ -12,7 +12,6 @@ Examples:
   rollcall admin organizations create --name acme --admin-name Ada --admin-email ada@acme.example
   rollcall admin users create --name Bob --email bob@acme.example --organization 019ab3c2-6f0e-7a10-8d2b-5a4f1c7e9b00
   rollcall admin users token 019ab3c2-7a11-7c44-9c1e-3f0b7a2e6d10 --days 7 --read-only
-  rollcall admin users suspend 019ab3c2-7a11-7c44-9c1e-3f0b7a2e6d10
   rollcall admin runner-managers create --name rack-7
   rollcall admin gateways create --name eu --url https://gw.eu.example --region eu-central-1
   rollcall admin keys rotate
