@@ -37,6 +37,20 @@ export const rooms = {
   "src/agent": ["src/domain", "src/lib", "gen"],
 };
 
+/**
+ * The rooms of an adapter of the store, in src/store/sqlite, and what each may import of the others. What puts them together is
+ * beside them: store.ts, store-parts.ts and schema.ts.
+ */
+export const storeRooms = {
+  schema: [],
+  engine: ["schema"],
+  files: ["engine", "schema"],
+  journal: ["engine", "schema"],
+  access: ["engine", "schema", "journal"],
+  runners: ["engine", "schema", "journal", "access"],
+  accounts: ["engine", "schema", "journal", "access", "files", "runners"],
+};
+
 /** What a folder must not import: all of ours that its line does not name. */
 function room([folder, allowed]) {
   const paths = [folder, ...allowed].join("|");
@@ -49,7 +63,20 @@ function room([folder, allowed]) {
   };
 }
 
+/** The same of a room of the store: of its neighbours, all that its line does not name. */
+function storeRoom([name, allowed]) {
+  const paths = [name, ...allowed].join("|");
+  return {
+    name: `room src/store/sqlite/${name}`,
+    comment: `${name} may import ${allowed.join(", ") || "none"} of the store's rooms.`,
+    severity: "error",
+    from: { path: `^src/store/sqlite/${name}/` },
+    to: { path: "^src/store/sqlite/", pathNot: `^src/store/sqlite/(${paths})(/|[.]ts$)` },
+  };
+}
+
 const listed = Object.keys(rooms).join("|");
+const listedOfStore = Object.keys(storeRooms).join("|");
 
 const domainIo = "^(node:)?(?!crypto$|util$|zlib$)"; // all compute, none reads or writes
 
@@ -95,6 +122,14 @@ export default {
       to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown"], dependencyTypesNot: ["type-only"] },
     },
     ...Object.entries(rooms).map(room),
+    ...Object.entries(storeRooms).map(storeRoom),
+    {
+      name: "every-room-of-the-store-has-a-line",
+      comment: "What a room of the store may import is said in `storeRooms`, above.",
+      severity: "error",
+      from: { path: "^src/store/sqlite/[^/]+/", pathNot: `^src/store/sqlite/(${listedOfStore})/` },
+      to: {},
+    },
     {
       name: "every-folder-has-a-line",
       comment: "What a folder may import is said in `rooms`, above.",

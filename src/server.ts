@@ -9,6 +9,7 @@ import { Overload } from "./domain/limits/overload.ts";
 import { EventHub } from "./events/hub.ts";
 import { Cleanup } from "./fleet/cleanup.ts";
 import { RunnerRegistry } from "./fleet/fleet.ts";
+import { Questions } from "./fleet/questions.ts";
 import { CallValues } from "./http/call-values.ts";
 import { clientAddress } from "./http/connections/client-address.ts";
 import { listen } from "./http/connections/listener.ts";
@@ -25,6 +26,7 @@ import { packageVersion } from "./lib/version.ts";
 import { Callers } from "./rpc/call/callers.ts";
 import { addressKey, clientCertificateKey } from "./rpc/call/context.ts";
 import { openMethods } from "./rpc/call/gate.ts";
+import type { Answered, Asked } from "./rpc/messages/question.ts";
 import { createRpc } from "./rpc/routes.ts";
 import { runnerMetricsReader, serverMetricsReader } from "./rpc/services/metrics-access.ts";
 import { runnerMetrics } from "./rpc/services/runner-metrics.ts";
@@ -34,7 +36,7 @@ import { tellExposure } from "./start/exposure.ts";
 import { closeToOthers } from "./start/file-modes.ts";
 import { ensureFounded } from "./start/founding.ts";
 import { openStore } from "./start/open-store.ts";
-import { settleServerKey } from "./start/server-key.ts";
+import { resolveServerKey } from "./start/server-key.ts";
 import type { Store } from "./store/store.ts";
 import { createLog } from "./telemetry/logger.ts";
 import { ServerMetrics } from "./telemetry/server-metrics.ts";
@@ -118,7 +120,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   });
   undo.defer(() => store.close());
   overrides.onStore?.(store);
-  const secrets = await settleServerKey(config.dataDir, files, store, log);
+  const secrets = await resolveServerKey(config.dataDir, files, store, log);
   const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
   const shutdown = new AbortController();
   const registry = new RunnerRegistry({
@@ -168,8 +170,10 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   // Known once it listens, when the operator does not say.
   let issuer = config.externalUrl ?? "";
   const callers = new Callers(store, clock);
+  const questions = new Questions<Asked, Answered>({ clock, newId, observer: metrics.questions });
   const rpc = createRpc({
     registry,
+    questions,
     callers,
     hub,
     health: {
@@ -272,7 +276,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   issuer ||= listener.url;
   const { leases: settings, limits } = config;
   metrics.show({
-    ...{ registry, hub, store, callLimits, overload, clock, settings },
+    ...{ registry, questions, hub, store, callLimits, overload, clock, settings },
     maxConnections: limits.connections,
     connections: listener.connections,
     displaced: listener.displaced,

@@ -1,3 +1,4 @@
+import process from "node:process";
 import { createClient } from "@connectrpc/connect";
 import { RunnerAgentService, type WindDown } from "../../gen/rollcall/v1/agent_pb.js";
 import { bootstrap } from "./bootstrap.ts";
@@ -9,8 +10,10 @@ import { runWindDown, signOff } from "./leaving.ts";
 import type { Leaving, Live } from "./live.ts";
 import { lockState } from "./lock.ts";
 import type { AgentOptions } from "./options.ts";
+import { Answers } from "./questions.ts";
 import { unregistered } from "./registration.ts";
 import { Renewals } from "./renewals.ts";
+import { HostHttp, hostAgent } from "./scm/http.ts";
 import { SpecApplier } from "./spec-applier.ts";
 import { StateFiles } from "./state-files.ts";
 import { systemTime } from "./time.ts";
@@ -18,7 +21,7 @@ import { defaultTiming } from "./timing.ts";
 import { Bell } from "./waiting.ts";
 import { watchLoop } from "./watch.ts";
 
-type Settled = AgentOptions & Required<Pick<AgentOptions, "time" | "random" | "timing">>;
+type Settled = AgentOptions & Required<Pick<AgentOptions, "time" | "random" | "timing" | "hostHttp">>;
 
 /**
  * Runs an agent until it is told to stop, the runner is deleted, or the server refuses it for good. Nothing of it
@@ -26,7 +29,13 @@ type Settled = AgentOptions & Required<Pick<AgentOptions, "time" | "random" | "t
  * @throws nothing that is foreseen: those ends are returned
  */
 export async function runAgent(options: AgentOptions): Promise<AgentEnd> {
-  const settled = { time: systemTime, random: Math.random, timing: defaultTiming, ...options };
+  const settled = {
+    time: systemTime,
+    random: Math.random,
+    timing: defaultTiming,
+    hostHttp: new HostHttp(hostAgent(process.env)),
+    ...options,
+  };
   try {
     const files = new StateFiles(options.stateDir);
     const lock = lockState(files);
@@ -78,6 +87,7 @@ async function live(options: Settled, keys: AgentKeys, credential: Credential): 
     random,
     condition,
     specs: new SpecApplier({ apply: hooks.onSpec, condition, log, time, timing, random, applied: ring }),
+    answers: new Answers({ live: () => shared, keys, http: options.hostHttp }),
     news,
     registration: unregistered,
     life: life.signal,

@@ -16,6 +16,8 @@ export interface CommandRun {
   readonly signal: AbortSignal;
   /** Taken out of everything that is repeated of its output. */
   readonly secrets: readonly string[];
+  /** Longest standard output, in bytes of UTF-8, when it is wanted as a whole. */
+  readonly outputBytes?: number;
 }
 
 /** How long the command has between being asked to end and being killed, in milliseconds. */
@@ -25,9 +27,10 @@ const longestReason = 400;
 
 /**
  * Runs a command in a shell of its own process group.
+ * @returns its standard output, empty when that is not wanted
  * @throws Error that says how it ended (status, signal, time) with the last line that it printed
  */
-export async function runShellCommand(run: CommandRun): Promise<void> {
+export async function runShellCommand(run: CommandRun): Promise<string> {
   if (run.signal.aborted) throw new Error("was stopped");
   const posix = process.platform !== "win32";
   const child = spawn(run.line, {
@@ -42,6 +45,16 @@ export async function runShellCommand(run: CommandRun): Promise<void> {
       output = (output + text).slice(-keptOutput);
     });
   }
+  const { outputBytes = 0 } = run;
+  let wanted = "";
+  child.stdout.on("data", (text: string) => {
+    if (outputBytes === 0) return;
+    wanted += text;
+    if (Buffer.byteLength(wanted) > outputBytes) {
+      wanted = "";
+      end(`printed more than ${outputBytes} bytes`);
+    }
+  });
   // A command that does not read its input closes the pipe early; that is its right.
   child.stdin.on("error", () => {});
   child.stdin.end(run.input);
@@ -62,6 +75,7 @@ export async function runShellCommand(run: CommandRun): Promise<void> {
     const status = await finished(child);
     const failed = cut ?? (status === "0" ? null : `ended with ${status}`);
     if (failed !== null) throw new Error(reason(failed, output, run.secrets));
+    return wanted;
   } finally {
     clearTimeout(timer);
     clearTimeout(killer);

@@ -5,6 +5,7 @@ import type { AgentConnection } from "./connection.ts";
 import type { AgentEnd } from "./end.ts";
 import type { AgentLog } from "./log.ts";
 import type { AgentHooks } from "./options.ts";
+import type { Answers } from "./questions.ts";
 import type { Identity, Registration } from "./registration.ts";
 import type { SpecApplier } from "./spec-applier.ts";
 import type { Time } from "./time.ts";
@@ -30,6 +31,7 @@ export interface Live {
   readonly random: () => number;
   readonly condition: Condition;
   readonly specs: SpecApplier;
+  readonly answers: Answers;
   /** Rings when something is to be told before the next renewal is due, and when the loops are to end. */
   readonly news: Bell;
   /** Changed by renewals alone. */

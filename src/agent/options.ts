@@ -1,5 +1,7 @@
+import type { JsonValue } from "@bufbuild/protobuf";
 import type { AgentConnection } from "./connection.ts";
 import type { AgentLog } from "./log.ts";
+import type { HostHttp } from "./scm/http.ts";
 import type { Time } from "./time.ts";
 import type { AgentTiming } from "./timing.ts";
 import type { WantedState } from "./wanted.ts";
@@ -10,6 +12,11 @@ export interface AgentHooks {
   readonly onSpec?: (wanted: WantedState, signal: AbortSignal) => Promise<void>;
   /** Resolves while the runner is well. Asked before the first renewal and after each scheduled one. */
   readonly health?: (signal: AbortSignal) => Promise<void>;
+  /**
+   * Answers a question in place of the agent, both as JSON of the agent protocol: of Question, with the credentials opened,
+   * and of AnswerQuestionRequest. Null: the agent answers by itself.
+   */
+  readonly onQuestion?: (question: JsonValue, signal: AbortSignal) => Promise<JsonValue | null>;
   /** Finishes what runs here. The signal aborts when the server waits no longer. */
   readonly onWindDown?: (remainingMs: number, signal: AbortSignal) => Promise<void>;
 }
@@ -42,4 +49,6 @@ export interface AgentOptions {
   /** Uniform in [0, 1); for tests. */
   readonly random?: () => number;
   readonly timing?: AgentTiming;
+  /** How source-code hosts are asked; for tests. */
+  readonly hostHttp?: Pick<HostHttp, "get">;
 }

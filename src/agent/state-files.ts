@@ -1,16 +1,6 @@
-import { randomBytes } from "node:crypto";
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { makeFolder } from "../lib/files.ts";
+import { draftOf, fsyncFolder, makeFolder } from "../lib/files.ts";
 import { AgentEndError, agentEnd } from "./end.ts";
 import { messageOf, partOf } from "./thrown.ts";
 
@@ -48,18 +38,12 @@ export class StateFiles {
    */
   write(name: string, text: string): void {
     const target = this.path(name);
-    const draft = `${target}.${randomBytes(6).toString("hex")}.tmp`;
+    const draft = draftOf(target);
     try {
-      const file = openSync(draft, "wx", 0o600);
-      try {
-        writeSync(file, text);
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
+      writeFileSync(draft, text, { mode: 0o600, flag: "wx", flush: true });
       chmodSync(draft, 0o600);
       renameSync(draft, target);
-      syncFolder(this.dir);
+      fsyncFolder(this.dir);
     } catch (error) {
       rmSync(draft, { force: true });
       throw unusable(target, error);
@@ -68,20 +52,6 @@ export class StateFiles {
 
   remove(name: string): void {
     rmSync(this.path(name), { force: true });
-  }
-}
-
-/** Without this a rename can be lost in a power cut. Not every file system lets a folder be opened. */
-function syncFolder(dir: string): void {
-  try {
-    const folder = openSync(dir, "r");
-    try {
-      fsyncSync(folder);
-    } finally {
-      closeSync(folder);
-    }
-  } catch {
-    // Then the file system orders renames by itself, or nothing can be done.
   }
 }
 

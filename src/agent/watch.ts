@@ -46,7 +46,12 @@ async function watchOnce(live: Live, generation: number, proven: () => void): Pr
   const guard = silenceGuard(live, controller, () => heardAt);
   try {
     const { runnerId } = identity;
-    const request = { runnerId, generation, appliedSpecRevision: specs.appliedRevision };
+    const request = {
+      runnerId,
+      generation,
+      appliedSpecRevision: specs.appliedRevision,
+      answers: live.answers.kinds,
+    };
     for await (const message of client.watchRegistration(request, { headers, signal: controller.signal })) {
       heardAt = time.monotonic();
       // One that ends at once again and again is no better than one that cannot be opened.
@@ -73,6 +78,13 @@ function receive(live: Live, { event }: WatchRegistrationResponse): void {
     case "windDown":
       live.windDown(event.value);
       return;
+    case "question":
+      live.answers.question(event.value);
+      return;
+    case "withdrawn":
+      live.answers.withdrawn(event.value.id);
+      return;
+    case "configuration": // What an agent needs of it comes with each question.
     case "keepAlive":
     case undefined: // Of a newer server: to be ignored.
       return;

@@ -37,13 +37,20 @@ export interface ApiOptions {
 
 const defaultServer = "http://127.0.0.1:7655";
 
+/** The token of the flag's file, else that of the environment, else the one that a server on this machine left in its folder. */
+function tokenOf({ tokenFile }: ApiOptions, terminal: Terminal): string {
+  const { ROLLCALL_TOKEN, ROLLCALL_TOKEN_FILE } = terminal.environment;
+  if (tokenFile === undefined && ROLLCALL_TOKEN) return ROLLCALL_TOKEN.trim();
+  return readFileSync(tokenFile ?? (ROLLCALL_TOKEN_FILE || ownTokenFile(terminal)), "utf8").trim();
+}
+
 /** How long the server may take for one answer, in milliseconds. */
 const timeoutMs = 30_000;
 
 /** Speaks JSON over HTTP/1.1, as curl would: the command line needs no generated code. */
 export function adminApi(options: ApiOptions, terminal: Terminal): AdminApi {
   const { environment } = terminal;
-  const text = options.server ?? (environment.ROLLCALL_SERVER || defaultServer);
+  const text = options.server ?? (environment.ROLLCALL_URL || defaultServer);
   const server = URL.parse(text);
   if (server === null || !["http:", "https:"].includes(server.protocol)) {
     throw new DomainError("invalid", `--server must be an http or https address, not "${text}"`);
@@ -51,8 +58,7 @@ export function adminApi(options: ApiOptions, terminal: Terminal): AdminApi {
   if (server.protocol === "http:" && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(server.hostname)) {
     terminal.warn("http: the token crosses the network in clear; use https");
   }
-  const file = options.tokenFile ?? (environment.ROLLCALL_TOKEN_FILE || ownTokenFile(terminal));
-  const token = readFileSync(file, "utf8").trim();
+  const token = tokenOf(options, terminal);
   const base = text.replace(/\/+$/, "");
 
   const api: AdminApi = {

@@ -281,7 +281,7 @@ export function adminCommand(terminal: Terminal): Command {
 /** Gives a command the flags that every command of an operator has. */
 function speaking(command: Command): Command {
   return command
-    .option("--server <URL>", "address of the server [ROLLCALL_SERVER, default http://127.0.0.1:7655]")
+    .option("--server <URL>", "address of the server [ROLLCALL_URL, default http://127.0.0.1:7655]")
     .option("--token-file <FILE>", "file with an operator's token [ROLLCALL_TOKEN_FILE]")
     .addOption(new Option("-o, --output <FORMAT>", "how to print").choices(outputs).default("table"))
     .addHelpText("after", about);

@@ -27,6 +27,10 @@ Commands run in a shell. --on-spec gets one line of JSON on standard input: runn
 environment has ROLLCALL_RUNNER_ID, ROLLCALL_SPEC_REVISION and ROLLCALL_PAUSED. It also runs once after each start.
 A command that fails makes the runner DEGRADED, with the last line that it printed.
 
+--on-question gets one line of JSON: a Question of rollcall.v1, with the credentials opened. It prints the answer as JSON, such as
+{"error":{"code":5,"message":"no such repository"}}, or nothing: then the agent asks the host itself, which it can for
+GitHub, GitLab, Bitbucket Cloud and Azure DevOps. It asks the hosts of the runner's integrations alone, by https.
+
 Exit codes: 0 signed off, or wound down before deletion; 10 token expired; 11 token revoked; 12 token unknown;
 13 exchange token refused; 14 runner deleted; 15 a newer agent of this runner took over; 16 token of another runner;
 17 not a runner's token; 18 the server does not speak the protocol; 19 state folder in use; 20 state folder, token
@@ -60,6 +64,7 @@ interface AgentFlags {
   readonly health?: string;
   readonly healthTimeout: number;
   readonly onWindDown?: string;
+  readonly onQuestion?: string;
   readonly logLevel: "debug" | "info" | "warn" | "error";
 }
 
@@ -104,6 +109,7 @@ export function agentCommand(terminal: Terminal): Command {
         .default(10_000, "10"),
     )
     .option("--on-wind-down <CMD>", "command that finishes what runs here, before the runner is deleted")
+    .option("--on-question <CMD>", "command that answers questions about source-code hosts")
     .addOption(
       new Option("--log-level <LEVEL>", "what to log")
         .choices(["debug", "info", "warn", "error"])
@@ -151,6 +157,7 @@ async function run(flags: AgentFlags, terminal: Terminal): Promise<AgentEnd> {
         ...(flags.onSpec !== undefined && { onSpec: flags.onSpec }),
         ...(flags.health !== undefined && { health: flags.health }),
         ...(flags.onWindDown !== undefined && { onWindDown: flags.onWindDown }),
+        ...(flags.onQuestion !== undefined && { onQuestion: flags.onQuestion }),
       }),
       stop: stop.signal,
       log,

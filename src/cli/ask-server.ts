@@ -34,7 +34,7 @@ export async function change<T>(
   if (storeFiles.inUse(file)) {
     throw new StoreRefusedError(
       hasRoomForSocket(dataDir)
-        ? `a server uses ${file}, and does not answer on ${controlSocketOf(dataDir)}; try again, or stop it`
+        ? `a server uses ${file}, and does not answer on ${controlSocketOf(dataDir)}; try again, or stop it first`
         : `a server uses ${file}, and its folder's path is too long for a socket (103 bytes); stop it first`,
     );
   }

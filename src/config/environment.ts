@@ -10,12 +10,13 @@ import { configVariable, type Sourced, settings, variableOf } from "./settings-t
 const prefix = "ROLLCALL_";
 
 /**
- * Variables of ours that are no settings of a server: the name of a settings file, those of `rollcall admin`, and those that
+ * Variables of ours that are no settings of a server: the name of a settings file, those of clients, `rollcall admin` among them, and those that
  * an agent gives its commands.
  */
 const ownVariables: ReadonlySet<string> = new Set([
   configVariable,
-  "ROLLCALL_SERVER",
+  "ROLLCALL_URL",
+  "ROLLCALL_TOKEN",
   "ROLLCALL_TOKEN_FILE",
   "ROLLCALL_RUNNER_ID",
   "ROLLCALL_SPEC_REVISION",

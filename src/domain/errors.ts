@@ -8,7 +8,10 @@ export type DomainErrorKind =
   | "failed_precondition"
   | "aborted"
   | "resource_exhausted"
-  | "unavailable";
+  | "unavailable"
+  | "deadline_exceeded"
+  /** Something that this server asked gave an answer that makes no sense. */
+  | "internal";
 
 /** One field that broke one rule. */
 export interface FieldViolation {
@@ -26,6 +29,16 @@ export interface DomainErrorOptions {
   readonly retryAfterMs?: number;
   /** Set on `invalid` errors that a single field explains. */
   readonly violations?: readonly FieldViolation[];
+  /** Set when the caller has to sign in to a source-code host first. */
+  readonly signIn?: SignInNeeded;
+}
+
+/** Where to sign in, sent as `gitpod.v1.ParseContextURLPreconditionFailureDetails`. */
+export interface SignInNeeded {
+  readonly url: string;
+  readonly scmId: string;
+  /** Runners that could answer after that. */
+  readonly runnerIds: readonly string[];
 }
 
 /** A refusal that the caller may read in full. Anything else that is thrown reaches the caller as an id only. */
@@ -35,6 +48,7 @@ export class DomainError extends Error {
   readonly reason: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly violations: readonly FieldViolation[];
+  readonly signIn: SignInNeeded | undefined;
 
   constructor(kind: DomainErrorKind, message: string, options: DomainErrorOptions = {}) {
     super(message);
@@ -42,6 +56,7 @@ export class DomainError extends Error {
     this.reason = options.reason;
     this.retryAfterMs = options.retryAfterMs;
     this.violations = options.violations ?? [];
+    this.signIn = options.signIn;
   }
 }
 

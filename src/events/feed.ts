@@ -38,7 +38,7 @@ export class EventFeed implements EventSource {
       while (this.#head < through) await this.#extend(through);
     } catch (error) {
       if (!isEventsLost(error)) throw error;
-      // Written and removed since the last look. The tail begins anew, so that each watch asks the table from its own place:
+      // Written and removed since the last look. The tail is reset, so that each watch asks the table from its own place:
       // those that are behind the gap are told of it, those that began after it go on.
       this.#tail = [];
       this.#tailFrom = through;

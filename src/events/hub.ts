@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { DomainError } from "../domain/errors.ts";
 import { defaultQuotas, type Quotas, refuseOver } from "../domain/limits/quotas.ts";
 import { usableToken, usableUntil } from "../domain/tokens/access-token.ts";
-import type { Lifecycle } from "../lib/chore.ts";
+import { Chore, type Lifecycle } from "../lib/chore.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { EventStore } from "../store/event-store.ts";
 import type { TokenStore } from "../store/store.ts";
@@ -32,27 +32,33 @@ export class EventHub implements Lifecycle {
   readonly #options: EventHubOptions;
   readonly #feeds = new Map<string, EventFeed>();
   #stopListening: (() => void) | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #look: Chore;
   #looking: Promise<void> = Promise.resolve();
   #stopped = false;
-  /** Somebody's rights may have changed since the watches were last checked. */
+  /** The rights of an account may have changed since the watches were last checked. */
   #rightsChanged = false;
   #seen: { events: number; access: number; outside: string };
 
   constructor(options: EventHubOptions) {
     this.#options = options;
     this.#seen = { events: 0, access: 0, outside: options.tokens.revocationMark() };
+    // Also for what a failed look left behind.
+    const look = async () => {
+      this.#noticeRights();
+      this.#pump();
+    };
+    this.#look = new Chore(lookMs, options.clock, look, (error) => this.#tell(error));
   }
 
   async run(): Promise<void> {
     this.#stopListening = this.#options.events.onCommit(() => this.#committed());
-    this.#timer = setInterval(() => this.#look(), lookMs);
+    await this.#look.run();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#stopListening?.();
-    clearInterval(this.#timer);
+    await this.#look.stop();
     const closing = new DomainError("unavailable", "the server is shutting down", { retryAfterMs: 1000 });
     for (const watch of this.#all()) watch.end(closing);
     await this.#looking;
@@ -98,13 +104,7 @@ export class EventHub implements Lifecycle {
     this.#seen = { ...this.#seen, events };
   }
 
-  /** Also for what a failed look left behind. */
-  #look(): void {
-    this.#noticeRights();
-    this.#pump();
-  }
-
-  /** Whether somebody's rights may have changed: here, or by another process such as `rollcall token revoke`. */
+  /** Whether the rights of an account may have changed: here, or by another process such as `rollcall token revoke`. */
   #noticeRights(): void {
     const { access } = this.#options.events.changes();
     const outside = this.#options.tokens.revocationMark();
@@ -114,16 +114,16 @@ export class EventHub implements Lifecycle {
 
   /** One look after the other: what is told keeps its order. */
   #pump(): void {
-    this.#looking = this.#looking
-      .then(() => this.#giveOut())
-      .catch((error) => {
-        this.#options.log.error({ err: error }, "events could not be read");
-      });
+    this.#looking = this.#looking.then(() => this.#giveOut()).catch((error) => this.#tell(error));
+  }
+
+  #tell(error: unknown): void {
+    this.#options.log.error({ err: error }, "events could not be read");
   }
 
   /**
    * Gives out what is new. Rights are looked at before, and after the end of the table was: so no event reaches
-   * anybody by rights that were taken back before it, and all that were given before it count.
+   * a client by rights that were revoked before it, and all that were given before it count.
    */
   async #giveOut(): Promise<void> {
     if (this.#feeds.size === 0) return;

@@ -29,7 +29,7 @@ export interface EventSource {
   after(position: number): Promise<Portion>;
 }
 
-/** Whether, as whom and until when somebody may watch. */
+/** Whether, as whom and until when a client may watch. */
 export interface WatchRights {
   readonly viewer: Viewer;
   /** Wall-clock milliseconds; Infinity when no end is set. */

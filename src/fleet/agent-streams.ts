@@ -1,11 +1,11 @@
 /** What a watcher is told; each is sent once however often it happened meanwhile, the newest state with it. */
-export type WatchNews = "keep_alive" | "spec" | "wind_down";
+export type WatchNews = "keep_alive" | "spec" | "wind_down" | "questions" | "configuration";
 
 /**
  * One open stream of a runner. It keeps which kinds of news are pending, never the news themselves, so a watcher
  * that does not read costs a few bits.
  */
-export class Watcher {
+export class AgentStream {
   readonly runnerId: string;
   readonly generation: number;
   /** The access token that the stream was opened with. */
@@ -54,8 +54,8 @@ export class Watcher {
 }
 
 /** All open streams, by runner. */
-export class Watchers {
-  readonly #byRunner = new Map<string, Set<Watcher>>();
+export class AgentStreams {
+  readonly #byRunner = new Map<string, Set<AgentStream>>();
 
   /** How many streams are open. */
   get size(): number {
@@ -64,23 +64,23 @@ export class Watchers {
     return size;
   }
 
-  add(watcher: Watcher): void {
+  add(watcher: AgentStream): void {
     const others = this.#byRunner.get(watcher.runnerId);
     if (others === undefined) this.#byRunner.set(watcher.runnerId, new Set([watcher]));
     else others.add(watcher);
   }
 
-  remove(watcher: Watcher): void {
+  remove(watcher: AgentStream): void {
     const others = this.#byRunner.get(watcher.runnerId);
     others?.delete(watcher);
     if (others?.size === 0) this.#byRunner.delete(watcher.runnerId);
   }
 
-  of(runnerId: string): Iterable<Watcher> {
+  of(runnerId: string): Iterable<AgentStream> {
     return this.#byRunner.get(runnerId) ?? [];
   }
 
-  *all(): Iterable<Watcher> {
+  *all(): Iterable<AgentStream> {
     for (const watchers of this.#byRunner.values()) yield* watchers;
   }
 

@@ -59,7 +59,7 @@ export class Announcer {
     return false;
   }
 
-  /** Writes the events that may go out now. @returns milliseconds until more may, Infinity when nobody waits */
+  /** Writes the events that may go out now. @returns milliseconds until more may, Infinity when none waits */
   async announce(): Promise<number> {
     const now = this.#clock.monotonic();
     for (const [runnerId, { organizationId, dueAt }] of [...this.#later]) {
@@ -71,7 +71,7 @@ export class Announcer {
     return Math.min(this.#pacer.nextMs(now) ?? Number.POSITIVE_INFINITY, this.#nextLaterMs(now));
   }
 
-  /** Writes all that wait, at the end of a run: whoever resumes a watch later must find them. */
+  /** Writes all that wait, at the end of a run: a client that resumes a watch later must find them. */
   async finish(): Promise<void> {
     for (const [runnerId, { organizationId }] of [...this.#later]) this.offer(runnerId, organizationId);
     await this.#write([...this.#organizations.keys()]);

@@ -39,7 +39,7 @@ export class CarryOver {
 
   /**
    * Counts this start against the leases that it carried over, beside the first calls: written before them, it would
-   * keep a large fleet waiting. Whoever is heard meanwhile is not counted.
+   * keep a large fleet waiting. A runner that renews meanwhile is not counted.
    */
   async countRestart(): Promise<void> {
     const carried = this.#uncounted;

@@ -14,7 +14,7 @@ import type { Runner } from "../domain/runners/runner.ts";
 import { type Awaitable, after } from "../lib/awaitable.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Store } from "../store/store.ts";
-import { Watcher, Watchers } from "./agent-streams.ts";
+import { AgentStream, AgentStreams } from "./agent-streams.ts";
 import { Announcer } from "./announcer.ts";
 import { CarryOver } from "./carry-over.ts";
 import { FollowUp } from "./follow-up.ts";
@@ -37,7 +37,7 @@ export interface RegistryOptions {
  * streams. The engine decides; this makes its decisions durable and tells those who wait for them.
  */
 export class RunnerRegistry {
-  readonly watchers = new Watchers();
+  readonly watchers = new AgentStreams();
   readonly metrics = new MetricsBoard();
   readonly carryOver: CarryOver;
   readonly #store: Store;
@@ -117,11 +117,11 @@ export class RunnerRegistry {
   /** A clean leave, durable when this resolves. @throws DomainError when the generation may not speak */
   async signOff(who: RunnerIdentity, generation: number, signOffReason: string): Promise<void> {
     await this.#known.admit(who);
-    const earlier = this.#followUp.settle();
+    const earlier = this.#followUp.flush();
     const granted = this.#engine.signOff(who.id, generation);
     if (!granted.ok) throw refusalError(granted.reason);
     const recorded = granted.durable && this.#followUp.record(who, granted.durable, { signOffReason });
-    await Promise.all([recorded, earlier, this.#followUp.settle()]);
+    await Promise.all([recorded, earlier, this.#followUp.flush()]);
   }
 
   /**
@@ -133,10 +133,10 @@ export class RunnerRegistry {
     generation: number,
     applied: number,
     tokenHash: Uint8Array,
-  ): Promise<Watcher> {
+  ): Promise<AgentStream> {
     const known = await this.#known.admit(who);
     this.#check(who, generation);
-    const watcher = new Watcher(who.id, generation, tokenHash);
+    const watcher = new AgentStream(who.id, generation, tokenHash);
     watcher.tell("keep_alive");
     if (known.specRevision !== applied) watcher.tell("spec");
     if (this.windDownMs(who.id) !== null) watcher.tell("wind_down");
@@ -162,7 +162,7 @@ export class RunnerRegistry {
     this.metrics.put(who.id, samples, this.#clock.monotonic());
   }
 
-  /** Milliseconds that a runner has left to wind down; null when it is not asked to. */
+  /** Milliseconds that a runner has left to drain; null when it is not asked to. */
   windDownMs(runnerId: string): number | null {
     return this.#engine.view(runnerId)?.windDownMs ?? null;
   }
@@ -190,8 +190,31 @@ export class RunnerRegistry {
     this.watchers.tell(runner.id, "spec");
   }
 
+  /** Tells the runner that what is set up on it changed; resolves once renewals say so too. */
+  async configurationChanged({ id, organizationId }: RunnerIdentity): Promise<void> {
+    if (this.#known.get(id) === undefined) return;
+    const runner = await this.#store.runners.get(organizationId, id);
+    const known = this.#known.get(id);
+    if (runner === null || known === undefined) return;
+    // Of two changes at once the one that was read first may come last.
+    if (runner.configurationRevision <= known.configurationRevision) return;
+    this.#known.set(id, { ...known, configurationRevision: runner.configurationRevision });
+    this.watchers.tell(id, "configuration");
+  }
+
+  /** The newest revision of what is set up on a runner; 0 for one that was never heard. */
+  configurationRevision(runnerId: string): number {
+    return this.#known.get(runnerId)?.configurationRevision ?? 0;
+  }
+
+  /** @throws DomainError when this generation of the runner may not act */
+  async admit(who: RunnerIdentity, generation: number): Promise<void> {
+    await this.#known.admit(who);
+    this.#check(who, generation);
+  }
+
   /**
-   * Deletes a runner: a live one is asked to wind down first unless it is forced out.
+   * Deletes a runner: a live one is asked to drain first unless it is forced out.
    * @returns false when it is gone already
    */
   async delete(runner: Authorized<"delete">, force: boolean): Promise<boolean> {
@@ -200,7 +223,7 @@ export class RunnerRegistry {
     if (!(await this.#store.runners.requestDeletion(runner, this.#clock.now()))) return false;
     if (!this.#engine.windDown(runner.id)) return this.#followUp.remove(runner);
     this.watchers.tell(runner.id, "wind_down");
-    await this.#followUp.settle();
+    await this.#followUp.flush();
     return true;
   }
 
@@ -221,7 +244,7 @@ export class RunnerRegistry {
   /** Lapses what is due. @returns milliseconds until it wants to be called again */
   async tick(): Promise<number> {
     this.#engine.tick();
-    await Promise.all([this.#followUp.settle(), this.#followUp.retry()]);
+    await Promise.all([this.#followUp.flush(), this.#followUp.retry()]);
     return Math.min(await this.#announcer.announce(), this.#engine.nextDueMs());
   }
 
@@ -255,11 +278,11 @@ export class RunnerRegistry {
   /** Ends the lease and the streams of a runner whose credentials were revoked. */
   async cutOff(runnerId: string): Promise<void> {
     const organizationId = this.#known.get(runnerId)?.organizationId;
-    const earlier = this.#followUp.settle();
+    const earlier = this.#followUp.flush();
     const change = this.#engine.revoke(runnerId);
     const isOver = organizationId !== undefined && change !== null;
     const recorded = isOver && this.#followUp.record({ id: runnerId, organizationId }, change, {});
-    await Promise.all([recorded, earlier, this.#followUp.settle()]);
+    await Promise.all([recorded, earlier, this.#followUp.flush()]);
   }
 
   #check(who: RunnerIdentity, generation: number): void {

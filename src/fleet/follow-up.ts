@@ -7,7 +7,7 @@ import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
 import type { ReportedConfiguration, RunnerReportChange } from "../domain/runners/report.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { LeaseStore, Store } from "../store/store.ts";
-import type { Watchers } from "./agent-streams.ts";
+import type { AgentStreams } from "./agent-streams.ts";
 import type { Announcer } from "./announcer.ts";
 import type { RunnerIdentity } from "./known-runners.ts";
 import type { MetricsBoard } from "./metrics-board.ts";
@@ -17,7 +17,7 @@ export interface FollowUpOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly engine: LeaseEngine;
-  readonly watchers: Watchers;
+  readonly watchers: AgentStreams;
   readonly metrics: MetricsBoard;
   readonly announcer: Announcer;
   /** The organisation of a runner that is in memory. */
@@ -63,7 +63,7 @@ export class FollowUp {
    * Carries out what was decided since the last time. Writes are asked for before this returns, so that they keep
    * their place: call it before asking for a newer write of the same runner. Never rejects. Null when there is nothing.
    */
-  settle(): Promise<void> | null {
+  flush(): Promise<void> | null {
     if (this.#decided.length === 0) return null;
     const decided = this.#decided;
     this.#decided = [];

@@ -13,6 +13,7 @@ export interface RunnerIdentity {
 export interface Known {
   readonly organizationId: string;
   readonly specRevision: number;
+  readonly configurationRevision: number;
 }
 
 /** The runners that the lease engine holds. There may be 130,000 of these: only what is needed is kept. */
@@ -35,8 +36,8 @@ export class KnownRunners {
     return this.#known.get(who.id) ?? this.#read(who);
   }
 
-  set(runnerId: string, { organizationId, specRevision }: Known): Known {
-    const known = { organizationId, specRevision };
+  set(runnerId: string, { organizationId, specRevision, configurationRevision }: Known): Known {
+    const known = { organizationId, specRevision, configurationRevision };
     this.#known.set(runnerId, known);
     return known;
   }
@@ -50,6 +51,7 @@ export class KnownRunners {
     if (runner === null) throw refusalError(RefusalReason.RUNNER_DELETED);
     this.#engine.admit({ runnerId: id, provider: runner.provider, ...runner.lease });
     // The caller's own string: another copy of it for each of 130,000 would be 56 bytes.
-    return this.set(id, { organizationId, specRevision: runner.specRevision });
+    const { specRevision, configurationRevision } = runner;
+    return this.set(id, { organizationId, specRevision, configurationRevision });
   }
 }

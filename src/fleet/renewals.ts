@@ -6,7 +6,7 @@ import type { Runner } from "../domain/runners/runner.ts";
 import { type Awaitable, after } from "../lib/awaitable.ts";
 import type { RunnerStore, Store } from "../store/store.ts";
 import type { FollowUp, LeaseNews } from "./follow-up.ts";
-import type { KnownRunners, RunnerIdentity } from "./known-runners.ts";
+import type { Known, KnownRunners, RunnerIdentity } from "./known-runners.ts";
 
 /** What a renewal brought back. */
 export interface RenewalAnswer {
@@ -14,7 +14,8 @@ export interface RenewalAnswer {
   readonly renewAfterMs: number;
   readonly leaseMs: number;
   readonly stretchPercent: number;
-  /** Set while the runner is asked to wind down. */
+  readonly configurationRevision: number;
+  /** Set while the runner is asked to drain. */
   readonly windDownMs: number | null;
   /** Set when another revision of the spec is wanted than the runner has applied. */
   readonly wanted: Runner | null;
@@ -59,35 +60,26 @@ export class Renewals {
    * @throws DomainError with the reason that tells an agent what to do
    */
   renew(who: RunnerIdentity, renewal: Renewal, news: RenewalNews): Awaitable<RenewalAnswer> {
-    return after(this.#options.known.admit(who), ({ specRevision }) =>
-      this.#hear(who, specRevision, renewal, news),
-    );
+    return after(this.#options.known.admit(who), (known) => this.#hear(who, known, renewal, news));
   }
 
   #hear(
     who: RunnerIdentity,
-    specRevision: number,
+    { specRevision, configurationRevision }: Known,
     renewal: Renewal,
     news: RenewalNews,
   ): Awaitable<RenewalAnswer> {
     const { engine, followUp } = this.#options;
     // A lapse that a reader found a moment ago is older than this renewal, and must be written before it.
-    const earlier = followUp.settle();
+    const earlier = followUp.flush();
     const granted = engine.renew(who.id, renewal);
     this.#heard += 1;
     if (!granted.ok) throw refusalError(granted.reason);
     const { durable, generation, renewAfterMs, leaseMs, stretchPercent, windDownMs } = granted;
     const recorded = durable === null ? null : followUp.record(who, durable, news);
-    const later = followUp.settle();
-    const answer = {
-      generation,
-      renewAfterMs,
-      leaseMs,
-      stretchPercent,
-      windDownMs,
-      wanted: null,
-      keyReplaced: false,
-    };
+    const later = followUp.flush();
+    const times = { renewAfterMs, leaseMs, stretchPercent, windDownMs };
+    const answer = { generation, ...times, configurationRevision, wanted: null, keyReplaced: false };
     const isCurrent = specRevision === renewal.appliedSpecRevision;
     // A renewal without news waits for nothing.
     if (isCurrent && recorded === null && earlier === null && later === null) return answer;

@@ -20,6 +20,7 @@ import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from
 import { defaultLimits } from "../domain/limits/connection-limits.ts";
 import { shortened } from "../lib/shortened.ts";
 import { sendHeadersKey } from "../rpc/call/context.ts";
+import { forConnect, type Interceptor } from "../rpc/call/interceptor.ts";
 import { withCheckedBody } from "./binary/checked-body.ts";
 import { brotli, gzip } from "./compression.ts";
 import { withPlainGrpcMessage } from "./grpc-message.ts";
@@ -33,7 +34,9 @@ import { type BodyRoom, bodyOf } from "./request-body.ts";
 import { anyHost } from "./request-forms.ts";
 import { Rooms } from "./rooms.ts";
 
-export interface ProceduresOptions extends ConnectRouterOptions {
+export interface ProceduresOptions extends Omit<ConnectRouterOptions, "interceptors"> {
+  /** Around every call, the first one outermost. */
+  readonly interceptors?: readonly Interceptor[];
   /** Registers the services. */
   readonly routes: (router: ConnectRouter) => void;
   /** Values that gate, interceptors and handlers of a call find in their context. */
@@ -71,16 +74,16 @@ export function procedures(options: ProceduresOptions): Registered {
     onError,
     openMethods = new Set(),
     unfinishedBytes = defaultLimits.unfinishedBytes,
+    interceptors = [],
     ...routerOptions
   } = options;
   const router = createConnectRouter({
     acceptCompression: [gzip, brotli],
     ...routerOptions,
     requestGate: connectGate(options, openMethods),
-    interceptors: [queryPagination, ...(routerOptions.interceptors ?? [])],
+    interceptors: [queryPagination, ...interceptors].map(forConnect),
   });
   const hotMethods = new Map<string, HotMethod>();
-  const { interceptors = [] } = routerOptions;
   const limits = validateReadWriteMaxBytes(
     routerOptions.readMaxBytes,
     routerOptions.writeMaxBytes,

@@ -85,21 +85,33 @@ export function writeSecretFile(file: string, text: string, place: "replace" | "
   } finally {
     rmSync(draft, { force: true });
   }
-  syncFolderOf(file);
+  fsyncFolder(dirname(file));
 }
 
-/** Makes a file and its name survive a power cut. */
-export function bringToDisk(file: string): void {
-  sync(file);
-  syncFolderOf(file);
+/** Fsyncs a file and its name: both survive a power cut. */
+export function fsyncFile(file: string): void {
+  fsync(file);
+  fsyncFolder(dirname(file));
 }
 
-/** Makes the names in a file's folder survive a power cut. Windows opens no folders; NTFS keeps a journal of names. */
-function syncFolderOf(file: string): void {
-  if (process.platform !== "win32") sync(dirname(file));
+/** What says that a folder cannot be opened or synced here: such a file system keeps the order of renames by itself. */
+const noFolderSync = ["EACCES", "EINVAL", "EISDIR", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EPERM"];
+
+/**
+ * Fsyncs the names in a folder: what was made, renamed or removed there survives a power cut. Windows opens no folders; NTFS
+ * keeps a journal of names.
+ * @throws Error of the system when the disk fails
+ */
+export function fsyncFolder(path: string): void {
+  if (process.platform === "win32") return;
+  try {
+    fsync(path);
+  } catch (error) {
+    if (!noFolderSync.some((code) => isCode(error, code))) throw error;
+  }
 }
 
-function sync(path: string): void {
+function fsync(path: string): void {
   const descriptor = openSync(path, "r");
   try {
     fsyncSync(descriptor);

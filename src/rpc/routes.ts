@@ -21,6 +21,7 @@ import type { CertificatePolicy } from "../domain/tokens/client-certificate.ts";
 import type { SecretBox } from "../domain/tokens/seal.ts";
 import type { EventHub } from "../events/hub.ts";
 import type { RunnerRegistry } from "../fleet/fleet.ts";
+import type { Questions } from "../fleet/questions.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { IdSource } from "../lib/ids.ts";
 import type { Store } from "../store/store.ts";
@@ -34,10 +35,12 @@ import { addressKey } from "./call/context.ts";
 import type { InternalErrorLog } from "./call/errors.ts";
 import { failureInterceptor } from "./call/failures.ts";
 import { authenticationGate } from "./call/gate.ts";
+import type { Interceptor } from "./call/interceptor.ts";
 import { type CallMeter, type CallTracer, callFields } from "./call/observed-call.ts";
 import { rightsInterceptor } from "./call/rights.ts";
 import { streamLimitsInterceptor } from "./call/stream-limits.ts";
 import { validationInterceptor } from "./call/validation.ts";
+import type { Answered, Asked } from "./messages/question.ts";
 import { adminService } from "./services/admin.ts";
 import { agentService, reportAdmission } from "./services/agents.ts";
 import { configurationSchemas } from "./services/configuration-schema.ts";
@@ -58,6 +61,7 @@ import { runnerPolicies } from "./services/runner-policies.ts";
 import { runnerService } from "./services/runners.ts";
 import { scmIntegrations } from "./services/scm-integrations.ts";
 import { serviceAccountService } from "./services/service-accounts.ts";
+import { sourceCodeHosts } from "./services/source-code-hosts.ts";
 import { userService } from "./services/users.ts";
 
 /** What the services work with. */
@@ -65,6 +69,7 @@ export interface RpcDeps {
   readonly store: Store;
   readonly callers: Callers;
   readonly registry: RunnerRegistry;
+  readonly questions: Questions<Asked, Answered>;
   readonly hub: EventHub;
   readonly clock: Clock;
   readonly newId: IdSource;
@@ -93,7 +98,8 @@ export interface RpcDeps {
 /** The API as routes and the options that every route needs. */
 export interface Rpc {
   readonly routes: (router: ConnectRouter) => void;
-  readonly options: Pick<ConnectRouterOptions, "interceptors" | "requestGate"> & {
+  readonly options: Pick<ConnectRouterOptions, "requestGate"> & {
+    readonly interceptors: readonly Interceptor[];
     /** Wants to hear when a call is over for HTTP: with its error if it has one, undefined when its client has gone. */
     readonly onOver: (context: HandlerContext, reason: unknown) => void;
   };
@@ -109,7 +115,12 @@ export function createRpc(deps: RpcDeps): Rpc {
   };
   const classes = environmentClasses(deps);
   const served: readonly Served[] = [
-    serve(RunnerService, { ...runnerService(deps), ...runnerPolicies(deps), ...logsTokens(deps) }),
+    serve(RunnerService, {
+      ...runnerService(deps),
+      ...runnerPolicies(deps),
+      ...logsTokens(deps),
+      ...sourceCodeHosts(deps),
+    }),
     serve(IdentityService, { ...identityService(deps), ...idTokens(deps) }),
     serve(RunnerAgentService, agentService(deps)),
     serve(RunnerConfigurationService, {

@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import type { Attribution } from "../domain/access/attribution.ts";
@@ -37,6 +37,9 @@ const mostCharacters = 1024;
 
 /** What a request may take to arrive, in milliseconds. */
 const arrivalMs = 5000;
+
+/** How long closing waits for the commands that are under way, in milliseconds. */
+const closingMs = 1000;
 
 /** The longest path of a socket, in bytes, on every system that has them: macOS has 104 with an end mark. */
 const longestPath = 103;
@@ -80,7 +83,7 @@ export function controlOperations(store: Store, clock: Clock, newId: IdSource): 
 
 /**
  * Answers commands until `close` is called.
- * @returns null, with a warning in the log, when the folder's path is too long for a socket
+ * @returns null, with a warning in the log, when the folder has no socket: its path is too long, or its file system has none
  */
 export async function listenForCommands(
   dataDir: string,
@@ -95,26 +98,46 @@ export async function listenForCommands(
     );
     return null;
   }
-  const server = createServer({ maxHeaderSize: 4096, requestTimeout: arrivalMs }, (request, response) => {
+  const limits = { maxHeaderSize: 4096, requestTimeout: arrivalMs, connectionsCheckingInterval: arrivalMs };
+  const server = createServer(limits, (request, response) => {
     void answer(request, response, operations, log);
   });
   server.maxConnections = 16;
+  try {
+    await bind(server, path);
+  } catch (error) {
+    log.warn(
+      { err: error, path },
+      "no socket can be made here: rollcall token cannot change anything beside this server",
+    );
+    return null;
+  }
+  return { close: () => close(server) };
+}
+
+async function bind(server: Server, path: string): Promise<void> {
   // Left by a server that was killed: the lock on the database says that none runs.
   rmSync(path, { force: true });
   const listening = Promise.withResolvers<void>();
   server.once("error", listening.reject);
   // Bound in this very call, so that the socket never had another mode.
   const umask = process.umask(0o177);
-  server.listen(path, listening.resolve);
-  process.umask(umask);
+  try {
+    server.listen(path, listening.resolve);
+  } finally {
+    process.umask(umask);
+  }
   await listening.promise;
-  return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeIdleConnections();
-      }),
-  };
+}
+
+/** Waits a moment for what is under way. A client that does not send the rest of its request holds nothing up. */
+async function close(server: Server): Promise<void> {
+  const closed = Promise.withResolvers<void>();
+  server.close(() => closed.resolve());
+  server.closeIdleConnections();
+  const impatience = setTimeout(() => server.closeAllConnections(), closingMs);
+  await closed.promise;
+  clearTimeout(impatience);
 }
 
 async function answer(
@@ -126,11 +149,14 @@ async function answer(
   const [status, body] = await carryOut(request, operations).then(
     (result): [number, object] => [200, result],
     (error: unknown): [number, object] => {
+      if (request.errored !== null) return [400, { kind: "invalid", message: "the request did not arrive" }];
       if (error instanceof DomainError) return [400, { kind: error.kind, message: error.message }];
       log.error({ err: error }, "a command failed");
       return [500, { kind: null, message: "the server could not do it; its log says why" }];
     },
   );
+  // The client may be gone, or was cut off by the end of the server.
+  if (response.destroyed) return;
   response.writeHead(status, { "content-type": "application/json", connection: "close" });
   response.end(JSON.stringify(body));
 }
@@ -143,7 +169,7 @@ async function carryOut(request: IncomingMessage, operations: ControlOperations)
     ? operations.createToken({
         hash: text(input, "hash", /^[0-9a-f]{64}$/),
         description: text(input, "description", /^/),
-        readOnly: input.readOnly === true,
+        readOnly: yesOrNo(input, "readOnly"),
         livesMs: milliseconds(input, "livesMs"),
       })
     : operations.revokeToken({ id: text(input, "id", /^/) });
@@ -154,9 +180,10 @@ async function bodyOf(request: IncomingMessage): Promise<Readonly<Record<string,
   let bytes = 0;
   for await (const piece of request) {
     bytes += piece.length;
-    if (bytes > mostBytes) throw new DomainError("invalid", `a request has at most ${mostBytes} bytes`);
-    pieces.push(piece);
+    // Read to its end, which the time for its arrival bounds: to stop would close the connection before the answer.
+    if (bytes <= mostBytes) pieces.push(piece);
   }
+  if (bytes > mostBytes) throw new DomainError("invalid", `a request has at most ${mostBytes} bytes`);
   try {
     const value: unknown = JSON.parse(Buffer.concat(pieces).toString());
     if (typeof value === "object" && value !== null) return value as Readonly<Record<string, unknown>>;
@@ -168,6 +195,12 @@ function text(input: Readonly<Record<string, unknown>>, field: string, pattern: 
   const value = input[field];
   if (typeof value === "string" && value.length <= mostCharacters && pattern.test(value)) return value;
   throw invalidField(field, "control.text", `must be a text of at most ${mostCharacters} characters`);
+}
+
+function yesOrNo(input: Readonly<Record<string, unknown>>, field: string): boolean {
+  const value = input[field];
+  if (typeof value === "boolean") return value;
+  throw invalidField(field, "control.boolean", "must be true or false");
 }
 
 function milliseconds(input: Readonly<Record<string, unknown>>, field: string): number {

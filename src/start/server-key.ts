@@ -27,7 +27,7 @@ function digestOfKey(key: Uint8Array): Uint8Array {
  * was cut off.
  * @throws UnusableServerKeyError when it is another one
  */
-export async function settleServerKey(
+export async function resolveServerKey(
   dataDir: string,
   { serverKey, earlierKey }: DataDir,
   store: Store,

@@ -1,3 +1,4 @@
+import type { Attribution } from "../domain/access/attribution.ts";
 import type { Authorized, RunnerScope } from "../domain/access/runners.ts";
 import type {
   EnvironmentClass,
@@ -67,6 +68,8 @@ export interface HostTokenStore {
   update(token: AuthorizedHostToken<"update">, change: HostTokenChange, now: number): Promise<boolean>;
   /** False when it is gone already. */
   remove(token: AuthorizedHostToken<"delete">, now: number): Promise<boolean>;
+  /** Writes down that the credential went to its runner. */
+  handedOver(token: HostToken, by: Attribution, now: number): Promise<void>;
   /** Removes tokens that expired before a time, `limit` at most; resolves to how many. */
   removeBefore(time: number, limit: number, now: number): Promise<number>;
 }

@@ -7,7 +7,10 @@ import type { Rows } from "./rows.ts";
 
 /** What changed, kept for a while, in the order of the commits. */
 export interface EventStore {
-  /** Sequence of the newest event that ever was, of any organisation; 0 before the first. */
+  /**
+   * Sequence of the newest event that may be given out, of any organisation; 0 before the first. In a process that writes it
+   * is the newest one of the commits that {@link changes} tells of, although {@link read} may show later ones already.
+   */
   newest(): Promise<number>;
   /**
    * The events of an organisation after a sequence, oldest first: all that there were, up to `limit`.
@@ -18,8 +21,8 @@ export interface EventStore {
   /** Removes up to `limit` of the oldest events, as far as they happened before a time. @returns how many */
   removeBefore(time: number, limit: number): Promise<number>;
   /**
-   * Counts of this process: events that were written, and changes to who may do what. They may grow too often,
-   * never too seldom. What other processes did shows in `TokenStore.revocationMark`.
+   * What the commits that this process knows of have brought: the sequence of their newest event, and a count of changes to
+   * who may do what. That may grow too often, never too seldom. What other processes did shows in `TokenStore.revocationMark`.
    */
   changes(): { readonly events: number; readonly access: number };
   /** Calls back after every commit, until the returned function is called. */

@@ -63,7 +63,7 @@ export interface RoleStore {
   remove(resource: AuthorizedResource, id: string, now: number): Promise<boolean>;
   /** Gives one principal this role in place of the one it was given directly. @throws DomainError `not_found` */
   share(resource: AuthorizedResource, principal: Subject, role: number, now: number): Promise<void>;
-  /** Takes back what `share` gave, if anything. */
+  /** Removes what `share` gave, if anything. */
   unshare(resource: AuthorizedResource, principalId: string, now: number): Promise<void>;
   policies(runner: Authorized<"share">, page: Page): Promise<Rows<RoleAssignment & { role: RunnerRole }>>;
   /** @throws DomainError `not_found` when the group has no role on the runner */

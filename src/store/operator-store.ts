@@ -3,7 +3,7 @@ import type { Organization } from "../domain/organizations/organization.ts";
 import type { Page } from "../domain/paging/cursor.ts";
 import type { RunnerManager } from "../domain/runner-managers/runner-manager.ts";
 import type { OperatorGrant } from "../domain/users/rights.ts";
-import type { Founding } from "./account-store.ts";
+import type { Founding } from "./founding-store.ts";
 import type { Rows } from "./rows.ts";
 
 // Lists are newest first. A null organisation lists what every organisation has.

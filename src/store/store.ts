@@ -12,10 +12,10 @@ import type { AccessToken, PresentedToken } from "../domain/tokens/access-token.
 import type { Claimant, ExchangeToken } from "../domain/tokens/exchange.ts";
 import type { Awaitable } from "../lib/awaitable.ts";
 import type { AccessStore } from "./access-store.ts";
-import type { AccountStore } from "./account-store.ts";
 import type { EnvironmentClassStore, HostTokenStore, ScmIntegrationStore } from "./configuration-store.ts";
 import type { CredentialStore, NewAccessToken } from "./credential-store.ts";
 import type { AuditStore, EventStore } from "./event-store.ts";
+import type { FoundingStore } from "./founding-store.ts";
 import type { GroupStore, RoleStore } from "./group-store.ts";
 import type { KeyStore } from "./key-store.ts";
 import type { LlmIntegrationStore } from "./llm-integration-store.ts";
@@ -27,8 +27,8 @@ import type { ServiceAccountStore } from "./service-account-store.ts";
 import type { UserStore } from "./user-store.ts";
 
 export type { User } from "../domain/users/user.ts";
-export type { AccountStore, Founding, NewUser } from "./account-store.ts";
 export type { NewAccessToken } from "./credential-store.ts";
+export type { Founding, FoundingStore, NewUser } from "./founding-store.ts";
 export type { Rows } from "./rows.ts";
 
 /**
@@ -43,7 +43,7 @@ export interface Store {
   readonly leases: LeaseStore;
   readonly tokens: TokenStore;
   readonly credentials: CredentialStore;
-  readonly accounts: AccountStore;
+  readonly accounts: FoundingStore;
   readonly users: UserStore;
   readonly members: MemberStore;
   readonly preferences: PreferenceStore;
@@ -135,7 +135,7 @@ export interface RunnerStore {
     token: NewExchangeToken,
     call?: IdempotentCall,
   ): Promise<{ replay: Uint8Array | null }>;
-  /** At once where the runner was read before and has not changed. Nobody may change what this gives. */
+  /** At once where the runner was read before and has not changed. The caller must not change what this gives. */
   get(organizationId: string, id: string): Awaitable<Runner | null>;
   /** Newest first. */
   list(scope: RunnerScope, filter: RunnerFilter, page: Page): Promise<Rows<Runner>>;
@@ -172,6 +172,7 @@ export interface LeaseChange extends Pick<DurableChange, "state" | "generation" 
 export interface CarriedLease extends LeaseFacts {
   readonly organizationId: string;
   readonly specRevision: number;
+  readonly configurationRevision: number;
 }
 
 /** Runners without a live lease, by provider and by how it ended. */
@@ -218,7 +219,7 @@ export interface LeaseStore {
 }
 
 export interface TokenStore {
-  /** With the state of its holder, so that suspending somebody ends all tokens at once. */
+  /** With the state of its holder, so that suspending an account ends all its tokens at once. */
   findAccessToken(hash: Uint8Array): Promise<PresentedToken | null>;
   /** An exchange token for a runner; earlier ones stay valid. False when the runner is gone. */
   addExchangeToken(runner: Authorized<"mintToken">, token: NewExchangeToken): Promise<boolean>;

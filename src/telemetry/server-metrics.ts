@@ -4,12 +4,14 @@ import type { CallLimits, LimitedBy } from "../domain/limits/call-limits.ts";
 import { type Overload, steps } from "../domain/limits/overload.ts";
 import type { EventHub } from "../events/hub.ts";
 import type { RunnerRegistry } from "../fleet/fleet.ts";
+import type { Questions } from "../fleet/questions.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Store } from "../store/store.ts";
 import { CallMetrics } from "./call-metrics.ts";
 import { fleetMetrics } from "./fleet-metrics.ts";
 import { LeaseMetrics } from "./lease-metrics.ts";
 import { OfflineCount } from "./offline-count.ts";
+import { QuestionMetrics } from "./question-metrics.ts";
 import { countedElsewhere, gauge, plainGauge } from "./series.ts";
 import { StoreMetrics } from "./store-metrics.ts";
 
@@ -19,6 +21,7 @@ const shedUrgencies = ["read", "change"] as const;
 /** The parts of a server that are read at a scrape. */
 export interface MetricSources {
   readonly registry: RunnerRegistry;
+  readonly questions: Pick<Questions<never, never>, "size">;
   readonly hub: EventHub;
   readonly store: Store;
   readonly callLimits: CallLimits;
@@ -39,6 +42,7 @@ export class ServerMetrics {
   readonly calls = new CallMetrics(this.#registry);
   readonly leases = new LeaseMetrics(this.#registry);
   readonly store = new StoreMetrics(this.#registry);
+  readonly questions = new QuestionMetrics(this.#registry);
   readonly #processMetrics: () => Promise<string>;
 
   /** @param processMetrics more of the same format, of the process that the server runs in */
@@ -59,6 +63,7 @@ export class ServerMetrics {
   show(sources: MetricSources): void {
     const {
       registry,
+      questions,
       hub,
       store,
       callLimits,
@@ -72,6 +77,7 @@ export class ServerMetrics {
     const { staleAfterMs } = settings.cleanup;
     fleetMetrics(this.#registry, registry, new OfflineCount({ leases: store.leases, clock, staleAfterMs }));
     this.store.show(store);
+    this.questions.show(questions);
     gauge(
       {
         registry: this.#registry,

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import { ConfigError } from "../config/config.ts";
 import type { CertificateFiles } from "../config/groups/tls.ts";
 import type { Certificate } from "../http/connections/handshake.ts";
-import type { Lifecycle } from "../lib/chore.ts";
+import { Chore, type Lifecycle } from "../lib/chore.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type CertificateFacts, type ReadCertificate, readCertificate } from "./certificate-files.ts";
 
@@ -34,12 +34,18 @@ export class CertificateKeeper implements Lifecycle {
   #judged: string;
   #seen: string;
   #warnedAt = Number.NEGATIVE_INFINITY;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #looks: Chore;
   /** Looks and readings go one after another. */
   #doing: Promise<void> = Promise.resolve();
 
   private constructor(options: CertificateKeeperOptions, current: ReadCertificate, seen: string) {
     this.#options = options;
+    this.#looks = new Chore(
+      lookMs,
+      options.clock,
+      () => this.look(),
+      (error) => options.log.error({ err: error }, "the TLS certificate could not be looked at"),
+    );
     this.#current = current;
     this.#judged = seen;
     this.#seen = seen;
@@ -64,11 +70,11 @@ export class CertificateKeeper implements Lifecycle {
     this.#tell("TLS certificate");
     await this.#warnOfReaders();
     this.#warn();
-    this.#timer = setInterval(() => void this.look(), lookMs).unref();
+    await this.#looks.run();
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    await this.#looks.stop();
     await this.#doing;
   }
 

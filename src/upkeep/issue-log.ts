@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Lifecycle } from "../lib/chore.ts";
+import { Chore, type Lifecycle } from "../lib/chore.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { IssuedToken, KeyStore } from "../store/key-store.ts";
 
@@ -29,7 +29,7 @@ export interface Issue {
 
 export interface IssueLogOptions {
   readonly keys: Pick<KeyStore, "recordIssue">;
-  readonly clock: Pick<Clock, "now">;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
@@ -44,18 +44,24 @@ export class IssueLog implements Lifecycle {
   /** How many entries each access token has in #issued, by action. */
   #audiences = new Map<string, number>();
   #hour = Number.NaN;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #look: Chore;
 
   constructor(options: IssueLogOptions) {
     this.#options = options;
+    this.#look = new Chore(
+      lookMs,
+      options.clock,
+      () => this.#turn(),
+      (error) => options.log.error({ err: error }, "signed tokens could not be counted"),
+    );
   }
 
   async run(): Promise<void> {
-    this.#timer = setInterval(() => void this.#turn(), lookMs).unref();
+    await this.#look.run();
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    await this.#look.stop();
     await this.#count();
   }
 

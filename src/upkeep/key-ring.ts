@@ -12,7 +12,7 @@ import {
 } from "../domain/keys/signing-key.ts";
 import type { SecretBox } from "../domain/tokens/seal.ts";
 import type { OperatorGrant } from "../domain/users/rights.ts";
-import type { Lifecycle } from "../lib/chore.ts";
+import { Chore, type Lifecycle } from "../lib/chore.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { IdSource } from "../lib/ids.ts";
 import type { KeyStore } from "../store/key-store.ts";
@@ -52,24 +52,30 @@ export class KeyRing implements Lifecycle {
   /** Private keys that were opened, by id. */
   readonly #opened = new Map<string, KeyObject>();
   #keys: readonly SigningKey[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  readonly #look: Chore;
   /** Changes go one after another. */
   #changing: Promise<unknown> = Promise.resolve();
 
   constructor(options: KeyRingOptions) {
     this.#options = options;
+    this.#look = new Chore(
+      lookMs,
+      options.clock,
+      () => this.#lookAfter(),
+      (error) => options.log.error({ err: error }, "signing keys could not be looked after"),
+    );
   }
 
   async run(): Promise<void> {
     this.#keys = await this.#options.keys.all();
     // In the background: making a key takes a moment that a start should not.
-    void this.lookAfter();
-    this.#timer = setInterval(() => void this.lookAfter(), lookMs).unref();
+    this.#look.start();
+    await this.#look.run();
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#changing.catch(() => undefined);
+    await this.#look.stop();
+    await this.#changing;
   }
 
   /** Signs claims with the key of the moment. */
@@ -96,7 +102,7 @@ export class KeyRing implements Lifecycle {
 
   /**
    * Makes a new key. It is published at once and signs when verifiers have had time to see it.
-   * @param compromised the present keys are known to somebody else: the new one signs at once, and they are
+   * @param compromised the present keys are known to others: the new one signs at once, and they are
    *   withdrawn, so that nothing they signed is accepted once verifiers fetch the key set again
    */
   rotate(grant: OperatorGrant, compromised: boolean): Promise<SigningKey> {
@@ -104,15 +110,15 @@ export class KeyRing implements Lifecycle {
   }
 
   /** One look at the schedule: makes a new key when its time has come, and forgets keys that nothing needs. */
-  lookAfter(): Promise<void> {
-    const { clock, log, keys, rotateEveryMs } = this.#options;
+  #lookAfter(): Promise<void> {
+    const { clock, keys, rotateEveryMs } = this.#options;
     return this.#change(async () => {
       if (rotationDue(this.#keys, rotateEveryMs, clock.now())) await this.#add("rotate", null);
       const over = this.#keys.filter((key) => !isPublished(key, clock.now())).map(({ id }) => id);
       if (over.length === 0) return;
       await keys.forget(over);
       await this.#reload();
-    }).catch((error) => log.error({ err: error }, "signing keys could not be looked after"));
+    });
   }
 
   async #current(): Promise<SigningKey> {

@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Logger } from "pino";
 import type { LoadSample } from "../domain/leases/stretch.ts";
 import type { Overload } from "../domain/limits/overload.ts";
-import type { Lifecycle } from "../lib/chore.ts";
+import { Chore, type Lifecycle } from "../lib/chore.ts";
 
 /** Measures the load of this process between two calls of sample(). */
 export class LoadMeter {
@@ -43,7 +43,8 @@ export class LoadWatch implements Lifecycle {
   readonly #overload: Overload;
   readonly #log: Logger;
   readonly #now: () => number;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #measuring: Chore;
+  #measuredAt = 0;
 
   /**
    * @param now milliseconds: of this process and not of the clock that tests move, since what counts is how long it really
@@ -53,25 +54,30 @@ export class LoadWatch implements Lifecycle {
     this.#overload = overload;
     this.#now = now;
     this.#log = log.child({ part: "overload" });
+    this.#measuring = new Chore(
+      everyMs,
+      { monotonic: now },
+      async () => this.#measure(),
+      (error) => this.#log.error({ err: error }, "the load could not be measured"),
+    );
   }
 
   async run(): Promise<void> {
-    let lookedAt = this.#now();
-    this.#timer = setInterval(() => {
-      const now = this.#now();
-      const lateMs = now - lookedAt - everyMs;
-      lookedAt = now;
-      const step = this.#overload.sample(lateMs);
-      if (step === null) return;
-      const { refused } = this.#overload;
-      this.#log.warn(
-        { refuses: step, lateMs: Math.round(lateMs), refused: { ...refused } },
-        "load shedding changed",
-      );
-    }, everyMs);
+    this.#measuredAt = this.#now();
+    await this.#measuring.run();
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    await this.#measuring.stop();
+  }
+
+  #measure(): void {
+    const now = this.#now();
+    const lateMs = now - this.#measuredAt - everyMs;
+    this.#measuredAt = now;
+    const step = this.#overload.sample(lateMs);
+    if (step === null) return;
+    const refused = { ...this.#overload.refused };
+    this.#log.warn({ refuses: step, lateMs: Math.round(lateMs), refused }, "load shedding changed");
   }
 }

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Logger } from "pino";
 import { hostTokenKeptMs } from "../domain/host-tokens/host-token.ts";
-import type { Lifecycle } from "../lib/chore.ts";
+import { Chore, type Lifecycle } from "../lib/chore.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { HostTokenStore } from "../store/configuration-store.ts";
 import type { AuditStore, EventStore } from "../store/event-store.ts";
@@ -15,7 +15,7 @@ export interface RetentionSettings {
 
 /** How often old records are removed, in milliseconds. */
 const everyMs = 60 * 60 * 1000;
-/** Rows of one commit: few enough that nobody waits for it. */
+/** Rows of one commit: few enough that no call waits long for it. */
 const batch = 500;
 
 export interface RetentionOptions {
@@ -34,28 +34,27 @@ export interface RetentionOptions {
  */
 export class Retention implements Lifecycle {
   readonly #options: RetentionOptions;
-  #timer: NodeJS.Timeout | undefined;
-  #sweeping: Promise<void> = Promise.resolve();
+  readonly #sweep: Chore;
   #stopped = false;
 
   constructor(options: RetentionOptions) {
     this.#options = options;
+    this.#sweep = new Chore(
+      everyMs,
+      options.clock,
+      () => this.sweep(),
+      (error) => options.log.error({ err: error }, "old records could not be removed"),
+    );
   }
 
   async run(): Promise<void> {
-    const sweep = () => {
-      this.#sweeping = this.sweep().catch((error) => {
-        this.#options.log.error({ err: error }, "old records could not be removed");
-      });
-    };
-    sweep();
-    this.#timer = setInterval(sweep, everyMs);
+    this.#sweep.start();
+    await this.#sweep.run();
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearInterval(this.#timer);
-    await this.#sweeping;
+    await this.#sweep.stop();
   }
 
   /** Small commits, with room for others between them. */

@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import type { Lifecycle } from "../lib/chore.ts";
+import { Chore, type Lifecycle } from "../lib/chore.ts";
 import type { Clock } from "../lib/clock.ts";
 import { inBatches } from "../lib/in-batches.ts";
 import type { CredentialStore } from "../store/credential-store.ts";
@@ -20,11 +20,17 @@ export interface TokenUsesOptions {
 export class TokenUses implements Lifecycle {
   readonly #options: TokenUsesOptions;
   #uses = new Map<string, number>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #saves: Chore;
   #saving: Promise<void> = Promise.resolve();
 
   constructor(options: TokenUsesOptions) {
     this.#options = options;
+    this.#saves = new Chore(
+      saveMs,
+      options.clock,
+      () => this.save(),
+      (error) => this.#tell(error),
+    );
   }
 
   /** A token was used now. */
@@ -33,11 +39,11 @@ export class TokenUses implements Lifecycle {
   }
 
   async run(): Promise<void> {
-    this.#timer = setInterval(() => void this.save(), saveMs).unref();
+    await this.#saves.run();
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    await this.#saves.stop();
     await this.save();
   }
 
@@ -56,7 +62,11 @@ export class TokenUses implements Lifecycle {
       await inBatches(all, usesAtOnce, (some) => this.#options.credentials.saveLastUsed(some));
     } catch (error) {
       this.#uses = new Map([...uses, ...this.#uses]);
-      this.#options.log.error({ err: error }, "the last uses of tokens could not be written");
+      this.#tell(error);
     }
+  }
+
+  #tell(error: unknown): void {
+    this.#options.log.error({ err: error }, "the last uses of tokens could not be written");
   }
 }

@@ -4,8 +4,7 @@ import { DAY_MS, saveSeenMs } from "../domain/leases/settings.ts";
 import { usableToken } from "../domain/tokens/access-token.ts";
 import { type Cleanup, cleanupEveryMs } from "../fleet/cleanup.ts";
 import type { RunnerRegistry } from "../fleet/fleet.ts";
-import type { Lifecycle } from "../lib/chore.ts";
-import { Chore } from "../lib/chore.ts";
+import { Chore, type Lifecycle } from "../lib/chore.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { TokenStore } from "../store/store.ts";
 import { LoadMeter } from "./load-meter.ts";
@@ -83,7 +82,7 @@ export class Upkeep implements Lifecycle {
     await this.#beating;
     // A lapse that a reader found a moment ago must not be forgotten: the next run would show the runner as live.
     await this.beat();
-    await Promise.all(this.#chores.map((chore) => chore.rest()));
+    await Promise.all(this.#chores.map((chore) => chore.stop()));
     this.#load.stop();
     const closing = new DomainError("unavailable", "the server is shutting down", { retryAfterMs: lookMs });
     for (const watcher of this.#options.registry.watchers.all()) watcher.end(closing);

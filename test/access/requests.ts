@@ -12,6 +12,8 @@ import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js
 import { UserService } from "../../gen/gitpod/v1/user_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
+import { newId } from "../support/records.ts";
+import { answerAll } from "./answering.ts";
 import {
   environmentClass,
   hostToken,
@@ -86,6 +88,19 @@ on(runners.deleteRunnerPolicy, async (world) => {
   return { runnerId: world.runnerId, groupId };
 });
 
+// The runner of the world has an agent for these, that gives the same answer to everything.
+for (const [method, request] of [
+  [runners.parseContextURL, { contextUrl: "https://asked.example/acme/tool" }],
+  [runners.searchRepositories, {}],
+  [runners.listSCMOrganizations, { scmHost: "asked.example" }],
+  [runners.checkAuthenticationForHost, { host: "asked.example" }],
+  [runners.checkRepositoryAccess, { repositoryUrl: "https://asked.example/acme/tool" }],
+] as const) {
+  makers.set(method, async (world) => {
+    await answerAll(world);
+    return { request: { ...request, runnerId: world.runnerId } };
+  });
+}
 on(EnvironmentService.method.listEnvironmentClasses, () => ({}));
 const configuration = RunnerConfigurationService.method;
 on(configuration.createEnvironmentClass, ({ runnerId }) => ({ runnerId, ...sized }));
@@ -255,6 +270,25 @@ on(agents.signOff, async (world, kind) => ({
   runnerId: world.runnerId,
   generation: await renewed(world, kind),
 }));
+
+on(agents.answerQuestion, async (world, kind) => ({
+  runnerId: world.runnerId,
+  generation: await renewed(world, kind),
+  questionId: newId(),
+  outcome: { case: "checkRepository" as const, value: { hasAccess: true } },
+}));
+on(agents.getRunnerConfiguration, async (world, kind) => ({
+  runnerId: world.runnerId,
+  generation: await renewed(world, kind),
+}));
+on(agents.storeHostToken, async (world, kind) => {
+  const generation = await answerAll(world);
+  const calls = world.server.client(RunnerService, { token: actor(world, "org admin").token });
+  await calls.checkAuthenticationForHost({ runnerId: world.runnerId, host: "asked.example" });
+  const subject = user(actor(world, "org admin"));
+  const other = kind === "other runner" ? await renewed(world, kind) : generation;
+  return { runnerId: world.runnerId, generation: other, subject, host: "asked.example", token: "a-token" };
+});
 
 const admin = AdminService.method;
 const suspended = async (world: World) => ({ userId: (await world.newUser("suspended")).id });

@@ -80,11 +80,14 @@ async function reaches(runnerId: string, phase: RunnerPhase) {
 test.each(agentProtocols)("lives its life over %s: live, paused, resumed, deleted", async (protocol) => {
   const runnerId = await register();
   const agent = start(protocol);
-  expect(await reaches(runnerId, RunnerPhase.ACTIVE)).toMatchObject({
-    version: "agent/1",
-    capabilities: [3],
-    additionalInfo: [{ key: "rack", value: "b12" }],
-  });
+  // A lease is seen at once, what the runner reported with it once that is on disk.
+  await eventually(async () =>
+    expect(await reaches(runnerId, RunnerPhase.ACTIVE)).toMatchObject({
+      version: "agent/1",
+      capabilities: [3],
+      additionalInfo: [{ key: "rack", value: "b12" }],
+    }),
+  );
   await runners.updateRunner({ runnerId, spec: { desiredPhase: RunnerPhase.INACTIVE } });
   expect((await reaches(runnerId, RunnerPhase.INACTIVE)).message).toMatch(/^paused by an operator/);
   await runners.updateRunner({ runnerId, spec: { desiredPhase: RunnerPhase.ACTIVE } });

@@ -191,10 +191,12 @@ describe("rollcall admin", () => {
   });
 
   test("takes server and token from the environment, or the token that a server here left", async () => {
-    const environment = { ROLLCALL_SERVER: server.url, ROLLCALL_TOKEN_FILE: tokenFile };
+    const environment = { ROLLCALL_URL: server.url, ROLLCALL_TOKEN_FILE: tokenFile };
     expect((await run(["admin", "users", "list"], environment)).code).toBe(0);
+    const direct = { ROLLCALL_URL: server.url, ROLLCALL_TOKEN: adminToken };
+    expect((await run(["admin", "users", "list"], direct)).code).toBe(0);
     writeFileSync(join(dir, "admin-token"), adminToken);
-    const here = { ROLLCALL_SERVER: server.url, ROLLCALL_DATA_DIR: dir };
+    const here = { ROLLCALL_URL: server.url, ROLLCALL_DATA_DIR: dir };
     expect((await run(["admin", "users", "list"], here)).code).toBe(0);
   });
 

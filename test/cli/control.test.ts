@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -103,14 +105,30 @@ test("what is no operation, no object, too large or out of range is refused, and
     ["/revokeToken", "null", /one JSON object/],
     ["/revokeToken", "{}", /^.*id: must be a text/],
     ["/revokeToken", JSON.stringify({ id: "x".repeat(20_000) }), /at most 16384 bytes/],
+    // More than a socket holds: the server has to take it all before the client reads.
+    ["/revokeToken", JSON.stringify({ id: "x".repeat(3_000_000) }), /at most 16384 bytes/],
     ["/createToken", JSON.stringify({ hash: "zz", description: "", livesMs: 1 }), /hash: must be/],
     [
       "/createToken",
       JSON.stringify({ hash, description: "x".repeat(2000), livesMs: 1 }),
       /description: must be/,
     ],
-    ["/createToken", JSON.stringify({ hash, description: "", livesMs: -1 }), /livesMs: must be/],
-    ["/createToken", JSON.stringify({ hash, description: "" }), /livesMs: must be/],
+    [
+      "/createToken",
+      JSON.stringify({ hash, description: "", readOnly: true, livesMs: -1 }),
+      /livesMs: must be/,
+    ],
+    ["/createToken", JSON.stringify({ hash, description: "", readOnly: true }), /livesMs: must be/],
+    [
+      "/createToken",
+      JSON.stringify({ hash, description: "", livesMs: 1 }),
+      /readOnly: must be true or false/,
+    ],
+    [
+      "/createToken",
+      JSON.stringify({ hash, description: "", readOnly: "true", livesMs: 1 }),
+      /readOnly: must be/,
+    ],
   ];
   for (const [path, body, words] of wrong) {
     const [status, answer] = await ask(dataDir, path, body);
@@ -120,6 +138,36 @@ test("what is no operation, no object, too large or out of range is refused, and
       expect.stringMatching(words),
     ]);
   }
+});
+
+test("a client that sends half of a request does not keep the server from closing", async () => {
+  const dataDir = join(folder, "data");
+  await start(dataDir);
+  const client = connect(controlSocketOf(dataDir));
+  const cut = Promise.withResolvers<void>();
+  client.on("close", () => cut.resolve()).on("error", () => {});
+  // The server has the headers: it has said so.
+  const heard = once(client, "data");
+  client.write(
+    "POST /revokeToken HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 100\r\n\r\n{",
+  );
+  await heard;
+  await server?.close();
+  server = null;
+  await cut.promise;
+});
+
+test("a folder that can have no socket is served, and the log says what that means", async () => {
+  const dataDir = join(folder, "data");
+  mkdirSync(dataDir);
+  // A folder in its place is not removed, and nothing can be bound there.
+  mkdirSync(controlSocketOf(dataDir));
+  const { url } = await start(dataDir);
+  expect(url).toContain("http");
+  expect(server?.log.text()).toContain("no socket can be made here");
+  const refused = await token(dataDir, "create");
+  expect(refused.code).not.toBe(0);
+  expect(refused.stderr).toContain("stop it first");
 });
 
 test("a folder whose path is too long for a socket is served, and a command says what to do", async () => {

@@ -37,7 +37,7 @@ test("a variable that is no setting is told by its name, without its value", () 
     ROLLCALL_OTHER: "a-secret",
     ROLLCALL_CONFIG: "",
     ROLLCALL_LOG_LEVEL: "warn",
-    ROLLCALL_SERVER: "http://127.0.0.1:7655",
+    ROLLCALL_URL: "http://127.0.0.1:7655",
     ROLLCALL: "http://127.0.0.1:7655",
     OTHER: "x",
   };

@@ -1,7 +1,6 @@
-import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 import { afterEach, expect, test } from "@jest/globals";
 import { RunnerPhase, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
+import { runCommand } from "../support/command.ts";
 import { besideServer } from "../support/database.ts";
 import { eventually } from "../support/eventually.ts";
 import { byUser, newId } from "../support/records.ts";
@@ -16,13 +15,10 @@ const start = async (options: TestServerOptions = {}) => {
 afterEach(() => server.close());
 
 /** `rollcall …` in a process of its own, on the data of the server. */
-function cli(...args: string[]): string {
-  const main = join(import.meta.dirname, "../../src/main.ts");
-  const run = spawnSync(process.execPath, [main, ...args, "--data-dir", server.config.dataDir], {
-    encoding: "utf8",
-  });
-  if (run.status !== 0) throw new Error(`rollcall ${args.join(" ")}: ${run.stderr}`);
-  return run.stdout;
+async function cli(...words: string[]): Promise<string> {
+  const { code, stdout, stderr } = await runCommand([...words, "--data-dir", server.config.dataDir]);
+  expect([words, code, stderr]).toEqual([words, 0, ""]);
+  return stdout;
 }
 
 test("a stream brings pause, a new spec and the wind-down at once", async () => {
@@ -100,8 +96,8 @@ test("a token that another process revokes ends lease and stream", async () => {
   const others = other.next();
   const ended = agent.watch().ended();
   await agent.renew();
-  const [token] = JSON.parse(cli("token", "list", "--runner", agent.id, "--output", "json"));
-  cli("token", "revoke", token.id);
+  const [token] = JSON.parse(await cli("token", "list", "--runner", agent.id, "--output", "json"));
+  await cli("token", "revoke", token.id);
   expect(await refusal(Promise.reject(await ended))).toMatchObject({
     code: "unauthenticated",
     reason: "TOKEN_REVOKED",

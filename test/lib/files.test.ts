@@ -2,7 +2,7 @@ import { existsSync, linkSync, mkdtempSync, readFileSync, rmSync, statSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
-import { draftOf, makeFolder, publish, writeSecretFile } from "../../src/lib/files.ts";
+import { draftOf, fsyncFolder, makeFolder, publish, writeSecretFile } from "../../src/lib/files.ts";
 import { runCommand } from "../support/command.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "rollcall-files-"));
@@ -50,4 +50,11 @@ test("a secret file that is replaced keeps its mode, but for what other users ma
   writeFileSync(file, "", { mode: 0o444 });
   writeSecretFile(file, "three", "replace");
   expect(statSync(file).mode & 0o777).toBe(0o400);
+});
+
+test("a folder that cannot be synced is left to its file system; one that is not there is told", () => {
+  fsyncFolder(dir);
+  // The kernel's own folders can be opened, and not synced.
+  fsyncFolder("/proc/self");
+  expect(() => fsyncFolder(join(dir, "gone"))).toThrow("ENOENT");
 });

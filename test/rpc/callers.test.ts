@@ -1,7 +1,6 @@
-import type { DescService } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { IdentityService, Principal } from "../../gen/gitpod/v1/identity_pb.js";
-import { RunnerConfigurationService, RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
+import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { addOrganization, addToken, besideServer } from "../support/database.ts";
 import { byUser, newId } from "../support/records.ts";
@@ -159,16 +158,3 @@ test("a deleted runner is told so", async () => {
   const whoami = server.client(IdentityService, { token: accessToken }).getAuthenticatedIdentity({});
   expect(await refusal(whoami)).toMatchObject({ code: "unauthenticated", reason: "RUNNER_DELETED" });
 });
-
-test.each([RunnerConfigurationService] as DescService[])(
-  "methods that are not there: %s",
-  async (service) => {
-    for (const method of service.methods.filter(({ methodKind }) => methodKind === "unary")) {
-      const procedure = `${service.typeName}/${method.name}`;
-      const answer = await server.post(procedure, {});
-      expect([method.name, answer.status, answer.json().code]).toEqual([method.name, 501, "unimplemented"]);
-      const stranger = await server.post(procedure, {}, { authorization: "" });
-      expect([method.name, stranger.status]).toEqual([method.name, 401]);
-    }
-  },
-);

@@ -94,6 +94,27 @@ test("a write resolves once another connection sees it, and the main thread sees
   expect(await store.runners.get(organizationId, id)).toMatchObject({ id });
 });
 
+test("no event is given out before the main thread was told of its commit, although the file shows it", async () => {
+  const given = await store.events.newest();
+  const { id, made } = write();
+  // The call has been sent then, and no answer is heard before the next turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  while (!onFile().includes(id)) Atomics.wait(pause, 0, 0, 1);
+  const shown = await store.events.newest();
+  expect(shown).toBe(given);
+  await made;
+  const newest = await store.events.newest();
+  expect(newest).toBeGreaterThan(given);
+  expect(store.events.changes().events).toBe(newest);
+  const reader = openStore(file, "reader");
+  expect(await reader.events.newest()).toBe(newest);
+  await reader.close();
+  await store.close();
+  store = open();
+  expect(await store.events.newest()).toBe(newest);
+});
+
 test("a write waits for the thread to begin for as long as that takes: it says nothing of the disk", async () => {
   await store.close();
   store = open();

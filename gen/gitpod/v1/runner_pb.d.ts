@@ -2180,8 +2180,8 @@ export declare const RunnerService: GenService<{
     output: typeof CreateRunnerLogsTokenResponseSchema;
   },
   /**
-   * Not served by Rollcall, which talks to no source-code host: `unimplemented`. Elsewhere: resolves a link, such as
-   * that of a pull request, to what should be checked out.
+   * Resolves a link, such as that of a pull request, to what should be checked out. This method and the next four are
+   * answered by the runner; the server talks to no source-code host.
    *
    * @generated from rpc gitpod.v1.RunnerService.ParseContextURL
    */
@@ -2191,7 +2191,7 @@ export declare const RunnerService: GenService<{
     output: typeof ParseContextURLResponseSchema;
   },
   /**
-   * Not served by Rollcall: `unimplemented`. Elsewhere: finds repositories that the caller can open through a runner.
+   * Finds repositories that the caller can open through a runner.
    *
    * @generated from rpc gitpod.v1.RunnerService.SearchRepositories
    */
@@ -2201,7 +2201,7 @@ export declare const RunnerService: GenService<{
     output: typeof SearchRepositoriesResponseSchema;
   },
   /**
-   * Not served by Rollcall: `unimplemented`. Elsewhere: lists the caller's organisations on a source-code host.
+   * Lists the caller's organisations on a source-code host.
    *
    * @generated from rpc gitpod.v1.RunnerService.ListSCMOrganizations
    */
@@ -2211,8 +2211,7 @@ export declare const RunnerService: GenService<{
     output: typeof ListSCMOrganizationsResponseSchema;
   },
   /**
-   * Not served by Rollcall: `unimplemented`. Elsewhere: tells whether the caller is signed in to a source-code host,
-   * and how it can sign in.
+   * Tells whether the caller is signed in to a source-code host, and how it can sign in.
    *
    * @generated from rpc gitpod.v1.RunnerService.CheckAuthenticationForHost
    */
@@ -2222,7 +2221,7 @@ export declare const RunnerService: GenService<{
     output: typeof CheckAuthenticationForHostResponseSchema;
   },
   /**
-   * Not served by Rollcall: `unimplemented`. Elsewhere: tells whether the caller can read a repository.
+   * Tells whether the caller can read a repository.
    *
    * @generated from rpc gitpod.v1.RunnerService.CheckRepositoryAccess
    */

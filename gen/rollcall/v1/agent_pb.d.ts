@@ -7,10 +7,11 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { GatewayInfo, RunnerCapability, RunnerPhase, RunnerSpec } from "../../gitpod/v1/runner_pb.js";
-import type { FieldValue, RunnerConfigurationSchema } from "../../gitpod/v1/runner_configuration_pb.js";
+import type { CheckAuthenticationForHostRequest, CheckAuthenticationForHostResponse, CheckRepositoryAccessRequest, CheckRepositoryAccessResponse, GatewayInfo, ListSCMOrganizationsRequest, ListSCMOrganizationsResponse, ParseContextURLPreconditionFailureDetails, ParseContextURLRequest, ParseContextURLResponse, RunnerCapability, RunnerPhase, RunnerSpec, SearchRepositoriesRequest, SearchRepositoriesResponse } from "../../gitpod/v1/runner_pb.js";
+import type { EnvironmentClass, FieldValue, HostAuthenticationTokenSource, LLMIntegration, RunnerConfigurationSchema, SCMIntegration, ValidateRunnerConfigurationRequest, ValidateRunnerConfigurationResponse } from "../../gitpod/v1/runner_configuration_pb.js";
 import type { LLMIntegrationPhase } from "../../gitpod/v1/model_pb.js";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Subject } from "../../gitpod/v1/identity_pb.js";
 
 /**
  * Describes the file rollcall/v1/agent.proto.
@@ -310,6 +311,13 @@ export declare type RenewRegistrationResponse = Message<"rollcall.v1.RenewRegist
    * @generated from field: repeated string notices = 7;
    */
   notices: string[];
+
+  /**
+   * Counts up with every change of what is set up on the runner. GetRunnerConfiguration reads it. 0: nothing ever was.
+   *
+   * @generated from field: uint32 configuration_revision = 8;
+   */
+  configurationRevision: number;
 };
 
 /**
@@ -394,6 +402,13 @@ export declare type WatchRegistrationRequest = Message<"rollcall.v1.WatchRegistr
    * @generated from field: uint32 applied_spec_revision = 3;
    */
   appliedSpecRevision: number;
+
+  /**
+   * The kinds of questions that the agent answers. Empty: none. Kinds that the server does not know are ignored.
+   *
+   * @generated from field: repeated rollcall.v1.QuestionKind answers = 4;
+   */
+  answers: QuestionKind[];
 };
 
 /**
@@ -437,6 +452,31 @@ export declare type WatchRegistrationResponse = Message<"rollcall.v1.WatchRegist
      */
     value: WindDown;
     case: "windDown";
+  } | {
+    /**
+     * Somebody waits for an answer. Only to agents that answer its kind. It may come again, on this stream's successor
+     * or on that of a newer generation: an agent that is at it already ignores the repetition.
+     *
+     * @generated from field: rollcall.v1.Question question = 4;
+     */
+    value: Question;
+    case: "question";
+  } | {
+    /**
+     * Nobody waits any more.
+     *
+     * @generated from field: rollcall.v1.QuestionWithdrawn withdrawn = 5;
+     */
+    value: QuestionWithdrawn;
+    case: "withdrawn";
+  } | {
+    /**
+     * What is set up on the runner changed. Only the newest revision is sent.
+     *
+     * @generated from field: rollcall.v1.ConfigurationChanged configuration = 6;
+     */
+    value: ConfigurationChanged;
+    case: "configuration";
   } | { case: undefined; value?: undefined };
 };
 
@@ -445,6 +485,508 @@ export declare type WatchRegistrationResponse = Message<"rollcall.v1.WatchRegist
  * Use `create(WatchRegistrationResponseSchema)` to create a new message.
  */
 export declare const WatchRegistrationResponseSchema: GenMessage<WatchRegistrationResponse>;
+
+/**
+ * Question is what a person or program asked the server, and the server cannot know: it has neither the network nor the
+ * keys of the runner.
+ *
+ * @generated from message rollcall.v1.Question
+ */
+export declare type Question = Message<"rollcall.v1.Question"> & {
+  /**
+   * UUIDv7. The answer names it.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * How long the answer is waited for, from now.
+   *
+   * @generated from field: google.protobuf.Duration remaining = 2;
+   */
+  remaining?: Duration | undefined;
+
+  /**
+   * Who asks.
+   *
+   * @generated from field: gitpod.v1.Subject asker = 3;
+   */
+  asker?: Subject | undefined;
+
+  /**
+   * The source-code hosts that are set up on the runner, each with what the asker is signed in with.
+   *
+   * @generated from field: repeated rollcall.v1.HostAccess hosts = 4;
+   */
+  hosts: HostAccess[];
+
+  /**
+   * The call as it was made. `runner_id` is set in all of them; pages have a size.
+   *
+   * @generated from oneof rollcall.v1.Question.ask
+   */
+  ask: {
+    /**
+     * @generated from field: gitpod.v1.ParseContextURLRequest parse = 5;
+     */
+    value: ParseContextURLRequest;
+    case: "parse";
+  } | {
+    /**
+     * @generated from field: gitpod.v1.SearchRepositoriesRequest search = 6;
+     */
+    value: SearchRepositoriesRequest;
+    case: "search";
+  } | {
+    /**
+     * @generated from field: gitpod.v1.ListSCMOrganizationsRequest organizations = 7;
+     */
+    value: ListSCMOrganizationsRequest;
+    case: "organizations";
+  } | {
+    /**
+     * @generated from field: gitpod.v1.CheckAuthenticationForHostRequest check_authentication = 8;
+     */
+    value: CheckAuthenticationForHostRequest;
+    case: "checkAuthentication";
+  } | {
+    /**
+     * @generated from field: gitpod.v1.CheckRepositoryAccessRequest check_repository = 9;
+     */
+    value: CheckRepositoryAccessRequest;
+    case: "checkRepository";
+  } | {
+    /**
+     * A client secret, if there is one, is sealed to the runner's public key.
+     *
+     * @generated from field: gitpod.v1.ValidateRunnerConfigurationRequest validate = 10;
+     */
+    value: ValidateRunnerConfigurationRequest;
+    case: "validate";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message rollcall.v1.Question.
+ * Use `create(QuestionSchema)` to create a new message.
+ */
+export declare const QuestionSchema: GenMessage<Question>;
+
+/**
+ * HostAccess is one source-code host and what the asker may do there.
+ *
+ * @generated from message rollcall.v1.HostAccess
+ */
+export declare type HostAccess = Message<"rollcall.v1.HostAccess"> & {
+  /**
+   * Its client secret is sealed to the runner's public key.
+   *
+   * @generated from field: gitpod.v1.SCMIntegration integration = 1;
+   */
+  integration?: SCMIntegration | undefined;
+
+  /**
+   * What the asker is signed in with. Unset: it is not signed in.
+   *
+   * @generated from field: rollcall.v1.HostToken token = 2;
+   */
+  token?: HostToken | undefined;
+};
+
+/**
+ * Describes the message rollcall.v1.HostAccess.
+ * Use `create(HostAccessSchema)` to create a new message.
+ */
+export declare const HostAccessSchema: GenMessage<HostAccess>;
+
+/**
+ * HostToken is a credential for a source-code host.
+ *
+ * @generated from message rollcall.v1.HostToken
+ */
+export declare type HostToken = Message<"rollcall.v1.HostToken"> & {
+  /**
+   * Id of the gitpod.v1.HostAuthenticationToken.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Sealed to the runner's public key (libsodium sealed box).
+   *
+   * @generated from field: bytes sealed_token = 2;
+   */
+  sealedToken: Uint8Array;
+
+  /**
+   * The same. Empty: there is none.
+   *
+   * @generated from field: bytes sealed_refresh_token = 3;
+   */
+  sealedRefreshToken: Uint8Array;
+
+  /**
+   * How it was got.
+   *
+   * @generated from field: gitpod.v1.HostAuthenticationTokenSource source = 4;
+   */
+  source: HostAuthenticationTokenSource;
+
+  /**
+   * Unset: never. A token that is past it comes along all the same: its refresh token may help.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 5;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * What it may do, in the host's terms.
+   *
+   * @generated from field: repeated string scopes = 6;
+   */
+  scopes: string[];
+};
+
+/**
+ * Describes the message rollcall.v1.HostToken.
+ * Use `create(HostTokenSchema)` to create a new message.
+ */
+export declare const HostTokenSchema: GenMessage<HostToken>;
+
+/**
+ * QuestionWithdrawn says that the asker has gone, or that its time is over. An answer would be dropped.
+ *
+ * @generated from message rollcall.v1.QuestionWithdrawn
+ */
+export declare type QuestionWithdrawn = Message<"rollcall.v1.QuestionWithdrawn"> & {
+  /**
+   * As in Question.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message rollcall.v1.QuestionWithdrawn.
+ * Use `create(QuestionWithdrawnSchema)` to create a new message.
+ */
+export declare const QuestionWithdrawnSchema: GenMessage<QuestionWithdrawn>;
+
+/**
+ * ConfigurationChanged says that GetRunnerConfiguration has something new.
+ *
+ * @generated from message rollcall.v1.ConfigurationChanged
+ */
+export declare type ConfigurationChanged = Message<"rollcall.v1.ConfigurationChanged"> & {
+  /**
+   * As `configuration_revision` of a renewal.
+   *
+   * @generated from field: uint32 revision = 1;
+   */
+  revision: number;
+};
+
+/**
+ * Describes the message rollcall.v1.ConfigurationChanged.
+ * Use `create(ConfigurationChangedSchema)` to create a new message.
+ */
+export declare const ConfigurationChangedSchema: GenMessage<ConfigurationChanged>;
+
+/**
+ * AnswerQuestionRequest is the answer to one question.
+ *
+ * @generated from message rollcall.v1.AnswerQuestionRequest
+ */
+export declare type AnswerQuestionRequest = Message<"rollcall.v1.AnswerQuestionRequest"> & {
+  /**
+   * As in RenewRegistrationRequest.
+   *
+   * @generated from field: string runner_id = 1;
+   */
+  runnerId: string;
+
+  /**
+   * The agent's generation. An older one than the runner's newest is `aborted` with SUPERSEDED.
+   *
+   * @generated from field: uint32 generation = 2;
+   */
+  generation: number;
+
+  /**
+   * As in Question.
+   *
+   * @generated from field: string question_id = 3;
+   */
+  questionId: string;
+
+  /**
+   * Of the kind that was asked for, or an error.
+   *
+   * @generated from oneof rollcall.v1.AnswerQuestionRequest.outcome
+   */
+  outcome: {
+    /**
+     * `project_ids`, `recommended_environment_classes` and `original_context_url` are the server's to fill.
+     *
+     * @generated from field: gitpod.v1.ParseContextURLResponse parse = 4;
+     */
+    value: ParseContextURLResponse;
+    case: "parse";
+  } | {
+    /**
+     * @generated from field: gitpod.v1.SearchRepositoriesResponse search = 5;
+     */
+    value: SearchRepositoriesResponse;
+    case: "search";
+  } | {
+    /**
+     * @generated from field: gitpod.v1.ListSCMOrganizationsResponse organizations = 6;
+     */
+    value: ListSCMOrganizationsResponse;
+    case: "organizations";
+  } | {
+    /**
+     * @generated from field: gitpod.v1.CheckAuthenticationForHostResponse check_authentication = 7;
+     */
+    value: CheckAuthenticationForHostResponse;
+    case: "checkAuthentication";
+  } | {
+    /**
+     * @generated from field: gitpod.v1.CheckRepositoryAccessResponse check_repository = 8;
+     */
+    value: CheckRepositoryAccessResponse;
+    case: "checkRepository";
+  } | {
+    /**
+     * @generated from field: gitpod.v1.ValidateRunnerConfigurationResponse validate = 9;
+     */
+    value: ValidateRunnerConfigurationResponse;
+    case: "validate";
+  } | {
+    /**
+     * @generated from field: rollcall.v1.QuestionError error = 10;
+     */
+    value: QuestionError;
+    case: "error";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message rollcall.v1.AnswerQuestionRequest.
+ * Use `create(AnswerQuestionRequestSchema)` to create a new message.
+ */
+export declare const AnswerQuestionRequestSchema: GenMessage<AnswerQuestionRequest>;
+
+/**
+ * QuestionError is what who asked is told in place of an answer.
+ *
+ * @generated from message rollcall.v1.QuestionError
+ */
+export declare type QuestionError = Message<"rollcall.v1.QuestionError"> & {
+  /**
+   * As in google.rpc.Code: 3 the question makes no sense; 5 there is no such thing; 7 the host forbids it; 8 the host's
+   * limits are used up; 9 the asker has to sign in first, for which the message says `missing authentication token for`
+   * and the host; 12 the runner cannot answer such a question; 14 the host cannot be reached.
+   *
+   * @generated from field: int32 code = 1;
+   */
+  code: number;
+
+  /**
+   * For people. At most 1024 bytes; without secrets.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * With code 9 for a link: where to sign in.
+   *
+   * @generated from field: gitpod.v1.ParseContextURLPreconditionFailureDetails details = 3;
+   */
+  details?: ParseContextURLPreconditionFailureDetails | undefined;
+};
+
+/**
+ * Describes the message rollcall.v1.QuestionError.
+ * Use `create(QuestionErrorSchema)` to create a new message.
+ */
+export declare const QuestionErrorSchema: GenMessage<QuestionError>;
+
+/**
+ * AnswerQuestionResponse acknowledges the answer, of use or not.
+ *
+ * @generated from message rollcall.v1.AnswerQuestionResponse
+ */
+export declare type AnswerQuestionResponse = Message<"rollcall.v1.AnswerQuestionResponse"> & {
+};
+
+/**
+ * Describes the message rollcall.v1.AnswerQuestionResponse.
+ * Use `create(AnswerQuestionResponseSchema)` to create a new message.
+ */
+export declare const AnswerQuestionResponseSchema: GenMessage<AnswerQuestionResponse>;
+
+/**
+ * GetRunnerConfigurationRequest asks for everything.
+ *
+ * @generated from message rollcall.v1.GetRunnerConfigurationRequest
+ */
+export declare type GetRunnerConfigurationRequest = Message<"rollcall.v1.GetRunnerConfigurationRequest"> & {
+  /**
+   * As in RenewRegistrationRequest.
+   *
+   * @generated from field: string runner_id = 1;
+   */
+  runnerId: string;
+
+  /**
+   * The agent's generation.
+   *
+   * @generated from field: uint32 generation = 2;
+   */
+  generation: number;
+};
+
+/**
+ * Describes the message rollcall.v1.GetRunnerConfigurationRequest.
+ * Use `create(GetRunnerConfigurationRequestSchema)` to create a new message.
+ */
+export declare const GetRunnerConfigurationRequestSchema: GenMessage<GetRunnerConfigurationRequest>;
+
+/**
+ * GetRunnerConfigurationResponse is what is set up on the runner. All secrets in it are sealed to the public key that the
+ * runner had when they were set.
+ *
+ * @generated from message rollcall.v1.GetRunnerConfigurationResponse
+ */
+export declare type GetRunnerConfigurationResponse = Message<"rollcall.v1.GetRunnerConfigurationResponse"> & {
+  /**
+   * What of the rest this is.
+   *
+   * @generated from field: uint32 revision = 1;
+   */
+  revision: number;
+
+  /**
+   * Newest first.
+   *
+   * @generated from field: repeated gitpod.v1.EnvironmentClass environment_classes = 2;
+   */
+  environmentClasses: EnvironmentClass[];
+
+  /**
+   * The same.
+   *
+   * @generated from field: repeated gitpod.v1.SCMIntegration scm_integrations = 3;
+   */
+  scmIntegrations: SCMIntegration[];
+
+  /**
+   * The same.
+   *
+   * @generated from field: repeated gitpod.v1.LLMIntegration llm_integrations = 4;
+   */
+  llmIntegrations: LLMIntegration[];
+};
+
+/**
+ * Describes the message rollcall.v1.GetRunnerConfigurationResponse.
+ * Use `create(GetRunnerConfigurationResponseSchema)` to create a new message.
+ */
+export declare const GetRunnerConfigurationResponseSchema: GenMessage<GetRunnerConfigurationResponse>;
+
+/**
+ * StoreHostTokenRequest is a credential as the source-code host gave it out. It crosses the network as it is.
+ *
+ * @generated from message rollcall.v1.StoreHostTokenRequest
+ */
+export declare type StoreHostTokenRequest = Message<"rollcall.v1.StoreHostTokenRequest"> & {
+  /**
+   * As in RenewRegistrationRequest.
+   *
+   * @generated from field: string runner_id = 1;
+   */
+  runnerId: string;
+
+  /**
+   * The agent's generation.
+   *
+   * @generated from field: uint32 generation = 2;
+   */
+  generation: number;
+
+  /**
+   * Who has signed in.
+   *
+   * @generated from field: gitpod.v1.Subject subject = 3;
+   */
+  subject?: Subject | undefined;
+
+  /**
+   * Where: the host of an integration that has OAuth.
+   *
+   * @generated from field: string host = 4;
+   */
+  host: string;
+
+  /**
+   * The credential.
+   *
+   * @generated from field: string token = 5;
+   */
+  token: string;
+
+  /**
+   * Empty: there is none.
+   *
+   * @generated from field: string refresh_token = 6;
+   */
+  refreshToken: string;
+
+  /**
+   * Unset: never.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 7;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * What it may do, in the host's terms.
+   *
+   * @generated from field: repeated string scopes = 8;
+   */
+  scopes: string[];
+};
+
+/**
+ * Describes the message rollcall.v1.StoreHostTokenRequest.
+ * Use `create(StoreHostTokenRequestSchema)` to create a new message.
+ */
+export declare const StoreHostTokenRequestSchema: GenMessage<StoreHostTokenRequest>;
+
+/**
+ * StoreHostTokenResponse acknowledges the credential: it is durable.
+ *
+ * @generated from message rollcall.v1.StoreHostTokenResponse
+ */
+export declare type StoreHostTokenResponse = Message<"rollcall.v1.StoreHostTokenResponse"> & {
+  /**
+   * Id of the gitpod.v1.HostAuthenticationToken.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message rollcall.v1.StoreHostTokenResponse.
+ * Use `create(StoreHostTokenResponseSchema)` to create a new message.
+ */
+export declare const StoreHostTokenResponseSchema: GenMessage<StoreHostTokenResponse>;
 
 /**
  * KeepAlive carries nothing.
@@ -647,6 +1189,67 @@ export declare type ReportRunnerMetricsResponse = Message<"rollcall.v1.ReportRun
 export declare const ReportRunnerMetricsResponseSchema: GenMessage<ReportRunnerMetricsResponse>;
 
 /**
+ * QuestionKind is what a question is about.
+ *
+ * @generated from enum rollcall.v1.QuestionKind
+ */
+export enum QuestionKind {
+  /**
+   * No question has this kind.
+   *
+   * @generated from enum value: QUESTION_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * gitpod.v1.RunnerService/ParseContextURL.
+   *
+   * @generated from enum value: QUESTION_KIND_PARSE_CONTEXT_URL = 1;
+   */
+  PARSE_CONTEXT_URL = 1,
+
+  /**
+   * gitpod.v1.RunnerService/SearchRepositories.
+   *
+   * @generated from enum value: QUESTION_KIND_SEARCH_REPOSITORIES = 2;
+   */
+  SEARCH_REPOSITORIES = 2,
+
+  /**
+   * gitpod.v1.RunnerService/ListSCMOrganizations.
+   *
+   * @generated from enum value: QUESTION_KIND_LIST_SCM_ORGANIZATIONS = 3;
+   */
+  LIST_SCM_ORGANIZATIONS = 3,
+
+  /**
+   * gitpod.v1.RunnerService/CheckAuthenticationForHost.
+   *
+   * @generated from enum value: QUESTION_KIND_CHECK_AUTHENTICATION = 4;
+   */
+  CHECK_AUTHENTICATION = 4,
+
+  /**
+   * gitpod.v1.RunnerService/CheckRepositoryAccess.
+   *
+   * @generated from enum value: QUESTION_KIND_CHECK_REPOSITORY_ACCESS = 5;
+   */
+  CHECK_REPOSITORY_ACCESS = 5,
+
+  /**
+   * gitpod.v1.RunnerConfigurationService/ValidateRunnerConfiguration.
+   *
+   * @generated from enum value: QUESTION_KIND_VALIDATE_CONFIGURATION = 6;
+   */
+  VALIDATE_CONFIGURATION = 6,
+}
+
+/**
+ * Describes the enum rollcall.v1.QuestionKind.
+ */
+export declare const QuestionKindSchema: GenEnum<QuestionKind>;
+
+/**
  * MetricType is the kind of a metric, as the `# TYPE` line of the Prometheus text format names it.
  *
  * @generated from enum rollcall.v1.MetricType
@@ -737,6 +1340,43 @@ export declare const RunnerAgentService: GenService<{
     methodKind: "unary";
     input: typeof ReportRunnerMetricsRequestSchema;
     output: typeof ReportRunnerMetricsResponseSchema;
+  },
+  /**
+   * AnswerQuestion answers a question that the stream brought. The first answer counts. One to a question that nobody
+   * waits for any more, or that was never asked, is accepted and dropped. An answer that breaks the bounds of
+   * docs/agent-protocol.md is `invalid_argument`, and is the answer all the same: who asked is told that the runner
+   * answered badly.
+   *
+   * @generated from rpc rollcall.v1.RunnerAgentService.AnswerQuestion
+   */
+  answerQuestion: {
+    methodKind: "unary";
+    input: typeof AnswerQuestionRequestSchema;
+    output: typeof AnswerQuestionResponseSchema;
+  },
+  /**
+   * GetRunnerConfiguration reads what is set up on the runner: environment classes and integrations, those that are
+   * switched off included. Worth a call when `configuration_revision` of a renewal, or ConfigurationChanged, names
+   * another revision than the last answer did.
+   *
+   * @generated from rpc rollcall.v1.RunnerAgentService.GetRunnerConfiguration
+   */
+  getRunnerConfiguration: {
+    methodKind: "unary";
+    input: typeof GetRunnerConfigurationRequestSchema;
+    output: typeof GetRunnerConfigurationResponseSchema;
+  },
+  /**
+   * StoreHostToken keeps the credential that a sign-in with OAuth got for a person, or got anew. Only for a subject that
+   * lately asked this runner something, or that has a token for the host on it; anything else is `permission_denied` with
+   * SUBJECT_UNKNOWN. What there was for the same subject and host is replaced.
+   *
+   * @generated from rpc rollcall.v1.RunnerAgentService.StoreHostToken
+   */
+  storeHostToken: {
+    methodKind: "unary";
+    input: typeof StoreHostTokenRequestSchema;
+    output: typeof StoreHostTokenResponseSchema;
   },
 }>;
 

@@ -1,7 +1,7 @@
 import { Principal } from "./principal.ts";
 import { ResourceRole } from "./roles.ts";
 
-/** What is stored about somebody's standing in an organisation. */
+/** What is stored about an account's standing in an organisation. */
 export interface Grants {
   /** The groups that it belongs to. */
   readonly groupIds: readonly string[];

@@ -18,7 +18,7 @@ export interface AuthorizedResource extends Resource {
   readonly by: Attribution;
 }
 
-/** What the store knows of a resource that somebody wants to share. */
+/** What the store knows of a resource that a caller wants to share. */
 export type ResourceFacts =
   | { readonly kind: "runner"; readonly runner: Runner | null; readonly shared: RunnerRole | null }
   | { readonly kind: "group"; readonly group: Group | null; readonly held: readonly number[] }

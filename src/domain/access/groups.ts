@@ -49,7 +49,7 @@ export function authorizeGroup<Action extends GroupAction>(
   if (group === null || !sees(caller, group, held)) throw groupNotFound();
   if (action !== "read") {
     const { orgAdmin, groupsAdmin } = caller.authority;
-    // Whoever changes such a group, or its members, could give itself what the group holds.
+    // A caller that changes such a group, or its members, could give itself what the group holds.
     if (group.holdsOrganizationRole && !orgAdmin) throw roleMissing("an admin of the organization");
     if (action === "delete" && !groupsAdmin) throw roleMissing("an admin of the organization's groups");
     if (!groupsAdmin && !held.includes(ResourceRole.GROUP_ADMIN)) throw roleMissing("an admin of the group");

@@ -29,7 +29,7 @@ export interface RunnerScope {
   readonly organizationId: string;
   /** Null: every runner of the organisation. */
   readonly onlyId: string | null;
-  /** Null: whoever asks sees them all; else those that it registered, and those shared with one of its groups. */
+  /** Null: the caller sees them all; else those that it registered, and those shared with one of its groups. */
   readonly visibleTo: { readonly creatorId: string; readonly groupIds: readonly string[] } | null;
 }
 

@@ -1,7 +1,7 @@
 import type { Principal } from "../access/principal.ts";
 import type { AuditKind, ResourceType } from "../access/resources.ts";
 
-/** One thing that somebody did. */
+/** One thing that a caller or an operator did. */
 export interface AuditRecord {
   readonly id: string;
   readonly actorId: string;

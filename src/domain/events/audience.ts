@@ -28,7 +28,7 @@ export function showingRoles(resourceType: ResourceType): ShowingRoles {
         roles: [ResourceRole.GROUP_ADMIN, ResourceRole.GROUP_VIEWER],
       };
     case ResourceType.ROLE_ASSIGNMENT_CHANGED:
-      // Whoever only sees a group does not see what it holds.
+      // A caller that only sees a group does not see what it holds.
       return { resourceType: ResourceType.GROUP, roles: [ResourceRole.GROUP_ADMIN] };
     default:
       return { resourceType, roles: none };

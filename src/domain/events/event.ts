@@ -7,7 +7,7 @@ export interface EventRecord {
   readonly operation: ResourceOperation;
   readonly resourceType: ResourceType;
   readonly resourceId: string;
-  /** Whoever made the resource; for what is set up on a runner whoever made the runner, for a host's token whose it is. */
+  /** The account that made the resource; for what is set up on a runner the account that made the runner, for a host's token whose it is. */
   readonly creatorId: string;
   /**
    * The groups whose members could see the resource when it changed, by a role on it. Beside them the ids of single ones:

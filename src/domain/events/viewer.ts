@@ -3,7 +3,7 @@ import { ResourceType } from "../access/resources.ts";
 import { DomainError } from "../errors.ts";
 import type { EventRecord } from "./event.ts";
 
-/** What decides which events and records somebody may see. */
+/** What decides which events and records a caller may see. */
 export interface Viewer extends Subject {
   readonly organizationId: string;
   /** Organisation admin. */
@@ -19,7 +19,7 @@ export interface Viewer extends Subject {
   readonly groupIds: readonly string[];
 }
 
-/** Whether two answers to the question who somebody is lead to the same events. */
+/** Whether two answers to the question who a caller is lead to the same events. */
 export function sameView(a: Viewer, b: Viewer): boolean {
   return JSON.stringify(viewKey(a)) === JSON.stringify(viewKey(b));
 }
@@ -34,7 +34,7 @@ function viewKey({ id, organizationId, admin, member, runnersAdmin, groupsAdmin,
  */
 export function mayKnow(viewer: Viewer, event: EventRecord): boolean {
   const itself = event.resourceId === viewer.id;
-  // A runner's token acts on the runner alone, whatever groups anybody put the runner into.
+  // A runner's token acts on the runner alone, whatever groups the runner was put into.
   if (viewer.principal === Principal.RUNNER)
     return itself ? event.resourceType === ResourceType.RUNNER : isOn(viewer, event);
   const own = event.creatorId === viewer.id;

@@ -8,7 +8,7 @@ export interface Gateway {
   readonly name: string;
   /** Where runners connect to. */
   readonly url: string;
-  /** In the terms of whoever runs it; may be empty. */
+  /** In the terms of the operator that runs it; may be empty. */
   readonly region: string;
   /** Wall-clock milliseconds. */
   readonly createdAt: number;

@@ -85,7 +85,7 @@ export function groupNameTaken(): DomainError {
 }
 
 /**
- * Keeps somebody in charge.
+ * Keeps an admin in charge.
  * @param remaining active users that the group of admins would be left with.
  * @throws DomainError `failed_precondition`
  */

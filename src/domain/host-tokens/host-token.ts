@@ -170,7 +170,7 @@ export function integrationOf(
 }
 
 /** @param host of the syntax that was checked, so that its length is bounded */
-function notConfigured(host: string): DomainError {
+export function notConfigured(host: string): DomainError {
   return new DomainError("failed_precondition", `the SCM integration for host ${host} is not configured`, {
     reason: "SCM_INTEGRATION_NOT_CONFIGURED",
   });

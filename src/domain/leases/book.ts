@@ -165,7 +165,7 @@ export class LeaseBook {
     return seen;
   }
 
-  /** Takes back that it was taken. */
+  /** Rolls back that it was taken. */
   keepUnsaved(seen: readonly LastSeen[]): void {
     for (const { runnerId } of seen) {
       const lease = this.#leases.get(runnerId);

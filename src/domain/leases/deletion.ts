@@ -9,12 +9,12 @@ class WindDown implements HeapItem {
   }
 }
 
-/** The runners that have been asked to wind down, with the instants at which they are deleted without their word. */
+/** The runners that have been asked to drain, with the instants at which they are deleted without their word. */
 export class WindDowns {
   readonly #byRunner = new Map<string, WindDown>();
   readonly #heap = new DeadlineHeap<WindDown>();
 
-  /** How many runners wind down. */
+  /** How many runners drain. */
   get size(): number {
     return this.#byRunner.size;
   }
@@ -37,7 +37,7 @@ export class WindDowns {
     return true;
   }
 
-  /** Milliseconds left, at least 0; null when the runner was not asked to wind down. */
+  /** Milliseconds left, at least 0; null when the runner was not asked to drain. */
   leftMs(runnerId: string, now: number): number | null {
     const windDown = this.#byRunner.get(runnerId);
     return windDown === undefined ? null : Math.max(0, windDown.deadline - now);
@@ -68,7 +68,7 @@ export function windDownLeftMs(askedAtMs: number, wallNow: number, windDownMs: n
 /** What DeleteRunner does to a runner. */
 export type DeletionPlan = "delete_now" | "wind_down";
 
-/** Only a runner that is there to be told, and not forced out, is asked to wind down. */
+/** Only a runner that is there to be told, and not forced out, is asked to drain. */
 export function planDeletion(force: boolean, live: boolean): DeletionPlan {
   return live && !force ? "wind_down" : "delete_now";
 }

@@ -139,7 +139,7 @@ export class LeaseEngine {
   }
 
   /**
-   * Asks a live runner to wind down; `wind_down_over` tells when it may be deleted.
+   * Asks a live runner to drain; `wind_down_over` tells when it may be deleted.
    * @param leftMs less than the whole time after a restart (deletion.ts)
    * @returns false when it is not live: delete it at once
    */

@@ -87,7 +87,7 @@ export interface RenewalGranted {
   readonly leaseMs: number;
   /** 0: the interval is not stretched; else in percent of the normal one. */
   readonly stretchPercent: number;
-  /** Set while the runner is asked to wind down: milliseconds left, at least 0. */
+  /** Set while the runner is asked to drain: milliseconds left, at least 0. */
   readonly windDownMs: number | null;
   /** null: nothing to write. */
   readonly durable: DurableChange | null;
@@ -109,7 +109,7 @@ export interface LeaseCounts {
   readonly live: readonly LiveCount[];
   /** The mass lapses that last, one a provider at most. */
   readonly incidents: readonly IncidentCount[];
-  /** Runners that were asked to wind down. */
+  /** Runners that were asked to drain. */
   readonly windingDown: number;
 }
 
@@ -127,6 +127,6 @@ export interface LeaseView {
   readonly leftMs: number | null;
   /** The mass lapse that took the runner, while that lasts. */
   readonly incident: Incident | null;
-  /** Milliseconds left to wind down; null when not asked to. */
+  /** Milliseconds left to drain; null when not asked to. */
   readonly windDownMs: number | null;
 }

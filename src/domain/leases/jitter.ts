@@ -1,7 +1,7 @@
 /**
  * A runner's place in the renewal window, as 30 bits: a hash of its id (FNV-1a, then the finishing mix of
  * MurmurHash3, without which ids made in the same millisecond would bunch). It is kept for life, since a
- * place drawn anew every round bunches renewals again.
+ * place drawn again every round bunches renewals again.
  */
 export function offsetBits(runnerId: string): number {
   let hash = 0x811c9dc5;
@@ -25,7 +25,7 @@ export function offsetMs(bits: number, windowMs: number): number {
 
 /**
  * How long until the next renewal of a runner heard at `now`, so that it comes to its place: within half a
- * window up to a whole one, so the lease's length never depends on it, and nobody renews more than twice a
+ * window up to a whole one, so the lease's length never depends on it, and no runner renews more than twice a
  * window. A runner on its place waits a whole window; one that joins anywhere else is on its
  * place after two renewals at most.
  * @param now monotonic milliseconds

@@ -8,7 +8,7 @@ export interface LiveCount {
   readonly runners: number;
 }
 
-/** How many runners are live, kept with every change, so that nobody has to go through all of them to know. */
+/** How many runners are live, kept with every change, so that none has to go through all of them to know. */
 export class LiveCounts {
   readonly #byProvider = new Map<RunnerProvider, Map<ReportedPhase, number>>();
 

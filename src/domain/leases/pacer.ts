@@ -7,7 +7,7 @@ export interface Pacer {
   offer(runnerId: string): void;
   /** Takes the runners whose events may go out now. @param now monotonic milliseconds */
   take(now: number): readonly string[];
-  /** Milliseconds until take() has something, or null when nobody waits. */
+  /** Milliseconds until take() has something, or null when none waits. */
   nextMs(now: number): number | null;
 }
 

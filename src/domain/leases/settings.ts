@@ -50,7 +50,7 @@ export interface BrakeSettings {
   readonly percent: number;
   /** … of at least this many. */
   readonly minLive: number;
-  /** An incident that nobody recovers from ends after this long. */
+  /** An incident that no runner recovers from ends after this long. */
   readonly maxIncidentMs: number;
   /** Status events a second that one incident may cause, so that watchers are not drowned. */
   readonly eventsPerSecond: number;
@@ -78,9 +78,9 @@ export interface LeaseSettings {
   readonly cleanup: CleanupSettings;
   /** Status events that one runner may cause in a minute; what comes beyond that is told as one event, later. */
   readonly statusEventsPerMinute: number;
-  /** A runner asked to wind down is deleted after this long without its word. */
+  /** A runner asked to drain is deleted after this long without its word. */
   readonly windDownMs: number;
-  /** A fresh runner whose token nobody has used gets a hint in its status after this long. */
+  /** A fresh runner whose token was never used gets a hint in its status after this long. */
   readonly unusedTokenHintMs: number;
 }
 

@@ -79,7 +79,7 @@ export class StallWatch {
 
   /**
    * Until when a lease that is due at `now` is put off; null: not at all. A lease is put off at most
-   * `maxPostponements` times between two renewals, so that endless stalls keep nobody alive for ever.
+   * `maxPostponements` times between two renewals, so that endless stalls keep no runner alive for ever.
    */
   putOffUntil(postponed: number, now: number): number | null {
     if (now >= this.#quietUntil || postponed >= this.#settings.maxPostponements) return null;

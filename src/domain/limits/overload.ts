@@ -17,7 +17,7 @@ export type SheddingStep = (typeof steps)[number];
 /** So many samples in a row must be too late for one step up, and early enough for one step down. */
 const raiseAfter = 4;
 const lowerAfter = 10;
-/** How long the calls of an organisation are counted before the count begins anew, in milliseconds. */
+/** How long the calls of an organisation are counted before the count is reset, in milliseconds. */
 const countMs = 1_000;
 /** An organisation is among the busiest with so many times the calls of the average one. */
 const busyFactor = 1.5;
@@ -34,7 +34,7 @@ export interface OverloadOptions {
  * Decides what is refused while there is more to do than the server can: renewals never, so that an overload is not taken
  * for the death of runners; reads after changes; and the organisations that call the most before all others, so that one
  * of them cannot starve the rest. Goes up and down by single steps, each of which needs several samples: one slow
- * moment refuses nobody.
+ * moment refuses no call.
  */
 export class Overload {
   readonly #options: OverloadOptions;

@@ -4,13 +4,13 @@ import { DomainError } from "../errors.ts";
 export interface Quotas {
   /** Runners of one organisation. */
   readonly runners: number;
-  /** Exchange tokens of one runner that nobody has used yet. */
+  /** Exchange tokens of one runner that no runner has used yet. */
   readonly exchangeTokens: number;
   /** Access tokens of one user, service account or runner that still work, but for the short-lived ones. */
   readonly accessTokens: number;
   /** Those that last for half an hour at most: Terraform takes one for each step, in a plan hundreds of them. */
   readonly shortLivedTokens: number;
-  /** Streams that one runner may have open: more than one generation, and connections that nobody knows to be dead. */
+  /** Streams that one runner may have open: more than one generation, and connections that are dead without a sign of it. */
   readonly runnerStreams: number;
   /** Streams that one user or service account may have open. */
   readonly callerStreams: number;

@@ -82,7 +82,7 @@ function kindOf(provider: RunnerProvider): RunnerKind {
   }
 }
 
-/** What every runner starts with: no report, no lease, nobody who wants it gone. */
+/** What every runner starts with: no report, no lease, no request for its deletion. */
 export const freshRunner = {
   specRevision: 1,
   pauseNote: "",

@@ -30,7 +30,7 @@ export type Holder =
   /** No such user or service account is known. */
   | { readonly kind: "nobody" };
 
-/** A token as somebody sends it, with the state of its holder at this moment. */
+/** A token as a client sends it, with the state of its holder at this moment. */
 export interface PresentedToken extends AccessToken {
   /** SHA-256 of the name of the client certificate that it was exchanged with; null when there was none. */
   readonly certificateName: Uint8Array | null;
@@ -64,7 +64,7 @@ export function usableToken(stored: PresentedToken | null, now: number): Present
   return stored;
 }
 
-/** When a usable token stops being one if nobody does anything, in wall-clock milliseconds; Infinity for never. */
+/** When a usable token stops being one if nothing is changed, in wall-clock milliseconds; Infinity for never. */
 export function usableUntil({ expiresAt, holder }: PresentedToken): number {
   const holderUntil = holder.kind === "service account" ? holder.validUntil : Number.POSITIVE_INFINITY;
   return Math.min(expiresAt ?? Number.POSITIVE_INFINITY, holderUntil);

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { DomainError } from "../errors.ts";
 
-/** Whether runners have to show a certificate: nobody is asked for one, they may, they must. */
+/** Whether runners have to show a certificate: none is asked for one, they may, they must. */
 export type CertificatePolicy = "off" | "optional" | "required";
 
 /** What a client showed, when its connection was made, to prove that it holds a key. */

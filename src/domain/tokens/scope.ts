@@ -1,7 +1,7 @@
 import type { Principal } from "../access/principal.ts";
 import { DomainError } from "../errors.ts";
 
-/** Which tokens of people or programs somebody may know of. */
+/** Which tokens of people or programs a caller may know of. */
 export interface TokenScope {
   readonly organizationId: string;
   readonly principal: typeof Principal.USER | typeof Principal.SERVICE_ACCOUNT;

@@ -14,7 +14,7 @@ export interface SecretBox {
   /** @throws Error when the box was made under another key or for another context, or was damaged. */
   open(sealed: Uint8Array, context?: string): Uint8Array;
   /**
-   * Tells data apart without giving it away: nobody without the server key can test a guess against it.
+   * Tells data apart without giving it away: without the server key a guess cannot be tested against it.
    * @param purpose keeps the digests of one use from meaning anything to another
    * @returns 32 bytes (HMAC-SHA256 under a key derived from the server key)
    */

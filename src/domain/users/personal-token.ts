@@ -3,7 +3,7 @@ import { Principal } from "../access/principal.ts";
 import { DomainError } from "../errors.ts";
 import type { TokenScope } from "../tokens/scope.ts";
 
-/** The longest that a personal access token lasts, and what it lasts when nobody says: 90 days, in milliseconds. */
+/** The longest that a personal access token lasts, and what it lasts when the request does not say: 90 days, in milliseconds. */
 export const personalTokenMaxMs = 90 * 24 * 60 * 60 * 1000;
 
 /**

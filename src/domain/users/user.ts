@@ -1,4 +1,4 @@
-/** `gitpod.v1.UserStatus`, without the unspecified one, which nobody has. */
+/** `gitpod.v1.UserStatus`, without the unspecified one, which no user has. */
 export const UserStatus = {
   ACTIVE: 1,
   SUSPENDED: 2,

@@ -1,13 +1,8 @@
 import { create, type DescMethodUnary, type Message } from "@bufbuild/protobuf";
-import {
-  Code,
-  ConnectError,
-  type Interceptor,
-  type MethodImpl,
-  type UnaryResponse,
-} from "@connectrpc/connect";
+import { Code, ConnectError, type MethodImpl, type UnaryResponse } from "@connectrpc/connect";
 import type { UniversalHandlerOptions } from "@connectrpc/connect/protocol";
 import { type Awaitable, after } from "../../lib/awaitable.ts";
+import type { Interceptor, Next } from "../../rpc/call/interceptor.ts";
 import type { BodyRoom } from "../request-body.ts";
 import { Call } from "./call.ts";
 import { type Codec, type CodecLimits, codecsOf } from "./codec.ts";
@@ -21,8 +16,8 @@ export interface HotMethod {
   readonly forStrangers: boolean;
   readonly binary: Codec;
   readonly json: Codec;
-  /** Interceptors and handler: from a call with its request to one with its answer, at once where none of them waits. */
-  invoke(call: Call): Awaitable<Pick<UnaryResponse, "message">>;
+  /** Interceptors and handler: gives the call its answer, at once where none of them waits. */
+  invoke(call: Call): Awaitable<unknown>;
 }
 
 export interface HotMethodOptions {
@@ -54,7 +49,7 @@ function invocation(
   handler: MethodImpl<DescMethodUnary>,
   interceptors: readonly Interceptor[],
 ): HotMethod["invoke"] {
-  const handle = (request: unknown) => {
+  const handle: Next = (request) => {
     if (!(request instanceof Call)) throw copied();
     return after(handler(request.message, request), (init) => {
       const answer = create(method.output, init);
@@ -62,10 +57,9 @@ function invocation(
       return new Reply(request, answer);
     });
   };
-  // Connect's types know promises alone. Its interceptors await what they get, and ours pass on what is there.
-  let next = handle as ReturnType<Interceptor>;
+  let next = handle;
   for (const interceptor of [...interceptors].reverse()) next = interceptor(next);
-  return next as HotMethod["invoke"];
+  return next;
 }
 
 /** What the interceptors get back. */

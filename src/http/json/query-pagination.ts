@@ -1,6 +1,7 @@
 import { type DescMessage, type Message, mergeFromJson } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
-import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { Interceptor } from "../../rpc/call/interceptor.ts";
 import { told } from "../../rpc/call/violations.ts";
 import { jsonCheck } from "./json-check.ts";
 

@@ -80,7 +80,7 @@ export class CallObserver {
   }
 
   /**
-   * The call is over for HTTP: its answer is decided, or its client has gone. Ends those that nobody serves, and
+   * The call is over for HTTP: its answer is decided, or its client has gone. Ends those that no handler serves, and
    * streams, which may be waiting for something to send when their client goes.
    */
   over(context: HandlerContext, reason: unknown): void {

@@ -16,7 +16,7 @@ export type CallerSource = Pick<Store, "tokens" | "access">;
 
 interface Known {
   readonly identity: Identity;
-  /** Until when that holds if nobody changes anything, in wall-clock milliseconds. */
+  /** Until when that holds if nothing is changed, in wall-clock milliseconds. */
   readonly until: number;
 }
 
@@ -26,7 +26,7 @@ const defaultCapacity = 200_000;
 /**
  * Who is calling. A token that was used before is known without asking the store, until anything changes that the
  * rights of callers depend on: each call asks for the store's mark, so a revoked token is refused by the next call,
- * whoever revoked it.
+ * by whatever call it was revoked.
  */
 export class Callers {
   readonly #source: CallerSource;

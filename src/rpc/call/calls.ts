@@ -1,7 +1,7 @@
-import { ConnectError, type Interceptor, type StreamResponse } from "@connectrpc/connect";
-import { isPromise } from "../../lib/awaitable.ts";
+import { ConnectError, type StreamResponse } from "@connectrpc/connect";
 import type { CallObserver } from "./call-observer.ts";
 import { clientGone } from "./errors.ts";
+import { type Interceptor, onAnswer } from "./interceptor.ts";
 import { type ObservedCall, observedCall } from "./observed-call.ts";
 
 /** Tells how calls end that get as far as this. It must be the outermost one, to see what callers are told. */
@@ -10,7 +10,7 @@ export function callInterceptor(observer: CallObserver): Interceptor {
     const call = observedCall(request.contextValues);
     if (call === null) return next(request);
     observer.serve(call);
-    return settle(
+    return onAnswer(
       () => next(request),
       (response) => {
         if (response.stream) return { ...response, message: observed(response.message, call, observer) };
@@ -40,25 +40,7 @@ async function* observed(
     observer.end(call, ConnectError.from(error));
     throw error;
   } finally {
-    // Nobody reads on.
+    // The client reads no more.
     observer.end(call, clientGone());
   }
-}
-
-/**
- * Goes on with what an interceptor's `next` gives, and with what it throws. On the hot path that is there at once where
- * the handler waits for nothing, though Connect's types know promises alone; then this waits for nothing either.
- */
-export function settle<T, R>(
-  run: () => Promise<T>,
-  done: (value: T) => R,
-  failed: (error: unknown) => never,
-): Promise<R> {
-  let value: Promise<T>;
-  try {
-    value = run();
-  } catch (error) {
-    return failed(error);
-  }
-  return isPromise(value) ? value.then(done, failed) : (done(value) as unknown as Promise<R>);
 }

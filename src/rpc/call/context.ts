@@ -37,7 +37,7 @@ export function clientOf({
 /** The caller of a method that is closed to anonymous callers. */
 export function callerOf(context: Pick<HandlerContext, "values">): Caller {
   const caller = context.values.get(callerKey);
-  // The gate lets nobody without a token through to such a method; this guards against a wrong method table.
+  // The gate lets no caller without a token through to such a method; this guards against a wrong method table.
   if (caller === null) throw new DomainError("unauthenticated", "this method needs an access token");
   return caller;
 }

@@ -4,6 +4,7 @@ import { parsePath } from "@bufbuild/protobuf/reflect";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Violation, violationsToProto } from "@bufbuild/protovalidate";
 import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
+import { ParseContextURLPreconditionFailureDetailsSchema } from "../../../gen/gitpod/v1/runner_pb.js";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../../gen/google/rpc/error_details_pb.js";
 import { DomainError, type DomainErrorKind } from "../../domain/errors.ts";
 import { cutText, told, Violations } from "./violations.ts";
@@ -24,6 +25,8 @@ const codes: Record<DomainErrorKind, Code> = {
   aborted: Code.Aborted,
   resource_exhausted: Code.ResourceExhausted,
   unavailable: Code.Unavailable,
+  deadline_exceeded: Code.DeadlineExceeded,
+  internal: Code.Internal,
 };
 
 /** Where errors go that the caller of a call with these values learns nothing of but their id. */
@@ -58,7 +61,7 @@ export function unencodable(cause: unknown, type: string): Error {
   return new Error(`an answer of type ${type} cannot be encoded`, { cause });
 }
 
-/** How a call ends that nobody waits for any more. */
+/** How a call ends that its client does not wait for any more. */
 export function clientGone(): ConnectError {
   return new ConnectError("the client went away", Code.Canceled);
 }
@@ -78,6 +81,12 @@ function fromDomainError(error: DomainError, input: DescMessage): ConnectError {
     );
     const [value, desc] = violationsToProto(told(Violations.of(violations)).violations);
     wire.details.push({ desc, value });
+  }
+  if (error.signIn !== undefined) {
+    const { url, scmId, runnerIds } = error.signIn;
+    const value = { authenticationRequiredUrl: url, scmId, runnerIds: [...runnerIds] };
+    const desc = ParseContextURLPreconditionFailureDetailsSchema;
+    wire.details.push({ desc, value: create(desc, value) });
   }
   if (error.reason !== undefined) {
     const info = { reason: error.reason, domain: errorDomain };

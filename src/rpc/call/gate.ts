@@ -4,6 +4,7 @@ import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { EventService } from "../../../gen/gitpod/v1/event_pb.js";
 import { IdentityService } from "../../../gen/gitpod/v1/identity_pb.js";
 import { RunnerConfigurationService } from "../../../gen/gitpod/v1/runner_configuration_pb.js";
+import { RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
 import { Health } from "../../../gen/grpc/health/v1/health_pb.js";
 import { ServerReflection } from "../../../gen/grpc/reflection/v1/reflection_pb.js";
 import { ServerReflection as ServerReflectionAlpha } from "../../../gen/grpc/reflection/v1alpha/reflection_pb.js";
@@ -44,7 +45,7 @@ export const openMethods: ReadonlySet<DescMethod> = new Set([
  */
 const healthChecks: ReadonlySet<DescMethod> = new Set([Health.method.check, Health.method.list]);
 
-/** What a fleet needs to stay alive, and whoever asks whether the server is. */
+/** What a fleet needs to stay alive, and the probes that ask whether the server is. */
 const renewals: ReadonlySet<DescMethod> = new Set([
   RunnerAgentService.method.renewRegistration,
   RunnerAgentService.method.watchRegistration,
@@ -174,9 +175,14 @@ function urgencyOf(method: DescMethod): Urgency {
 }
 
 /** They change nothing, though the contract does not mark them: it marks methods for GET alone. */
-const unmarkedReads: ReadonlySet<DescMethod> = new Set([
+const unmarkedReads: ReadonlySet<DescMethod> = new Set<DescMethod>([
   EventService.method.watchEvents,
   RunnerConfigurationService.method.validateRunnerConfiguration,
+  RunnerService.method.parseContextURL,
+  RunnerService.method.searchRepositories,
+  RunnerService.method.listSCMOrganizations,
+  RunnerService.method.checkAuthenticationForHost,
+  RunnerService.method.checkRepositoryAccess,
 ]);
 
 function isReadOnly(method: DescMethod): boolean {

@@ -7,7 +7,7 @@ type Encoded = Partial<Record<"binary" | "json", Bytes>>;
 
 const lasting = new WeakMap<Message, Encoded>();
 
-/** Marks an answer that will be given again, the very same object: it is encoded once. Nobody may change it from now on. */
+/** Marks an answer that will be given again, the very same object: it is encoded once. No code may change it from now on. */
 export function lastingAnswer<T extends Message>(answer: T): T {
   lasting.set(answer, {});
   return answer;

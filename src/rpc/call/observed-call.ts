@@ -59,7 +59,7 @@ export class ObservedCall {
   readonly context: HandlerContext;
   /** Monotonic milliseconds. */
   readonly startedAt: number;
-  /** Its request was read and is being served: whoever serves it tells how it ends. */
+  /** Its request was read and is being served: what serves it tells how it ends. */
   served = false;
   ended = false;
   /** It comes too often, and is answered all the same. */
@@ -102,12 +102,12 @@ export function setObservedCall(values: ContextValues, call: ObservedCall): void
   values.set(observedCallKey, call);
 }
 
-/** For a log line of a call; nothing for a call that nobody observes. */
+/** For a log line of a call; nothing for a call that is not observed. */
 export function callFields(values: ContextValues): Partial<CallFields> {
   return observedCall(values)?.fields ?? {};
 }
 
-/** Where a call stands in somebody's distributed trace. */
+/** Where a call stands in the client's distributed trace. */
 export interface TraceContext {
   /** 32 digits of lower-case hexadecimal, not all zero. */
   readonly traceId: string;

@@ -1,8 +1,9 @@
-import type { Interceptor, UnaryRequest } from "@connectrpc/connect";
+import type { UnaryRequest } from "@connectrpc/connect";
 import type { Caller } from "../../domain/access/caller.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { Callers } from "./callers.ts";
 import { admittedAtKey, callerKey } from "./context.ts";
+import type { Interceptor, Next } from "./interceptor.ts";
 
 /** A request that took longer than this to arrive is authenticated again. Milliseconds. */
 const trustedFor = 100;
@@ -21,7 +22,7 @@ export function rightsInterceptor(callers: Pick<Callers, "identify">, clock: Clo
     return again(request, caller, next);
   };
 
-  async function again(request: UnaryRequest, caller: Caller, next: Parameters<Interceptor>[0]) {
+  async function again(request: UnaryRequest, caller: Caller, next: Next) {
     const identity = await callers.identify(request.header.get("authorization"));
     request.contextValues.set(callerKey, { ...caller, ...identity });
     return next(request);

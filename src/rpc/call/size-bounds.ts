@@ -24,6 +24,14 @@ const host: SizeBound = { maxBytes: 1024 };
 const hostToken: SizeBound = { maxBytes: 8192 };
 const scope: SizeBound = { maxBytes: 1024 };
 
+/**
+ * Of answers of runners. They have closer bounds of their own, in messages/question.ts, that are judged when it is known who
+ * waits for the answer: whoever does is told. These are for what no message has room for anyway.
+ */
+const answerText: SizeBound = { maxBytes: 4 * 1024 * 1024 };
+const answerItems: SizeBound = { maxItems: 10_000 };
+const answerTexts: SizeBound = { ...answerText, ...answerItems };
+
 /** By `package.Message.field`. */
 export const sizeBounds: Readonly<Record<string, SizeBound>> = {
   "gitpod.v1.WatchEventsRequest.environment_id": id,
@@ -128,6 +136,76 @@ export const sizeBounds: Readonly<Record<string, SizeBound>> = {
   "gitpod.v1.Gateway.name": { maxBytes: 512 },
   "gitpod.v1.Gateway.url": address,
   "gitpod.v1.Gateway.region": { maxBytes: 512 },
+
+  "gitpod.v1.ParseContextURLRequest.context_url": { maxBytes: 8192 },
+  "gitpod.v1.SearchRepositoriesRequest.search_string": { maxBytes: 1024 },
+  "gitpod.v1.SearchRepositoriesRequest.scm_host": host,
+  "gitpod.v1.ListSCMOrganizationsRequest.scm_host": host,
+  "gitpod.v1.ListSCMOrganizationsRequest.query": { maxBytes: 1024 },
+  "gitpod.v1.CheckAuthenticationForHostRequest.host": host,
+  "gitpod.v1.CheckRepositoryAccessRequest.repository_url": { maxBytes: 8192 },
+  "gitpod.v1.PullRequest.id": host,
+  "gitpod.v1.PullRequest.title": host,
+  "gitpod.v1.PullRequest.from_branch": host,
+  "gitpod.v1.PullRequest.to_branch": host,
+  "gitpod.v1.PullRequest.url": host,
+  "gitpod.v1.PullRequest.author": host,
+  "gitpod.v1.PullRequest.head_sha": host,
+  "gitpod.v1.PullRequest.Repository.clone_url": host,
+  "gitpod.v1.PullRequest.Repository.host": host,
+  "gitpod.v1.PullRequest.Repository.owner": host,
+  "gitpod.v1.PullRequest.Repository.name": host,
+
+  "gitpod.v1.ParseContextURLResponse.original_context_url": answerText,
+  "gitpod.v1.ParseContextURLResponse.project_ids": answerTexts,
+  "gitpod.v1.ParseContextURLResponse.scm_id": answerText,
+  "gitpod.v1.ParseContextURLResponse.recommended_environment_classes": answerTexts,
+  "gitpod.v1.ParseContextURLResponse.GitContext.clone_url": answerText,
+  "gitpod.v1.ParseContextURLResponse.GitContext.branch": answerText,
+  "gitpod.v1.ParseContextURLResponse.GitContext.commit": answerText,
+  "gitpod.v1.ParseContextURLResponse.GitContext.host": answerText,
+  "gitpod.v1.ParseContextURLResponse.GitContext.owner": answerText,
+  "gitpod.v1.ParseContextURLResponse.GitContext.repo": answerText,
+  "gitpod.v1.ParseContextURLResponse.GitContext.upstream_remote_url": answerText,
+  "gitpod.v1.ParseContextURLResponse.GitContext.tag": answerText,
+  "gitpod.v1.ParseContextURLResponse.PullRequest.id": answerText,
+  "gitpod.v1.ParseContextURLResponse.PullRequest.title": answerText,
+  "gitpod.v1.ParseContextURLResponse.PullRequest.from_branch": answerText,
+  "gitpod.v1.ParseContextURLResponse.PullRequest.to_branch": answerText,
+  "gitpod.v1.ParseContextURLResponse.Issue.id": answerText,
+  "gitpod.v1.ParseContextURLResponse.Issue.title": answerText,
+  "gitpod.v1.SearchRepositoriesResponse.repositories": answerItems,
+  "gitpod.v1.SearchRepositoriesResponse.Repository.name": answerText,
+  "gitpod.v1.SearchRepositoriesResponse.Repository.url": answerText,
+  "gitpod.v1.PaginationResponse.next_token": answerText,
+  "gitpod.v1.ListSCMOrganizationsResponse.organizations": answerItems,
+  "gitpod.v1.ListSCMOrganizationsResponse.SCMOrganization.name": answerText,
+  "gitpod.v1.ListSCMOrganizationsResponse.SCMOrganization.url": answerText,
+  "gitpod.v1.CheckAuthenticationForHostResponse.authentication_url": answerText,
+  "gitpod.v1.CheckAuthenticationForHostResponse.scm_id": answerText,
+  "gitpod.v1.CheckAuthenticationForHostResponse.scm_name": answerText,
+  "gitpod.v1.CheckAuthenticationForHostResponse.AuthenticationMethodOAuth2.auth_url": answerText,
+  "gitpod.v1.CheckAuthenticationForHostResponse.AuthenticationMethodOAuth2.docs_url": answerText,
+  "gitpod.v1.CheckAuthenticationForHostResponse.AuthenticationMethodPersonalAccessToken.create_url":
+    answerText,
+  "gitpod.v1.CheckAuthenticationForHostResponse.AuthenticationMethodPersonalAccessToken.docs_url": answerText,
+  "gitpod.v1.CheckAuthenticationForHostResponse.AuthenticationMethodPersonalAccessToken.example": answerText,
+  "gitpod.v1.CheckAuthenticationForHostResponse.AuthenticationMethodPersonalAccessToken.required_scopes":
+    answerTexts,
+  "gitpod.v1.CheckRepositoryAccessResponse.error_message": answerText,
+  "gitpod.v1.EnvironmentClassValidationResult.display_name_error": answerText,
+  "gitpod.v1.EnvironmentClassValidationResult.description_error": answerText,
+  "gitpod.v1.EnvironmentClassValidationResult.configuration_errors": answerItems,
+  "gitpod.v1.FieldValidationError.key": answerText,
+  "gitpod.v1.FieldValidationError.error": answerText,
+  "gitpod.v1.SCMIntegrationValidationResult.scm_id_error": answerText,
+  "gitpod.v1.SCMIntegrationValidationResult.host_error": answerText,
+  "gitpod.v1.SCMIntegrationValidationResult.oauth_error": answerText,
+  "gitpod.v1.SCMIntegrationValidationResult.pat_error": answerText,
+  "rollcall.v1.QuestionError.message": answerText,
+  "gitpod.v1.ParseContextURLPreconditionFailureDetails.authentication_required_url": answerText,
+  "gitpod.v1.ParseContextURLPreconditionFailureDetails.scm_id": answerText,
+  "gitpod.v1.ParseContextURLPreconditionFailureDetails.runner_ids": answerTexts,
 
   "grpc.health.v1.HealthCheckRequest.service": schemaName,
   "grpc.reflection.v1.ServerReflectionRequest.host": schemaName,

@@ -1,6 +1,7 @@
-import type { Interceptor, StreamResponse } from "@connectrpc/connect";
+import type { StreamResponse } from "@connectrpc/connect";
 import type { OpenStreams, StreamHolder } from "../../domain/limits/open-streams.ts";
 import { addressKey, callerKey } from "./context.ts";
+import type { Interceptor } from "./interceptor.ts";
 
 /** Counts every stream from its first message to its end, for its caller or, without a token, for its address. */
 export function streamLimitsInterceptor(streams: OpenStreams): Interceptor {
@@ -13,7 +14,7 @@ export function streamLimitsInterceptor(streams: OpenStreams): Interceptor {
   };
 }
 
-/** Whatever ends a stream ends this, and a stream that nobody reads is not begun: so none stays counted. */
+/** Whatever ends a stream ends this, and a stream that is not read is not begun: so none stays counted. */
 async function* counted(
   messages: StreamResponse["message"],
   holder: StreamHolder,

@@ -1,7 +1,8 @@
-import type { DescMessage, Message } from "@bufbuild/protobuf";
-import { createValidator } from "@bufbuild/protovalidate";
-import type { Interceptor } from "@connectrpc/connect";
+import { type DescField, type DescMessage, isFieldSet, type Message } from "@bufbuild/protobuf";
+import { createValidator, type Violation } from "@bufbuild/protovalidate";
 import { ValidateRunnerConfigurationRequestSchema } from "../../../gen/gitpod/v1/runner_configuration_pb.js";
+import { SearchRepositoriesRequestSchema } from "../../../gen/gitpod/v1/runner_pb.js";
+import type { Interceptor } from "./interceptor.ts";
 import { oversized } from "./sizes.ts";
 import { rulesBroken, Violations } from "./violations.ts";
 
@@ -22,7 +23,10 @@ export function validationInterceptor(): Interceptor {
     if (tooLarge.total > 0) throw rulesBroken(tooLarge);
     if (unjudged.has(desc)) return;
     const result = validator.validate(desc, message);
-    if (result.kind === "invalid") throw rulesBroken(Violations.of(result.violations));
+    if (result.kind === "invalid") {
+      const broken = result.violations.filter((violation) => !isLeftOut(violation, message));
+      if (broken.length > 0) throw rulesBroken(Violations.of(broken));
+    }
     // A rule that cannot be evaluated is the server's fault.
     if (result.kind === "error") throw result.error;
   };
@@ -34,6 +38,18 @@ export function validationInterceptor(): Interceptor {
     const { method, message } = request;
     return next({ ...request, message: validated(message, (one) => validate(method.input, one)) });
   };
+}
+
+/**
+ * Fields whose rules hold for what is sent alone, by an option that the contract carries still and validators do not know
+ * any more.
+ */
+const onlyWhenSent: ReadonlySet<DescField> = new Set([SearchRepositoriesRequestSchema.field.limit]);
+
+/** Whether a rule was broken by such a field of the request that was not sent. */
+function isLeftOut({ field: [field, ...within] }: Violation, message: Message): boolean {
+  if (field?.kind !== "field" || within.length > 0 || !onlyWhenSent.has(field)) return false;
+  return !isFieldSet(message, field);
 }
 
 async function* validated<T>(messages: AsyncIterable<T>, validate: (message: T) => void): AsyncIterable<T> {

@@ -35,7 +35,7 @@ export interface ObservedRunner {
   readonly status: DerivedStatus;
 }
 
-/** A runner as API callers see it: without any secret, and without a field that nobody sent. */
+/** A runner as API callers see it: without any secret, and without a field that was never sent. */
 export function runnerMessage({ runner, status }: ObservedRunner): RunnerMessage {
   return create(RunnerSchema, {
     runnerId: runner.id,
@@ -73,7 +73,7 @@ export function wantedSpec(runner: Runner, secrets: SecretBox): WantedSpec {
 
 /**
  * Answers of GetRunner. The store gives the same object for a runner until it changes; as long as its status is the same
- * too, so is the answer. Whoever waits for a runner asks for it again and again.
+ * too, so is the answer. A client that waits for a runner asks for it again and again.
  */
 export class RunnerAnswers {
   readonly #last = new WeakMap<

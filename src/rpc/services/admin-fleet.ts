@@ -6,7 +6,7 @@ import { type KeyState, keyState, type SigningKey } from "../../domain/keys/sign
 import { runnerManagerNotFound } from "../../domain/runner-managers/runner-manager.ts";
 import type { OperatorGrant } from "../../domain/users/rights.ts";
 import type { SigningDeps } from "./id-tokens.ts";
-import { pageOf } from "./paging.ts";
+import { listOf, pageOf } from "./paging.ts";
 
 type FleetAdministration = Pick<
   ServiceImpl<typeof AdminService>,
@@ -44,10 +44,8 @@ export function fleetAdministration(
     async listRunnerManagers(request, context) {
       const grant = await operator(context);
       const organizationId = request.organizationId.toLowerCase();
-      const { rows, pagination } = await pageOf(
-        request.pagination,
-        `rollcall.v1.AdminService/ListRunnerManagers ${organizationId}`,
-        (page) => store.runnerManagers.list(grant, organizationId || null, page),
+      const { rows, pagination } = await pageOf(request.pagination, listOf(context, organizationId), (page) =>
+        store.runnerManagers.list(grant, organizationId || null, page),
       );
       return { runnerManagers: rows.map(stamped), pagination };
     },
@@ -72,10 +70,8 @@ export function fleetAdministration(
     async listGateways(request, context) {
       const grant = await operator(context);
       const organizationId = request.organizationId.toLowerCase();
-      const { rows, pagination } = await pageOf(
-        request.pagination,
-        `rollcall.v1.AdminService/ListGateways ${organizationId}`,
-        (page) => store.gateways.listAll(grant, organizationId || null, page),
+      const { rows, pagination } = await pageOf(request.pagination, listOf(context, organizationId), (page) =>
+        store.gateways.listAll(grant, organizationId || null, page),
       );
       return { gateways: rows.map(stamped), pagination };
     },

@@ -19,7 +19,7 @@ import { lifetimeMs, personalTokenMessage, serviceAccountMessage, userMessage } 
 import { fleetAdministration } from "./admin-fleet.ts";
 import type { SigningDeps } from "./id-tokens.ts";
 import { mint } from "./minting.ts";
-import { pageOf } from "./paging.ts";
+import { listOf, pageOf } from "./paging.ts";
 
 /** `rollcall.v1.AdminService`. */
 export function adminService(deps: SigningDeps): ServiceImpl<typeof AdminService> {
@@ -83,10 +83,8 @@ export function adminService(deps: SigningDeps): ServiceImpl<typeof AdminService
 
     async listOrganizations(request, context) {
       const grant = await operator(context);
-      const { rows, pagination } = await pageOf(
-        request.pagination,
-        "rollcall.v1.AdminService/ListOrganizations",
-        (page) => store.organizations.list(grant, page),
+      const { rows, pagination } = await pageOf(request.pagination, listOf(context), (page) =>
+        store.organizations.list(grant, page),
       );
       return { organizations: rows.map(organizationMessage), pagination };
     },
@@ -110,10 +108,8 @@ export function adminService(deps: SigningDeps): ServiceImpl<typeof AdminService
     async listUsers(request, context) {
       const grant = await operator(context);
       const organizationId = request.organizationId.toLowerCase();
-      const { rows, pagination } = await pageOf(
-        request.pagination,
-        `rollcall.v1.AdminService/ListUsers ${organizationId}`,
-        (page) => store.users.list(grant, organizationId || null, page),
+      const { rows, pagination } = await pageOf(request.pagination, listOf(context, organizationId), (page) =>
+        store.users.list(grant, organizationId || null, page),
       );
       return { users: rows.map(userMessage), pagination };
     },

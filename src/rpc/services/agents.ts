@@ -2,25 +2,39 @@ import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
+  type AnswerQuestionRequest,
   type RunnerAgentService,
   type WatchRegistrationResponse,
   WatchRegistrationResponseSchema,
 } from "../../../gen/rollcall/v1/agent_pb.js";
 import { type Caller, isRunner } from "../../domain/access/caller.ts";
+import { DomainError } from "../../domain/errors.ts";
 import { RefusalReason, refusalError } from "../../domain/leases/refusal.ts";
 import { usableToken } from "../../domain/tokens/access-token.ts";
 import type { SecretBox } from "../../domain/tokens/seal.ts";
 import { hashToken } from "../../domain/tokens/token.ts";
-import type { WatchNews } from "../../fleet/agent-streams.ts";
+import type { AgentStream, WatchNews } from "../../fleet/agent-streams.ts";
 import type { RunnerRegistry } from "../../fleet/fleet.ts";
 import type { RunnerIdentity } from "../../fleet/known-runners.ts";
+import type { OpenQuestion, Questions } from "../../fleet/questions.ts";
 import { after } from "../../lib/awaitable.ts";
 import type { Clock } from "../../lib/clock.ts";
+import type { IdSource } from "../../lib/ids.ts";
 import type { Store } from "../../store/store.ts";
 import { bearer, callerOf } from "../call/context.ts";
 import { refusePeople } from "../call/method-rights.ts";
+import {
+  type Answered,
+  type Asked,
+  questionMessage,
+  readAnswer,
+  readQuestionError,
+} from "../messages/question.ts";
 import { metricSample, reported, signOffReason } from "../messages/report.ts";
 import { wantedSpec } from "../messages/runner.ts";
+import { HostAccesses } from "./host-access.ts";
+import { runnerConfiguration } from "./runner-configuration.ts";
+import { storeSignIn } from "./sign-ins.ts";
 
 /** How often a runner should push its metrics, in milliseconds. */
 const reportAfterMs = 30_000;
@@ -32,13 +46,16 @@ const keyReplaced =
 export interface AgentServiceDeps {
   readonly store: Store;
   readonly registry: RunnerRegistry;
+  readonly questions: Questions<Asked, Answered>;
   readonly secrets: SecretBox;
   readonly clock: Clock;
+  readonly newId: IdSource;
 }
 
 /** `rollcall.v1.RunnerAgentService`: what runners call, each for itself alone. */
 export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerAgentService> {
-  const { store, registry, secrets, clock } = deps;
+  const { store, registry, questions, secrets, clock } = deps;
+  const hosts = new HostAccesses(deps);
   return {
     renewRegistration(request, context) {
       const who = runnerOf(context, request.runnerId);
@@ -63,6 +80,7 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
         renewAfter: durationFromMs(Math.round(answer.renewAfterMs)),
         lease: durationFromMs(Math.round(answer.leaseMs)),
         intervalStretchPercent: answer.stretchPercent,
+        configurationRevision: answer.configurationRevision,
         ...(report && {
           notices: answer.keyReplaced ? [...report.notices, keyReplaced] : [...report.notices],
         }),
@@ -75,15 +93,17 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
       const who = runnerOf(context, request.runnerId);
       const token = hashToken(bearer(context.requestHeader.get("authorization")));
       const watcher = await registry.watch(who, request.generation, request.appliedSpecRevision, token);
+      questions.opened(watcher, request.answers);
       try {
         while (!context.signal.aborted) {
           const pending = await watcher.next(context.signal);
           // A token that was revoked a moment ago must not see another secret.
           usableToken(await store.tokens.findAccessToken(token), clock.now());
-          for (const news of pending) yield* watchEvents(who, news);
+          for (const news of pending) yield* watchEvents(who, watcher, news);
         }
       } finally {
         registry.watchers.remove(watcher);
+        questions.closed(watcher);
       }
     },
 
@@ -99,10 +119,58 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
       await registry.report(who, request.generation, request.samples.map(metricSample));
       return { reportAfter: durationFromMs(reportAfterMs) };
     },
+
+    async answerQuestion(request, context) {
+      const who = runnerOf(context, request.runnerId);
+      await registry.admit(who, request.generation);
+      const question = questions.find(who.id, request.questionId.toLowerCase());
+      if (question !== undefined) hear(question, request);
+      return {};
+    },
+
+    async getRunnerConfiguration(request, context) {
+      const who = runnerOf(context, request.runnerId);
+      await registry.admit(who, request.generation);
+      return runnerConfiguration(store, who);
+    },
+
+    async storeHostToken(request, context) {
+      const who = runnerOf(context, request.runnerId);
+      await registry.admit(who, request.generation);
+      return { id: await storeSignIn(deps, callerOf(context), request) };
+    },
   };
+
+  /** @throws DomainError `invalid` for an answer that is of no use to who asked, who is told as much */
+  function hear(question: OpenQuestion<Asked>, request: AnswerQuestionRequest): void {
+    try {
+      const { outcome } = request;
+      if (outcome.case === "error") {
+        questions.fail(question, "refused", readQuestionError(outcome.value, question.kind));
+      } else questions.answer(question, readAnswer(request, question.ask.call));
+    } catch (error) {
+      questions.fail(question, "answered_badly", error);
+      if (error instanceof DomainError)
+        throw new DomainError("invalid", error.message, { reason: "ANSWER_UNUSABLE" });
+      throw error;
+    }
+  }
+
+  async function* askOn(who: RunnerIdentity, watcher: AgentStream): AsyncIterable<WatchRegistrationResponse> {
+    const { asked, withdrawn } = questions.take(watcher);
+    for (const id of withdrawn) {
+      yield create(WatchRegistrationResponseSchema, { event: { case: "withdrawn", value: { id } } });
+    }
+    for (const question of asked) {
+      const known = await hosts.of(who, question.ask.caller, watcher.generation);
+      const value = questionMessage(question, known, clock.monotonic());
+      yield create(WatchRegistrationResponseSchema, { event: { case: "question", value } });
+    }
+  }
 
   async function* watchEvents(
     who: RunnerIdentity,
+    watcher: AgentStream,
     news: WatchNews,
   ): AsyncIterable<WatchRegistrationResponse> {
     switch (news) {
@@ -121,6 +189,14 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
         if (left === null) return;
         const value = windDown(left).windDown;
         yield create(WatchRegistrationResponseSchema, { event: { case: "windDown", value } });
+        return;
+      }
+      case "questions":
+        yield* askOn(who, watcher);
+        return;
+      case "configuration": {
+        const value = { revision: registry.configurationRevision(who.id) };
+        yield create(WatchRegistrationResponseSchema, { event: { case: "configuration", value } });
         return;
       }
       default:

@@ -9,12 +9,12 @@ import {
   ListAuditLogsResponse_AuditLogEntrySchema,
 } from "../../../gen/gitpod/v1/event_pb.js";
 import type { AuditFilter, AuditRecord } from "../../domain/audit/entry.ts";
-import { auditOrder, decodeAuditPage, encodeAuditCursor } from "../../domain/audit/page.ts";
+import { auditOrder } from "../../domain/audit/page.ts";
 import { DomainError } from "../../domain/errors.ts";
 import { requireAuditReader } from "../../domain/events/viewer.ts";
 import type { Store } from "../../store/store.ts";
 import { callerOf } from "../call/context.ts";
-import { shrunk } from "./paging.ts";
+import { auditPageOf, listOf } from "./paging.ts";
 
 /** The part of `gitpod.v1.EventService` that reads the record. */
 export function auditMethods(
@@ -26,15 +26,11 @@ export function auditMethods(
       requireAuditReader(await store.events.viewer(caller));
       const filter = auditFilter(request);
       const order = auditOrder(request.sort);
-      const bound = `gitpod.v1.EventService/ListAuditLogs ${order} ${JSON.stringify(filter)}`;
-      const { pageSize = 0, token = "" } = request.pagination ?? {};
-      const page = decodeAuditPage(pageSize, token, bound);
-      const { rows, more } = shrunk(await store.audit.list(caller.organizationId, filter, order, page));
-      const last = rows.at(-1);
-      return {
-        entries: rows.map(entryMessage),
-        pagination: { nextToken: more && last ? encodeAuditCursor(last, bound) : "" },
-      };
+      const list = listOf(context, `${order} ${JSON.stringify(filter)}`);
+      const { rows, pagination } = await auditPageOf(request.pagination, list, (page) =>
+        store.audit.list(caller.organizationId, filter, order, page),
+      );
+      return { entries: rows.map(entryMessage), pagination };
     },
 
     async getAuditLog({ auditLogEntryId }, context) {

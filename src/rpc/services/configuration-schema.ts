@@ -1,7 +1,6 @@
-import type { ServiceImpl } from "@connectrpc/connect";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type {
   RunnerConfigurationService,
-  ValidateRunnerConfigurationRequest,
   ValidateRunnerConfigurationRequest_ValidateSCMIntegration,
   ValidateRunnerConfigurationResponse,
 } from "../../../gen/gitpod/v1/runner_configuration_pb.js";
@@ -11,7 +10,6 @@ import { isValidScm, judgeScm } from "../../domain/configuration-schema/scm-verd
 import { invalidField } from "../../domain/errors.ts";
 import { scmIntegrationNotFound } from "../../domain/scm-integrations/scm-integration.ts";
 import { boundedTester } from "../../lib/bounded-regexp.ts";
-import type { Store } from "../../store/store.ts";
 import { callerOf } from "../call/context.ts";
 import { schemaMessage } from "../messages/configuration-schema.ts";
 import {
@@ -23,29 +21,21 @@ import {
 } from "../messages/configuration-verdict.ts";
 import { sealForRunner } from "../messages/sealed.ts";
 import { schemaInForce } from "./configuration-access.ts";
+import { liveVerdict } from "./live-verdict.ts";
 import { authorizedRunner, readableRunner } from "./runner-access.ts";
+import type { AskerDeps } from "./source-code-hosts.ts";
 
 type SchemaMethods = "getRunnerConfigurationSchema" | "validateRunnerConfiguration";
 
-/**
- * Has the runner itself check a configuration in which the server found nothing wrong.
- * @returns null when the runner cannot check it: the server's word stands then
- */
-export type AskRunner = (
-  runner: Authorized<"configure">,
-  question: ValidateRunnerConfigurationRequest,
-) => Promise<ValidateRunnerConfigurationResponse | null>;
-
-interface Deps {
-  readonly store: Store;
-}
-
 /** The part of `gitpod.v1.RunnerConfigurationService` about what can be configured, and whether it is right. */
 export function configurationSchemas(
-  { store }: Deps,
-  askRunner: AskRunner = async () => null,
+  deps: AskerDeps,
 ): Pick<ServiceImpl<typeof RunnerConfigurationService>, SchemaMethods> {
+  const { store } = deps;
+  const askRunner = liveVerdict(deps);
+
   async function validateScm(
+    context: HandlerContext,
     runner: Authorized<"configure">,
     sent: ValidateRunnerConfigurationRequest_ValidateSCMIntegration,
   ): Promise<ValidateRunnerConfigurationResponse> {
@@ -60,7 +50,7 @@ export function configurationSchemas(
     });
     const answer = scmVerdict(verdict);
     if (!isValidScm(verdict)) return answer;
-    return (await askRunner(runner, scmQuestion(runner.id, sent, secret))) ?? answer;
+    return (await askRunner(runner, scmQuestion(runner.id, sent, secret), context)) ?? answer;
   }
 
   return {
@@ -79,10 +69,10 @@ export function configurationSchemas(
           const verdict = judgeClass(checkedClass(config.value), schema, boundedTester());
           const answer = classVerdict(verdict);
           if (!isValidClass(verdict)) return answer;
-          return (await askRunner(runner, request)) ?? answer;
+          return (await askRunner(runner, request, context)) ?? answer;
         }
         case "scmIntegration":
-          return validateScm(runner, config.value);
+          return validateScm(context, runner, config.value);
         default:
           throw invalidField(
             "config",

@@ -10,6 +10,7 @@ import {
   draftEnvironmentClass,
   environmentClassNotFound,
 } from "../../domain/environment-classes/environment-class.ts";
+import type { RunnerRegistry } from "../../fleet/fleet.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { IdSource } from "../../lib/ids.ts";
 import type { Store } from "../../store/store.ts";
@@ -28,6 +29,7 @@ type ClassMethods =
 
 interface Deps {
   readonly store: Store;
+  readonly registry: Pick<RunnerRegistry, "configurationChanged">;
   readonly clock: Clock;
   readonly newId: IdSource;
 }
@@ -38,6 +40,7 @@ interface Deps {
  */
 export function environmentClasses({
   store,
+  registry,
   clock,
   newId,
 }: Deps): Pick<ServiceImpl<typeof RunnerConfigurationService>, ClassMethods> {
@@ -58,6 +61,7 @@ export function environmentClasses({
       );
       refuseUnknownSettings(await schemaInForce(store, runner), configuration);
       await store.environmentClasses.create(runner, made);
+      await registry.configurationChanged(runner);
       return { id: made.id };
     },
 
@@ -87,6 +91,7 @@ export function environmentClasses({
       if (!(await store.environmentClasses.update(runner, thing.id, change, clock.now()))) {
         throw environmentClassNotFound();
       }
+      await registry.configurationChanged(runner);
       return {};
     },
   };

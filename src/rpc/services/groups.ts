@@ -37,7 +37,7 @@ import {
   rolesOnGroup,
   sharableResource,
 } from "./group-access.ts";
-import { pageOf } from "./paging.ts";
+import { listOf, pageOf } from "./paging.ts";
 
 interface Deps {
   readonly store: Store;
@@ -65,7 +65,7 @@ export function groupService(deps: Deps): ServiceImpl<typeof GroupService> {
     async listGroups(request, context) {
       const scope = groupScope(callerOf(context));
       const filter = groupFilter(request);
-      const list = `gitpod.v1.GroupService/ListGroups ${JSON.stringify(filter)}`;
+      const list = listOf(context, JSON.stringify(filter));
       const page = await pageOf(request.pagination, list, (wanted) =>
         store.groups.list(scope, filter, wanted),
       );
@@ -114,7 +114,7 @@ export function groupService(deps: Deps): ServiceImpl<typeof GroupService> {
     async listMemberships({ groupId, filter, pagination }, context) {
       const group = await authorizedGroup(store, callerOf(context), "read", groupId);
       const search = filter?.search ?? "";
-      const list = `gitpod.v1.GroupService/ListMemberships ${JSON.stringify([group.id, search])}`;
+      const list = listOf(context, JSON.stringify([group.id, search]));
       const page = await pageOf(pagination, list, (wanted) => store.groups.members(group, search, wanted));
       return { members: page.rows.map(membershipMessage), pagination: page.pagination };
     },
@@ -132,7 +132,7 @@ export function groupService(deps: Deps): ServiceImpl<typeof GroupService> {
     async listRoleAssignments(request, context) {
       const scope = assignmentScope(callerOf(context));
       const filter = assignmentFilter(request);
-      const list = `gitpod.v1.GroupService/ListRoleAssignments ${JSON.stringify(filter)}`;
+      const list = listOf(context, JSON.stringify(filter));
       const page = await pageOf(request.pagination, list, (wanted) =>
         store.roles.list(scope, filter, wanted),
       );

@@ -6,6 +6,7 @@ import {
   draftLlmIntegration,
   llmIntegrationNotFound,
 } from "../../domain/llm-integrations/llm-integration.ts";
+import type { RunnerRegistry } from "../../fleet/fleet.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { IdSource } from "../../lib/ids.ts";
 import type { Store } from "../../store/store.ts";
@@ -29,6 +30,7 @@ type LlmMethods =
 
 interface Deps {
   readonly store: Store;
+  readonly registry: Pick<RunnerRegistry, "configurationChanged">;
   readonly clock: Clock;
   readonly newId: IdSource;
 }
@@ -36,6 +38,7 @@ interface Deps {
 /** The part of `gitpod.v1.RunnerConfigurationService` about providers of language models. */
 export function llmIntegrations({
   store,
+  registry,
   clock,
   newId,
 }: Deps): Pick<ServiceImpl<typeof RunnerConfigurationService>, LlmMethods> {
@@ -55,6 +58,7 @@ export function llmIntegrations({
         { id: newId(), now: clock.now() },
       );
       await store.llmIntegrations.create(runner, made);
+      await registry.configurationChanged(runner);
       return { id: made.id };
     },
 
@@ -84,6 +88,7 @@ export function llmIntegrations({
       if (!(await store.llmIntegrations.update(runner, thing.id, change, clock.now()))) {
         throw llmIntegrationNotFound();
       }
+      await registry.configurationChanged(runner);
       return {};
     },
 
@@ -92,6 +97,7 @@ export function llmIntegrations({
       const { thing, runner } = await existing(callerOf(context), "configure", request.id);
       if (!(await store.llmIntegrations.remove(runner, thing.id, clock.now())))
         throw llmIntegrationNotFound();
+      await registry.configurationChanged(runner);
       return {};
     },
   };

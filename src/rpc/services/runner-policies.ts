@@ -8,7 +8,7 @@ import type { Store } from "../../store/store.ts";
 import { callerOf } from "../call/context.ts";
 import { policyMessage, policyRole } from "../messages/group.ts";
 import { authorizedGroup, sharableResource } from "./group-access.ts";
-import { pageOf } from "./paging.ts";
+import { listOf, pageOf } from "./paging.ts";
 import { authorizedRunner } from "./runner-access.ts";
 
 type PolicyMethods =
@@ -32,7 +32,7 @@ export function runnerPolicies({
   return {
     async listRunnerPolicies({ runnerId, pagination }, context) {
       const runner = await authorizedRunner(store, callerOf(context), "share", runnerId);
-      const list = `gitpod.v1.RunnerService/ListRunnerPolicies ${runner.id}`;
+      const list = listOf(context, runner.id);
       const page = await pageOf(pagination, list, (wanted) => store.roles.policies(runner, wanted));
       return { policies: page.rows.map(policyMessage), pagination: page.pagination };
     },

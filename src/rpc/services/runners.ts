@@ -35,7 +35,7 @@ import { type ObservedRunner, RunnerAnswers, runnerMessage } from "../messages/r
 import { runnerChange } from "../messages/runner-change.ts";
 import { sealForRunner } from "../messages/sealed.ts";
 import { answerKeptMs, idempotencyKeyHash, requestHash } from "./idempotency-key.ts";
-import { pageOf } from "./paging.ts";
+import { listOf, pageOf, procedureOf } from "./paging.ts";
 import { authorizedRunner, readableRunner } from "./runner-access.ts";
 
 export interface RunnerServiceDeps {
@@ -98,9 +98,9 @@ export function runnerService(deps: RunnerServiceDeps): Partial<ServiceImpl<type
 
     async listRunners(request, context) {
       const filter = runnerFilter(request);
-      const bound = `gitpod.v1.RunnerService/ListRunners ${JSON.stringify(filter)}`;
+      const list = listOf(context, JSON.stringify(filter));
       const scope = runnerScope(callerOf(context));
-      const { rows, pagination } = await pageOf(request.pagination, bound, (page) =>
+      const { rows, pagination } = await pageOf(request.pagination, list, (page) =>
         store.runners.list(scope, filter, page),
       );
       return {
@@ -137,13 +137,13 @@ export function runnerService(deps: RunnerServiceDeps): Partial<ServiceImpl<type
     request: CreateRunnerRequest,
     response: CreateRunnerResponse,
     caller: Caller,
-    { requestHeader }: HandlerContext,
+    { method, requestHeader }: HandlerContext,
   ) {
     const keyHash = idempotencyKeyHash(requestHeader);
     if (keyHash === null) return undefined;
     return {
       callerId: caller.id,
-      method: "gitpod.v1.RunnerService/CreateRunner",
+      method: procedureOf(method),
       keyHash,
       requestHash: requestHash(CreateRunnerRequestSchema, request, secrets),
       answer: secrets.seal(toBinary(CreateRunnerResponseSchema, response)),

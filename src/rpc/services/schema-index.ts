@@ -6,7 +6,7 @@ export interface SchemaIndex {
   readonly files: ReadonlyMap<string, DescFile>;
   /** Fully qualified names without a leading dot: messages, fields, oneofs, enums and their values, services, methods, extensions. */
   readonly symbols: ReadonlyMap<string, DescFile>;
-  /** By the name of the extended message; a message that nobody extends has an empty list. */
+  /** By the name of the extended message; a message without extensions has an empty list. */
   readonly extensions: ReadonlyMap<string, readonly DescExtension[]>;
 }
 

@@ -6,6 +6,7 @@ import {
   draftScmIntegration,
   scmIntegrationNotFound,
 } from "../../domain/scm-integrations/scm-integration.ts";
+import type { RunnerRegistry } from "../../fleet/fleet.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { IdSource } from "../../lib/ids.ts";
 import type { Store } from "../../store/store.ts";
@@ -29,6 +30,7 @@ type ScmMethods =
 
 interface Deps {
   readonly store: Store;
+  readonly registry: Pick<RunnerRegistry, "configurationChanged">;
   readonly clock: Clock;
   readonly newId: IdSource;
 }
@@ -36,6 +38,7 @@ interface Deps {
 /** The part of `gitpod.v1.RunnerConfigurationService` about connections to source-code hosts. */
 export function scmIntegrations({
   store,
+  registry,
   clock,
   newId,
 }: Deps): Pick<ServiceImpl<typeof RunnerConfigurationService>, ScmMethods> {
@@ -58,6 +61,7 @@ export function scmIntegrations({
         },
       );
       await store.scmIntegrations.create(runner, made);
+      await registry.configurationChanged(runner);
       return { id: made.id };
     },
 
@@ -87,6 +91,7 @@ export function scmIntegrations({
       if (!(await store.scmIntegrations.update(runner, thing.id, change, clock.now()))) {
         throw scmIntegrationNotFound();
       }
+      await registry.configurationChanged(runner);
       return {};
     },
 
@@ -94,6 +99,7 @@ export function scmIntegrations({
       const { thing, runner } = await existing(callerOf(context), "configure", request.id);
       if (!(await store.scmIntegrations.remove(runner, thing.id, clock.now())))
         throw scmIntegrationNotFound();
+      await registry.configurationChanged(runner);
       return {};
     },
   };

@@ -30,7 +30,7 @@ import {
 } from "../messages/account.ts";
 import { present } from "../messages/present.ts";
 import { type MintingDeps, mint } from "./minting.ts";
-import { pageOf } from "./paging.ts";
+import { listOf, pageOf } from "./paging.ts";
 
 /** `gitpod.v1.ServiceAccountService`. */
 export function serviceAccountService(deps: MintingDeps): ServiceImpl<typeof ServiceAccountService> {
@@ -72,7 +72,7 @@ export function serviceAccountService(deps: MintingDeps): ServiceImpl<typeof Ser
       const scope = serviceAccountScope(callerOf(context));
       const { includeSuspended = false, serviceAccountIds = [], search = "" } = request.filter ?? {};
       const filter = { includeSuspended, ids: serviceAccountIds.map((id) => id.toLowerCase()), search };
-      const list = `gitpod.v1.ServiceAccountService/ListServiceAccounts ${JSON.stringify(filter)}`;
+      const list = listOf(context, JSON.stringify(filter));
       const { rows, pagination } = await pageOf(request.pagination, list, (page) =>
         store.serviceAccounts.list(scope, filter, page),
       );
@@ -120,7 +120,7 @@ export function serviceAccountService(deps: MintingDeps): ServiceImpl<typeof Ser
 
     async listServiceAccountTokens(request, context) {
       const scope = serviceAccountTokenScope(callerOf(context));
-      const list = "gitpod.v1.ServiceAccountService/ListServiceAccountTokens";
+      const list = listOf(context);
       const { rows, pagination } = await pageOf(request.pagination, list, (page) =>
         store.credentials.list(scope, [], page),
       );

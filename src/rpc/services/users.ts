@@ -13,7 +13,7 @@ import { UserStatus } from "../../domain/users/user.ts";
 import { callerOf } from "../call/context.ts";
 import { lifetimeMs, personalTokenMessage, userMessage } from "../messages/account.ts";
 import { type MintingDeps, mint } from "./minting.ts";
-import { pageOf } from "./paging.ts";
+import { listOf, pageOf } from "./paging.ts";
 
 type UserMethods =
   | "getAuthenticatedUser"
@@ -85,7 +85,7 @@ export function userService(deps: MintingDeps): Pick<ServiceImpl<typeof UserServ
     async listPersonalAccessTokens(request, context) {
       const scope = personalTokenScope(callerOf(context));
       const userIds = (request.filter?.userIds ?? []).map((id) => id.toLowerCase());
-      const list = `gitpod.v1.UserService/ListPersonalAccessTokens ${JSON.stringify(userIds)}`;
+      const list = listOf(context, JSON.stringify(userIds));
       const { rows, pagination } = await pageOf(request.pagination, list, (page) =>
         store.credentials.list(scope, userIds, page),
       );

@@ -9,7 +9,9 @@ import type { Commits } from "./engine/commit-queue.ts";
 import { lockDatabase } from "./engine/lock.ts";
 import { type Connection, openConnection, openReadOnly } from "./engine/open.ts";
 import { WriterClient } from "./engine/writer-client.ts";
+import type { ChangeCounts } from "./engine/writer-messages.ts";
 import { serveWrites } from "./engine/writer-thread.ts";
+import { newestEvent } from "./journal/newest-event.ts";
 import { noteRunnerChanges, RememberedRunners } from "./runners/remembered-runners.ts";
 import { type StoreParts, storeParts } from "./store-parts.ts";
 
@@ -41,7 +43,7 @@ export function serveSqliteWrites(codecs: RunnerCodecs): void {
   serveWrites<WriterSettings>(({ connection, settings, onRunnerChange, ...context }) => {
     noteRunnerChanges(connection.$client, onRunnerChange);
     return storeParts({ ...context, ...settings, connection, codecs, remembered: new RememberedRunners() });
-  });
+  }, newestEvent);
 }
 
 /**
@@ -56,6 +58,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
   try {
     const first = lock && openConnection(file, lock, role === "server" ? "create" : "existing");
     const reader = openReadOnlyBeside(first, file);
+    const newest = newestEvent(reader);
     const remembered = new RememberedRunners();
     const quotas = role === "tool" ? noQuotas : (options.quotas ?? defaultQuotas);
     const writer =
@@ -66,6 +69,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
         observer: options.observer,
         clock: options.clock,
         onRunnerChange: (id) => remembered.forget(id),
+        newestEvent: newest(),
       });
     const forwarded = writer && new ForwardedWrites(writer);
     const parts = storeParts({
@@ -76,7 +80,7 @@ export function openSqliteStore(options: SqliteStoreOptions): Store {
         throw new Error("the main thread writes nothing");
       },
       quotas,
-      counts: writer?.counts ?? { events: 0, access: 0, revocations: 0 },
+      counts: writer?.counts ?? countsOfReader(newest),
       remembered,
     });
     return {
@@ -118,6 +122,17 @@ function openReadOnlyBeside(first: Connection | null, file: string): Connection 
   } finally {
     first?.$client.close();
   }
+}
+
+/** Of a store that remembers nothing, and may give out whatever the file shows. */
+function countsOfReader(newest: () => number): ChangeCounts {
+  return {
+    get events() {
+      return newest();
+    },
+    access: 0,
+    revocations: 0,
+  };
 }
 
 /** A store without a thread that writes. */

@@ -23,6 +23,7 @@ const writer = new WriterClient({
   script: new URL("./writer-thread.ts", import.meta.url),
   setup: { file, durable: role !== "liar", settings: null },
   onRunnerChange: () => {},
+  newestEvent: 0,
 });
 
 async function writeMany(caller: number, writes: number): Promise<void> {

@@ -1,10 +1,13 @@
+import type { DescMethod } from "@bufbuild/protobuf";
 import { EventService, ResourceType } from "../../../gen/gitpod/v1/event_pb.js";
 import { GroupService } from "../../../gen/gitpod/v1/group_pb.js";
 import { IdentityService, Principal } from "../../../gen/gitpod/v1/identity_pb.js";
 import { RunnerProvider } from "../../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerRole, RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
 import { RunnerAgentService } from "../../../gen/rollcall/v1/agent_pb.js";
+import { answerAll } from "../../access/answering.ts";
 import { actor, type World } from "../../access/world.ts";
+import { newId } from "../../support/records.ts";
 import { act, audit } from "./cases.ts";
 
 const { RUNNER, ROLE_ASSIGNMENT } = ResourceType;
@@ -94,3 +97,61 @@ audit(agents.renewRegistration, ({ runnerId }) => ({ request: { runnerId }, acts
 audit(agents.watchRegistration, renewed, itself);
 audit(agents.reportRunnerMetrics, renewed, itself);
 audit(agents.signOff, renewed, itself);
+audit(agents.getRunnerConfiguration, renewed, itself);
+audit(
+  agents.answerQuestion,
+  async (world) => {
+    const { request, acts } = await renewed(world);
+    return { request: { ...request, questionId: newId() }, acts };
+  },
+  itself,
+);
+audit(
+  agents.storeHostToken,
+  async (world) => {
+    const generation = await answerAll(world);
+    const asker = actor(world, "org admin");
+    const { runnerId } = world;
+    const calls = world.server.client(RunnerService, { token: asker.token });
+    await calls.checkAuthenticationForHost({ runnerId, host: "asked.example" });
+    const subject = { id: asker.id, principal: Principal.USER };
+    const request = { runnerId, generation, subject, host: "asked.example", token: "a-token" };
+    const { HOST_AUTHENTICATION_TOKEN } = ResourceType;
+    return {
+      request,
+      acts: ({ id }) => [act("host_authentication_token.create", HOST_AUTHENTICATION_TOKEN, id)],
+    };
+  },
+  itself,
+);
+
+// Questions change nothing, and who asks these has no credential that could go along: that would be written down.
+async function question(world: World) {
+  await answerAll(world);
+  const link = "https://asked.example/acme/tool";
+  const { runnerId } = world;
+  const request = {
+    runnerId,
+    host: "asked.example",
+    scmHost: "asked.example",
+    contextUrl: link,
+    repositoryUrl: link,
+  };
+  return { request, acts: () => [] };
+}
+for (const method of [
+  runners.parseContextURL,
+  runners.listSCMOrganizations,
+  runners.checkAuthenticationForHost,
+  runners.checkRepositoryAccess,
+] as const) {
+  audit<DescMethod>(method, question, { as: "runners admin" });
+}
+audit<DescMethod>(
+  runners.searchRepositories,
+  async (world) => {
+    const { request, acts } = await question(world);
+    return { request: { runnerId: request.runnerId }, acts };
+  },
+  { as: "runners admin", invalid: { runnerId: "no id" } },
+);

@@ -35,7 +35,7 @@ export function directShares(connection: Connection, newId: IdSource): DirectSha
     find,
     ensure(organizationId, principal, now) {
       const found = find(organizationId, principal.id);
-      // Nobody can change who belongs to such a group.
+      // No caller can change who belongs to such a group.
       if (found !== null) return found;
       const groupId = newId();
       insertGroup.run({

@@ -22,7 +22,7 @@ const beyondAllIds = "~";
 export function groupStore(
   connection: Connection,
   commits: Commits,
-  log: Journal,
+  journal: Journal,
   newId: IdSource,
 ): GroupStore {
   defineFoldCase(connection);
@@ -76,12 +76,12 @@ export function groupStore(
     lastSeenBy: readonly string[] = [],
   ): void {
     const subject = { subjectType: ResourceType.GROUP, subjectId: id };
-    log.audit({ by, now, action: `group.${verb}`, ...subject, kind: AuditKind.RESOURCE_CHANGE });
+    journal.audit({ by, now, action: `group.${verb}`, ...subject, kind: AuditKind.RESOURCE_CHANGE });
     const resource = { resourceType: ResourceType.GROUP, resourceId: id, creatorId: by.actor.id };
-    log.event({ organizationId: by.organizationId, operation, ...resource, lastSeenBy, now });
+    journal.event({ organizationId: by.organizationId, operation, ...resource, lastSeenBy, now });
   }
 
-  const members: MemberPart = memberPart(connection, commits, log);
+  const members: MemberPart = memberPart(connection, commits, journal);
   return {
     ...members,
     create: ({ by }, group) =>

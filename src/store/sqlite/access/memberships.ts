@@ -32,7 +32,7 @@ export type MemberPart = Pick<
 const beyondAllIds = "~";
 
 /** The part of the group store that is about members. */
-export function memberPart(connection: Connection, commits: Commits, log: Journal): MemberPart {
+export function memberPart(connection: Connection, commits: Commits, journal: Journal): MemberPart {
   const lookup = resourceLookup(connection);
   const name = sql<string>`coalesce(${users.name}, ${serviceAccounts.name}, '')`;
   const email = sql`coalesce(${users.email}, '')`;
@@ -104,9 +104,9 @@ export function memberPart(connection: Connection, commits: Commits, log: Journa
   ): void {
     const { id, organizationId, by } = group;
     const subject = { subjectType: ResourceType.GROUP, subjectId: id };
-    log.audit({ by, now, action: `group.${verb}`, ...subject, kind: AuditKind.RESOURCE_CHANGE });
+    journal.audit({ by, now, action: `group.${verb}`, ...subject, kind: AuditKind.RESOURCE_CHANGE });
     const resource = { resourceType: ResourceType.GROUP_MEMBERSHIP_CHANGED, resourceId: id };
-    log.event({ organizationId, operation, ...resource, creatorId: by.actor.id, now });
+    journal.event({ organizationId, operation, ...resource, creatorId: by.actor.id, now });
   }
 
   return {
@@ -172,7 +172,7 @@ function fromRow(row: MemberRow | undefined): Membership | null {
   return { ...rest, subject: { id: subjectId, principal: subjectPrincipal as Principal } };
 }
 
-/** Somebody who becomes a member of a group. */
+/** An account that becomes a member of a group. */
 export interface NewMember {
   /** Of the membership. */
   readonly id: string;

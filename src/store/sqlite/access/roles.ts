@@ -31,7 +31,7 @@ type Row = typeof roleAssignments.$inferSelect;
 export function roleStore(
   connection: Connection,
   commits: Commits,
-  log: Journal,
+  journal: Journal,
   newId: IdSource,
 ): RoleStore {
   const lookup = resourceLookup(connection);
@@ -70,9 +70,15 @@ export function roleStore(
   function written(by: Attribution, row: Row, verb: string, operation: ResourceOperation, now: number): void {
     const subject = { subjectType: ResourceType.ROLE_ASSIGNMENT, subjectId: row.id };
     const kind = AuditKind.RESOURCE_CHANGE;
-    log.audit({ by, now, action: `role_assignment.${verb}`, ...subject, kind });
+    journal.audit({ by, now, action: `role_assignment.${verb}`, ...subject, kind });
     const resource = { resourceType: ResourceType.ROLE_ASSIGNMENT_CHANGED, resourceId: row.groupId };
-    log.event({ organizationId: row.organizationId, operation, ...resource, creatorId: by.actor.id, now });
+    journal.event({
+      organizationId: row.organizationId,
+      operation,
+      ...resource,
+      creatorId: by.actor.id,
+      now,
+    });
   }
 
   function add(by: Attribution, row: Row): void {

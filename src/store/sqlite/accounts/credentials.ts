@@ -1,9 +1,9 @@
 import { and, desc, eq, isNull, lt, sql } from "drizzle-orm";
 import type { CredentialStore } from "../../credential-store.ts";
+import { heldToken } from "../access/token-rows.ts";
 import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import { accessTokens } from "../schema.ts";
-import { heldToken } from "./token-rows.ts";
 
 /** Sorts after every UUID. */
 const beyondAllIds = "~";

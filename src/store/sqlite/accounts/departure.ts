@@ -5,10 +5,10 @@ import type { RevocationReason } from "../../../domain/tokens/access-token.ts";
 import type { IdSource } from "../../../lib/ids.ts";
 import { directShares } from "../access/direct-shares.ts";
 import { grantEnder } from "../access/resource-grants.ts";
+import { tokenEnder } from "../access/token-ender.ts";
 import type { Connection } from "../engine/open.ts";
 import type { HostTokenEnder } from "../runners/host-token-ender.ts";
 import { groupMemberships } from "../schema.ts";
-import { tokenEnder } from "./token-ender.ts";
 
 /**
  * Takes somebody who goes away from everywhere: ends its tokens, those for hosts too, its memberships, what is shared with it, and the grants

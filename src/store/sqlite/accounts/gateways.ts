@@ -14,7 +14,7 @@ import { gateways } from "../schema.ts";
 /** The contract has no type for gateways; the action names them. */
 const subjectType = ResourceType.UNSPECIFIED;
 
-export function gatewayStore(connection: Connection, commits: Commits, log: Journal): GatewayStore {
+export function gatewayStore(connection: Connection, commits: Commits, journal: Journal): GatewayStore {
   const isTheGateway = eq(gateways.id, sql.placeholder("id"));
   const listRows = keysetList(connection, gateways, gateways.organizationId);
   const insert = connection.insert(gateways).values(columnPlaceholders(gateways)).prepare();
@@ -39,7 +39,13 @@ export function gatewayStore(connection: Connection, commits: Commits, log: Jour
           });
         }
         const { id: subjectId, organizationId, createdAt: now } = gateway;
-        auditOperator(log, grant, { organizationId, action: "gateway.create", subjectType, subjectId, now });
+        auditOperator(journal, grant, {
+          organizationId,
+          action: "gateway.create",
+          subjectType,
+          subjectId,
+          now,
+        });
       }),
     remove: (grant, id, now) =>
       commits.run(() => {
@@ -48,7 +54,7 @@ export function gatewayStore(connection: Connection, commits: Commits, log: Jour
         remove.run({ id });
         const { organizationId } = gateway;
         const action = "gateway.delete";
-        auditOperator(log, grant, { organizationId, action, subjectType, subjectId: id, now });
+        auditOperator(journal, grant, { organizationId, action, subjectType, subjectId: id, now });
         return true;
       }),
   };

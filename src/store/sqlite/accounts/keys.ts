@@ -12,7 +12,7 @@ import { serverKey, signingKeys } from "../schema.ts";
 export function keyStore(
   connection: Connection,
   commits: Commits,
-  log: Journal,
+  journal: Journal,
   endedTokens: Pick<HostTokenEnder, "one">,
 ): KeyStore {
   const all = connection.select().from(signingKeys).orderBy(desc(signingKeys.activeFrom)).prepare();
@@ -50,7 +50,7 @@ export function keyStore(
           .run();
         if (by !== null) {
           const { action, attribution, now } = by;
-          log.audit({
+          journal.audit({
             by: attribution,
             now,
             action,
@@ -69,7 +69,7 @@ export function keyStore(
         retire.run({ at: key.activeFrom });
         connection.insert(signingKeys).values(toRow(key)).run();
         if (by === null) return;
-        log.audit({
+        journal.audit({
           by,
           now: key.createdAt,
           action: dropped.length > 0 ? "signing_key.replace_compromised" : "signing_key.rotate",
@@ -79,7 +79,7 @@ export function keyStore(
         });
       }),
     forget: (ids) => commits.run(() => drop(ids)),
-    recordIssue: (token) => commits.run(() => log.audit({ ...token, kind: AuditKind.CREDENTIAL_ACCESS })),
+    recordIssue: (token) => commits.run(() => journal.audit({ ...token, kind: AuditKind.CREDENTIAL_ACCESS })),
   };
 }
 

@@ -21,7 +21,7 @@ const columns = {
   updatedAt: userPreferences.updatedAt,
 };
 
-export function preferenceStore(connection: Connection, commits: Commits, log: Journal): PreferenceStore {
+export function preferenceStore(connection: Connection, commits: Commits, journal: Journal): PreferenceStore {
   const ofUser = eq(userPreferences.userId, sql.placeholder("userId"));
   const hasId = and(ofUser, eq(userPreferences.id, sql.placeholder("id")));
   const hasKey = and(ofUser, eq(userPreferences.key, sql.placeholder("key")));
@@ -60,7 +60,7 @@ export function preferenceStore(connection: Connection, commits: Commits, log: J
 
   function written({ by }: OwnSettings, verb: string, now: number): void {
     const subject = { subjectType: ResourceType.USER, subjectId: by.actor.id };
-    log.audit({ by, now, action: `user.${verb}`, ...subject, kind: AuditKind.RESOURCE_CHANGE });
+    journal.audit({ by, now, action: `user.${verb}`, ...subject, kind: AuditKind.RESOURCE_CHANGE });
   }
 
   function refuseLeft(userId: string): void {

@@ -25,7 +25,7 @@ type Row = typeof serviceAccounts.$inferSelect;
 export function serviceAccountStore(
   connection: Connection,
   commits: Commits,
-  log: Journal,
+  journal: Journal,
   newId: IdSource,
   hostTokens: Pick<HostTokenEnder, "ofSubject">,
 ): ServiceAccountStore {
@@ -91,14 +91,20 @@ export function serviceAccountStore(
     now: number,
   ): void {
     const subject = { subjectType: ResourceType.SERVICE_ACCOUNT, subjectId: account.id };
-    log.audit({ by, now, action: `service_account.${verb}`, ...subject, kind: AuditKind.RESOURCE_CHANGE });
+    journal.audit({
+      by,
+      now,
+      action: `service_account.${verb}`,
+      ...subject,
+      kind: AuditKind.RESOURCE_CHANGE,
+    });
     tell(account, operation, now);
   }
 
   function tell(account: ServiceAccount, operation: ResourceOperation, now: number): void {
     const { id: resourceId, organizationId, creator } = account;
     const resource = { resourceType: ResourceType.SERVICE_ACCOUNT, resourceId, creatorId: creator.id };
-    log.event({ organizationId, operation, ...resource, now });
+    journal.event({ organizationId, operation, ...resource, now });
   }
 
   return {
@@ -151,7 +157,7 @@ export function serviceAccountStore(
         write(changed);
         const action = `service_account.${suspended ? "suspend" : "resume"}`;
         const subject = { subjectType: ResourceType.SERVICE_ACCOUNT, subjectId: id };
-        auditOperator(log, grant, { organizationId: existing.organizationId, action, ...subject, now });
+        auditOperator(journal, grant, { organizationId: existing.organizationId, action, ...subject, now });
         tell(changed, ResourceOperation.UPDATE, now);
         return changed;
       }),

@@ -6,6 +6,13 @@ import { type Quotas, refuseOver } from "../../../domain/limits/quotas.ts";
 import { accessTokenLifetimeMs } from "../../../domain/service-accounts/service-account.ts";
 import { decideExchange } from "../../../domain/tokens/exchange.ts";
 import type { TokenStore } from "../../store.ts";
+import {
+  accessTokenFromRow,
+  accessTokenRow,
+  exchangeTokenRow,
+  presentedColumns,
+  presentedToken,
+} from "../access/token-rows.ts";
 import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import { columnPlaceholders } from "../engine/statements.ts";
@@ -13,13 +20,6 @@ import type { ChangeCounts } from "../engine/writer-messages.ts";
 import type { Journal } from "../journal/journal.ts";
 import { tokenJournal } from "../journal/token-journal.ts";
 import { accessTokens, exchangeTokens, runners, serviceAccounts, users } from "../schema.ts";
-import {
-  accessTokenFromRow,
-  accessTokenRow,
-  exchangeTokenRow,
-  presentedColumns,
-  presentedToken,
-} from "./token-rows.ts";
 
 /** Rows that one commit deletes at most, so that calls get their turn in between. */
 const forgottenAtOnce = 500;
@@ -27,11 +27,11 @@ const forgottenAtOnce = 500;
 export function tokenStore(
   connection: Connection,
   commits: Commits,
-  log: Journal,
+  journal: Journal,
   quotas: Quotas,
   counts: ChangeCounts,
 ): TokenStore {
-  const written = tokenJournal(log);
+  const written = tokenJournal(journal);
   const selectAccess = connection
     .select(presentedColumns)
     .from(accessTokens)
@@ -161,7 +161,7 @@ export function tokenStore(
         const unused = countUnused.get({ runnerId, organizationId, now: token.createdAt })?.held ?? 0;
         refuseOver(quotas, "exchangeTokens", unused);
         insertExchange.run(exchangeTokenRow(token, runner));
-        log.audit({
+        journal.audit({
           by: runner.by,
           now: token.createdAt,
           action: "runner.create_exchange_token",
@@ -198,7 +198,7 @@ export function tokenStore(
         };
         insertAccess.run(accessTokenRow(token, certificateName));
         useExchange.run({ hash, usedAt: usedAt ?? now, idempotencyHash, accessTokenId: access.id });
-        log.audit({
+        journal.audit({
           by,
           now,
           action: "runner.exchange_token",

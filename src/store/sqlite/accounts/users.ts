@@ -23,7 +23,7 @@ import { settingsEnder } from "./preferences.ts";
 export function userStore(
   connection: Connection,
   commits: Commits,
-  log: Journal,
+  journal: Journal,
   newId: IdSource,
   hostTokens: HostTokenEnder,
 ): UserStore {
@@ -81,9 +81,9 @@ export function userStore(
   ) {
     const { id, organizationId } = user;
     const subject = { subjectType: ResourceType.USER, subjectId: id };
-    auditOperator(log, grant, { organizationId, action, ...subject, now });
+    auditOperator(journal, grant, { organizationId, action, ...subject, now });
     const resource = { resourceType: ResourceType.USER, resourceId: id, creatorId: grant.by.actor.id };
-    log.event({ organizationId, operation, ...resource, now });
+    journal.event({ organizationId, operation, ...resource, now });
   }
 
   /** The user, unless it has left. */

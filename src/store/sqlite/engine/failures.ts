@@ -4,7 +4,7 @@ const retryAfterMs = 1000;
 
 /**
  * The result code of an error of SQLite, null for any other error. By shape, not by class: the driver's native part
- * throws the class of whoever loaded it first in this process.
+ * throws the class of the module that loaded it first in this process.
  */
 export function sqliteCode(error: unknown): string | null {
   if (typeof error !== "object" || error === null || !("code" in error)) return null;

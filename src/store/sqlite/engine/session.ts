@@ -9,7 +9,7 @@ type Values = Readonly<Record<string, unknown>>;
 
 /**
  * Drizzle's session, but what a statement binds and what it reads are worked out once, when it is prepared. Drizzle does it
- * anew with every run, which for a small row takes several times as long as SQLite itself.
+ * again with every run, which for a small row takes several times as long as SQLite itself.
  */
 class PlannedSession extends BetterSQLiteSession<Schemas, Schemas> {
   readonly #client: Database;

@@ -21,6 +21,8 @@ export interface WriterClientOptions {
   readonly clock?: Clock | undefined;
   /** Told of each runner whose row changed, before the write that changed it resolves. */
   readonly onRunnerChange: (id: string) => void;
+  /** Sequence of the newest event in the file before the thread begins to write. */
+  readonly newestEvent: number;
 }
 
 /** A write that has no answer yet. */
@@ -66,9 +68,11 @@ export class WriterClient {
   #failure: Error | null = null;
   #closed = false;
   /** What the thread has counted; as of the last commit that is on disk. */
-  readonly counts: ChangeCounts = { events: 0, access: 0, revocations: 0 };
+  readonly counts: ChangeCounts;
 
-  constructor({ script, setup, observer = {}, clock = systemClock, onRunnerChange }: WriterClientOptions) {
+  constructor(options: WriterClientOptions) {
+    const { script, setup, observer = {}, clock = systemClock, onRunnerChange, newestEvent } = options;
+    this.counts = { events: newestEvent, access: 0, revocations: 0 };
     this.#clock = clock;
     this.#observer = observer;
     this.#onRunnerChange = onRunnerChange;

@@ -31,9 +31,10 @@ export interface WriteBatch {
 
 export type ToWriter = WriteBatch | "close";
 
-/** How many things were written that others must hear of. They may grow too often, never too seldom. */
+/** What was written that others must hear of. The counts may grow too often, never too seldom. */
 export interface ChangeCounts {
-  events: number;
+  /** Sequence of the newest event of all commits so far. */
+  readonly events: number;
   /** Changes to who may do what. */
   access: number;
   /** Tokens that were ended. */

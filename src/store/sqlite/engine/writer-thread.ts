@@ -35,13 +35,18 @@ type Methods = Readonly<Record<string, (...args: readonly unknown[]) => unknown>
 /**
  * Makes this thread the one that writes to a database, until it is told to close. Called once, by the script of the thread.
  * @param build the parts of the store, whose methods are called by name
+ * @param newestEvent what reads the sequence of the file's newest event
  */
-export function serveWrites<Settings>(build: (context: WriterContext<Settings>) => object): void {
+export function serveWrites<Settings>(
+  build: (context: WriterContext<Settings>) => object,
+  newestEvent: (connection: Connection) => () => number,
+): void {
   if (parentPort === null) throw new Error("writes are served in a thread of their own");
   const port = parentPort;
   const { file, claims, durable, settings } = workerData as WriterSetup & { settings: Settings };
   const connection = openWriter(file, durable);
-  const counts: ChangeCounts = { events: 0, access: 0, revocations: 0 };
+  const newest = newestEvent(connection);
+  const counts = { events: newest(), access: 0, revocations: 0 };
   let changedRunners: string[] = [];
   let trouble: Thrown | null | undefined;
   let now = 0;
@@ -91,6 +96,7 @@ export function serveWrites<Settings>(build: (context: WriterContext<Settings>) 
     const from = performance.now();
     const { outcomes, writes, syncFailure } = queue.commit(waiting.splice(0, limit));
     failed = syncFailure !== undefined;
+    if (writes > 0) counts.events = newest();
     const answer: FromWriter = {
       answers: outcomes.map(
         (outcome): Answer =>

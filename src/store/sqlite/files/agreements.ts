@@ -13,7 +13,7 @@ export interface Agreement {
 const audited = [
   // The server's own runner comes with its organisation (kind 3: RUNNER_KIND_LOCAL_CONFIGURATION).
   { thing: "runner", table: "runners", rows: "kind <> 3", present: "1" },
-  // The others come with the organisation, and with the first thing that is shared with somebody.
+  // The others come with the organisation, and with the first thing that is shared with an account.
   { thing: "group", table: "groups", rows: "system_managed = 0 AND direct_share = 0", present: "1" },
   {
     thing: "service_account",

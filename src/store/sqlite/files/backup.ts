@@ -1,7 +1,7 @@
 import { existsSync, rmSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import Database from "better-sqlite3";
-import { bringToDisk, draftOf, publish } from "../../../lib/files.ts";
+import { draftOf, fsyncFile, publish } from "../../../lib/files.ts";
 import { StoreRefusedError } from "../../store.ts";
 import { createPrivateFile } from "../engine/files-on-disk.ts";
 import { openReader } from "../engine/open.ts";
@@ -20,7 +20,7 @@ export async function backUp(file: string, target: string): Promise<{ bytes: num
     await copyDatabase(file, draft);
     const bytes = statSync(draft).size;
     publish(draft, place);
-    bringToDisk(place);
+    fsyncFile(place);
     return { bytes };
   } catch (error) {
     // Another backup had the same name, and was faster.
@@ -39,7 +39,7 @@ export async function copyDatabase(file: string, target: string): Promise<void> 
   try {
     // SQLite fills the file that is there, and leaves its mode.
     createPrivateFile(target);
-    // In one step: a copy in several starts anew whenever a server has written in between, for ever under load.
+    // In one step: a copy in several starts again whenever a server has written in between, for ever under load.
     await client.backup(target, { progress: () => allPages });
   } finally {
     client.close();
@@ -53,5 +53,5 @@ export async function copyDatabase(file: string, target: string): Promise<void> 
   } finally {
     copy.close();
   }
-  bringToDisk(target);
+  fsyncFile(target);
 }

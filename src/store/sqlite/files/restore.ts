@@ -1,6 +1,6 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import Database from "better-sqlite3";
-import { bringToDisk, handOver } from "../../../lib/files.ts";
+import { fsyncFile, handOver } from "../../../lib/files.ts";
 import { linkDatabase } from "../engine/files-on-disk.ts";
 import { DatabaseInUseError, type DatabaseLock, lockDatabase } from "../engine/lock.ts";
 import { copyDatabase } from "./backup.ts";
@@ -14,7 +14,7 @@ export async function restore(
   const lock = lockDatabase(file);
   const copy = `${file}.restoring`;
   try {
-    // Left by a restore that was cut off; nobody else is here.
+    // Left by a restore that was cut off; no other process is here.
     rmSync(copy, { force: true });
     await copyDatabase(backup, copy);
     accept(copy);
@@ -24,7 +24,7 @@ export async function restore(
     // Before the rename: SQLite would read the old log into the new file. What was in it is kept by its other name.
     for (const suffix of ["-wal", "-shm"]) rmSync(file + suffix, { force: true });
     renameSync(copy, file);
-    bringToDisk(file);
+    fsyncFile(file);
     return { kept };
   } finally {
     rmSync(copy, { force: true });
@@ -52,7 +52,7 @@ function beginEventsAnew(copy: string): void {
   } finally {
     database.close();
   }
-  bringToDisk(copy);
+  fsyncFile(copy);
 }
 
 /** Keeps the database of before by another name, so that its place is never empty. */

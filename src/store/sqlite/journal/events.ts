@@ -16,10 +16,6 @@ export function eventStore(
   access: Pick<AccessStore, "grantsOf">,
 ): EventStore {
   const client = connection.$client;
-  // Kept by AUTOINCREMENT: it stays when the rows go.
-  const newest = client
-    .prepare<[], number>("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)")
-    .pluck();
   // Only a prefix is ever removed: the oldest row says what is missing. One statement, since another process may write between two.
   const isWhole = client
     .prepare<
@@ -47,7 +43,7 @@ export function eventStore(
     .orderBy(asc(events.sequence))
     .limit(sql.placeholder("limit"))
     .prepare();
-  // Always a prefix of the table, whatever the wall clock did: else nobody could tell what is missing.
+  // Always a prefix of the table, whatever the wall clock did: else no watch could tell what is missing.
   const removePrefix = client.prepare(`DELETE FROM events WHERE sequence <= (
     SELECT max(sequence) FROM (SELECT sequence FROM events ORDER BY sequence LIMIT @limit)
   ) AND sequence < coalesce((
@@ -57,7 +53,8 @@ export function eventStore(
 
   return {
     async newest() {
-      return newest.get() ?? 0;
+      // Not the file's: what it shows already may be of a commit whose changes to rights and runners are not known here yet.
+      return counts.events;
     },
     async read(organizationId, after, limit) {
       const rows = select.all({ organizationId, after, limit });
@@ -67,7 +64,7 @@ export function eventStore(
         ...row,
         operation: row.operation as ResourceOperation,
         resourceType: row.resourceType as ResourceType,
-        audience: audience === "[]" ? nobody : JSON.parse(audience),
+        audience: audience === "[]" ? noGroup : JSON.parse(audience),
       }));
     },
     removeBefore: (time, limit) => commits.run(() => removePrefix.run({ time, limit }).changes),
@@ -77,7 +74,7 @@ export function eventStore(
   };
 }
 
-const nobody: readonly string[] = [];
+const noGroup: readonly string[] = [];
 
 /** Reads what decides which events and audit entries a subject may see: its authority, as every call has it. */
 function viewerReader(access: Pick<AccessStore, "grantsOf">): EventStore["viewer"] {

@@ -17,9 +17,9 @@ export interface OperatorAct {
  * Writes an operator's act into the audit log of the organisation that it concerns, whose admins must be able to
  * learn of it, and when that is another one than the operator's, into the operator's as well.
  */
-export function auditOperator(log: Journal, { by }: Pick<OperatorGrant, "by">, act: OperatorAct): void {
+export function auditOperator(journal: Journal, { by }: Pick<OperatorGrant, "by">, act: OperatorAct): void {
   const { organizationId, ...entry } = act;
   const kind = AuditKind.RESOURCE_CHANGE;
-  log.audit({ ...entry, kind, by: { ...by, organizationId } });
-  if (organizationId !== by.organizationId) log.audit({ ...entry, kind, by });
+  journal.audit({ ...entry, kind, by: { ...by, organizationId } });
+  if (organizationId !== by.organizationId) journal.audit({ ...entry, kind, by });
 }

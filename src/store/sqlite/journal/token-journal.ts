@@ -12,7 +12,7 @@ export interface TokenJournal {
 
 type TokenFacts = Pick<AccessToken, "id" | "organizationId" | "subjectId" | "principal">;
 
-export function tokenJournal(log: Journal): TokenJournal {
+export function tokenJournal(journal: Journal): TokenJournal {
   function write(
     by: Attribution,
     token: TokenFacts,
@@ -30,11 +30,11 @@ export function tokenJournal(log: Journal): TokenJournal {
       kind: AuditKind.CREDENTIAL_ACCESS,
     };
     // The record belongs to the token's organisation; an operator of another one has it in its own as well.
-    log.audit({ ...entry, by: { ...by, organizationId } });
-    if (organizationId !== by.organizationId) log.audit({ ...entry, by });
+    journal.audit({ ...entry, by: { ...by, organizationId } });
+    if (organizationId !== by.organizationId) journal.audit({ ...entry, by });
     if (resourceType === null) return;
     // Whose token it is, not who minted it: that is who may be told.
-    log.event({ organizationId, operation, resourceType, resourceId: id, creatorId: subjectId, now });
+    journal.event({ organizationId, operation, resourceType, resourceId: id, creatorId: subjectId, now });
   }
   return {
     minted: (by, token, now) => write(by, token, "create", ResourceOperation.CREATE, now),

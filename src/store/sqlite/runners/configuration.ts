@@ -47,6 +47,8 @@ export interface ConfigurationLog {
     entry: ConfigurationEntry,
     now: number,
   ): void;
+  /** Writes down that the runner got a credential of somebody. */
+  handedOver(by: Attribution, tokenId: string, now: number): void;
   /** Tells whoever may see it of what its runner says of it; that is no change of anybody's. */
   statusChanged(
     runner: Pick<Runner, "id" | "organizationId" | "creator">,
@@ -59,7 +61,7 @@ export interface ConfigurationLog {
 
 export function configurationLog(
   connection: Connection,
-  log: Journal,
+  journal: Journal,
   codecs: RunnerCodecs,
 ): ConfigurationLog {
   const { fromRow } = runnerRows(codecs);
@@ -84,7 +86,7 @@ export function configurationLog(
     },
     written(runner, by, { resourceType, resourceId, verb, ownerId }, now) {
       const isCredential = resourceType === ResourceType.HOST_AUTHENTICATION_TOKEN;
-      log.audit({
+      journal.audit({
         by,
         now,
         action: `${things[resourceType]}.${verb}`,
@@ -94,12 +96,17 @@ export function configurationLog(
       });
       const { organizationId, creator } = runner;
       const resource = { resourceType, resourceId, organizationId, creatorId: ownerId ?? creator.id };
-      log.event({ ...resource, operation: operations[verb], runner, now });
+      journal.event({ ...resource, operation: operations[verb], runner, now });
+    },
+    handedOver(by, subjectId, now) {
+      const subjectType = ResourceType.HOST_AUTHENTICATION_TOKEN;
+      const action = `${things[subjectType]}.hand_over`;
+      journal.audit({ by, now, action, subjectType, subjectId, kind: AuditKind.CREDENTIAL_ACCESS });
     },
     statusChanged(runner, resource, now) {
       const { organizationId, creator } = runner;
       const operation = ResourceOperation.UPDATE_STATUS;
-      log.event({ ...resource, organizationId, creatorId: creator.id, operation, runner, now });
+      journal.event({ ...resource, organizationId, creatorId: creator.id, operation, runner, now });
     },
     countRevision: ({ id }) => void count.run({ id }),
   };

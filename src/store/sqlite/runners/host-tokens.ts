@@ -147,6 +147,7 @@ export function hostTokenStore(
         return true;
       }),
     remove: (authorized, now) => commits.run(() => ender.one(authorized.id, authorized.by, now)),
+    handedOver: ({ id }, by, now) => commits.run(() => log.handedOver(by, id, now)),
     removeBefore: (time, limit, now) => commits.run(() => ender.expired(time, limit, now)),
   };
 }

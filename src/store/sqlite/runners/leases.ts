@@ -30,7 +30,7 @@ const lapsedLately = sql`lease_state = ${LeaseState.LAPSED} AND lease_since >=
 export function leaseStore(
   connection: Connection,
   commits: Commits,
-  log: Journal,
+  journal: Journal,
   codecs: RunnerCodecs,
   configuration: ConfigurationLog,
 ): LeaseStore {
@@ -125,7 +125,7 @@ export function leaseStore(
     creatorId: string,
     now: number,
   ): void {
-    log.event({
+    journal.event({
       organizationId: runner.organizationId,
       operation: ResourceOperation.UPDATE_STATUS,
       resourceType: ResourceType.RUNNER,
@@ -158,7 +158,7 @@ export function leaseStore(
         return { keyReplaced: kept?.keyReplaced ?? false };
       }),
     async unannounced() {
-      // Most starts have nobody to look for, and going through all events takes a large fleet's start a second.
+      // Most starts have no runner to look for, and going through all events takes a large fleet's start a second.
       if (!connection.get(sql`SELECT 1 FROM runners WHERE ${lapsedLately} LIMIT 1`)) return [];
       return connection.all<{ id: string; organizationId: string }>(sql`
         WITH told AS (SELECT resource_id, max(created_at) AS at FROM events
@@ -185,6 +185,7 @@ export function leaseStore(
           lastSeenMs: runners.lastSeenAt,
           unheardRestarts: runners.unheardRestarts,
           specRevision: runners.specRevision,
+          configurationRevision: runners.configurationRevision,
         })
         .from(runners)
         .where(eq(runners.leaseState, LeaseState.LIVE))

@@ -17,7 +17,7 @@ const subjectType = ResourceType.UNSPECIFIED;
 export function runnerManagerStore(
   connection: Connection,
   commits: Commits,
-  log: Journal,
+  journal: Journal,
 ): RunnerManagerStore {
   const isTheManager = eq(runnerManagers.id, sql.placeholder("id"));
   const listRows = keysetList(connection, runnerManagers, runnerManagers.organizationId);
@@ -37,7 +37,7 @@ export function runnerManagerStore(
         }
         const { id: subjectId, organizationId, createdAt: now } = manager;
         const action = "runner_manager.create";
-        auditOperator(log, grant, { organizationId, action, subjectType, subjectId, now });
+        auditOperator(journal, grant, { organizationId, action, subjectType, subjectId, now });
       }),
     remove: (grant, id, now) =>
       commits.run(() => {
@@ -50,7 +50,7 @@ export function runnerManagerStore(
         }
         const { organizationId } = manager;
         const action = "runner_manager.delete";
-        auditOperator(log, grant, { organizationId, action, subjectType, subjectId: id, now });
+        auditOperator(journal, grant, { organizationId, action, subjectType, subjectId: id, now });
         return true;
       }),
   };

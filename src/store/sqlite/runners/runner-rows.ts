@@ -4,7 +4,8 @@ import type { RunnerKind, RunnerProvider } from "../../../domain/runners/enums.t
 import { emptyReport } from "../../../domain/runners/report.ts";
 import type { Runner } from "../../../domain/runners/runner.ts";
 import type { RunnerCodecs } from "../../store.ts";
-import type { runners } from "../schema.ts";
+import type { Connection } from "../engine/open.ts";
+import { runners } from "../schema.ts";
 
 type Row = typeof runners.$inferSelect;
 
@@ -63,4 +64,10 @@ export function runnerRows(codecs: RunnerCodecs): { toRow(runner: Runner): Row; 
       };
     },
   };
+}
+
+/** Adds a runner; runs inside a transaction. For the few that come with an organisation: nothing is prepared for it. */
+export function runnerAdder(connection: Connection, codecs: RunnerCodecs): (runner: Runner) => void {
+  const { toRow } = runnerRows(codecs);
+  return (runner) => void connection.insert(runners).values(toRow(runner)).run();
 }

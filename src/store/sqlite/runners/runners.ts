@@ -7,8 +7,8 @@ import type { Runner } from "../../../domain/runners/runner.ts";
 import { applyRunnerChange } from "../../../domain/runners/update.ts";
 import type { RunnerCodecs, RunnerStore } from "../../store.ts";
 import { grantEnder } from "../access/resource-grants.ts";
-import { tokenEnder } from "../accounts/token-ender.ts";
-import { exchangeTokenRow } from "../accounts/token-rows.ts";
+import { tokenEnder } from "../access/token-ender.ts";
+import { exchangeTokenRow } from "../access/token-rows.ts";
 import type { Commits } from "../engine/commit-queue.ts";
 import { isUniqueViolation } from "../engine/failures.ts";
 import type { Connection } from "../engine/open.ts";
@@ -26,7 +26,7 @@ import { runnerRows } from "./runner-rows.ts";
 export function runnerStore(
   connection: Connection,
   commits: Commits,
-  log: Journal,
+  journal: Journal,
   codecs: RunnerCodecs,
   quotas: Quotas,
   remembered: RememberedRunners,
@@ -116,10 +116,10 @@ export function runnerStore(
     now: number,
   ) {
     const subject = { subjectType: ResourceType.RUNNER, subjectId: runner.id };
-    log.audit({ by, now, action, ...subject, kind: AuditKind.RESOURCE_CHANGE });
+    journal.audit({ by, now, action, ...subject, kind: AuditKind.RESOURCE_CHANGE });
     const { id: resourceId, organizationId, creator } = runner;
     const resource = { resourceType: ResourceType.RUNNER, resourceId, organizationId, creatorId: creator.id };
-    log.event({ ...resource, operation, now, isNew: operation === ResourceOperation.CREATE });
+    journal.event({ ...resource, operation, now, isNew: operation === ResourceOperation.CREATE });
   }
 
   async function read(organizationId: string, id: string): Promise<Runner | null> {
@@ -177,7 +177,7 @@ export function runnerStore(
       commits.run(() => {
         const row = select.get({ ...authorized });
         if (row === undefined) return false;
-        // The time to wind down runs from the first request on.
+        // The time to drain runs from the first request on.
         if (row.deletionRequestedAt === null) {
           markDeleting.run({ ...authorized, now });
           written(authorized, authorized.by, "runner.request_deletion", ResourceOperation.UPDATE_STATUS, now);

@@ -1,25 +1,25 @@
 import { eq, sql } from "drizzle-orm";
 import { AuditKind, ResourceType } from "../../../domain/access/resources.ts";
+import type { Runner } from "../../../domain/runners/runner.ts";
 import type { IdSource } from "../../../lib/ids.ts";
-import type { AccountStore, Founding, RunnerCodecs } from "../../store.ts";
+import type { Founding, FoundingStore } from "../../store.ts";
 import { systemGroupWriter } from "../access/system-groups.ts";
+import { accessTokenRow } from "../access/token-rows.ts";
 import type { Commits } from "../engine/commit-queue.ts";
 import type { Connection } from "../engine/open.ts";
 import type { Journal } from "../journal/journal.ts";
 import { tokenJournal } from "../journal/token-journal.ts";
-import { runnerRows } from "../runners/runner-rows.ts";
-import { accessTokens, organizations, runners, users } from "../schema.ts";
-import { accessTokenRow } from "./token-rows.ts";
+import { accessTokens, organizations, users } from "../schema.ts";
 
-export function accountStore(
+export function foundingStore(
   connection: Connection,
   commits: Commits,
-  log: Journal,
-  codecs: RunnerCodecs,
+  journal: Journal,
+  addRunner: (runner: Runner) => void,
   newId: IdSource,
-): AccountStore {
-  const insertFounding = foundingWriter(connection, codecs, newId);
-  const tokens = tokenJournal(log);
+): FoundingStore {
+  const insertFounding = foundingWriter(connection, addRunner, newId);
+  const tokens = tokenJournal(journal);
   return {
     async first() {
       const row = connection
@@ -38,7 +38,7 @@ export function accountStore(
         const { by } = founding.token;
         const now = founding.organization.createdAt;
         for (const act of foundingActs(founding)) {
-          log.audit({ ...act, by, now, kind: AuditKind.RESOURCE_CHANGE });
+          journal.audit({ ...act, by, now, kind: AuditKind.RESOURCE_CHANGE });
         }
         tokens.minted(by, founding.token, now);
       }),
@@ -48,10 +48,9 @@ export function accountStore(
 /** Writes a whole new organisation; runs inside a transaction. The first start and operators make them alike. */
 export function foundingWriter(
   connection: Connection,
-  codecs: RunnerCodecs,
+  addRunner: (runner: Runner) => void,
   newId: IdSource,
 ): (founding: Founding) => void {
-  const { toRow } = runnerRows(codecs);
   const insertGroups = systemGroupWriter(connection, newId);
   return (founding) => {
     const { organization, admin, token, localConfiguration } = founding;
@@ -59,7 +58,7 @@ export function foundingWriter(
     connection.insert(users).values(admin).run();
     insertGroups(founding);
     connection.insert(accessTokens).values(accessTokenRow(token)).run();
-    connection.insert(runners).values(toRow(localConfiguration)).run();
+    addRunner(localConfiguration);
   };
 }
 

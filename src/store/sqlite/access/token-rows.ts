@@ -34,7 +34,7 @@ export function heldToken(row: typeof accessTokens.$inferSelect): HeldToken {
   return { ...accessTokenFromRow(row), creator };
 }
 
-/** What is read of a token that somebody sends: with outer joins of `users` and `service_accounts`. */
+/** What is read of a token that a client sends: with outer joins of `users` and `service_accounts`. */
 export const presentedColumns = {
   ...getTableColumns(accessTokens),
   userStatus: users.status,

@@ -15,7 +15,8 @@ export interface Founding {
   readonly localConfiguration: Runner;
 }
 
-export interface AccountStore {
+/** How organisations begin: the first one, which a start makes. */
+export interface FoundingStore {
   /** The organisation and the user that the first start made; null before it. */
   first(): Promise<{ organization: Organization; admin: User } | null>;
   /** Makes the first organisation, all or nothing. */
