@@ -221,7 +221,7 @@ export type Ask = (
 ) => Promise<Answered>;
 
 /** @returns what asks, and throws DomainError for a runner without a key when it would have to get a credential */
-function asker({ questions }: Pick<AskerDeps, "questions">, hosts: HostAccesses): Ask {
+export function asker({ questions }: Pick<AskerDeps, "questions">, hosts: HostAccesses): Ask {
   return async (caller, runner, call, context, timeMs = questionMs(context.timeoutMs())) => {
     const tokens = await hosts.tokens(runner, caller);
     // Refuses with the words that clients know.
