@@ -10,7 +10,7 @@ import type { Terminal } from "./terminal.ts";
 /** An answer in the JSON form of its message. */
 export type Answer = { readonly [field: string]: unknown };
 
-/** `rollcall.v1.AdminService` of one server. */
+/** What an operator calls on one server. Methods are of `rollcall.v1.AdminService`, unless they name another service. */
 export interface AdminApi {
   /** @throws Error with a message for the operator when the server refuses or does not answer */
   call(method: string, request: object): Promise<Answer>;
@@ -63,7 +63,8 @@ export function adminApi(options: ApiOptions, terminal: Terminal): AdminApi {
 
   const api: AdminApi = {
     async call(method, request) {
-      const { status, body } = await post(`${base}/rollcall.v1.AdminService/${method}`, token, request);
+      const path = method.includes("/") ? method : `rollcall.v1.AdminService/${method}`;
+      const { status, body } = await post(`${base}/${path}`, token, request);
       const answer = parsed(body);
       if (status === 200 && answer !== null) return answer;
       if (typeof answer?.message === "string") throw new RefusedError(String(answer.code), answer.message);

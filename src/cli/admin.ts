@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type ApiOptions, adminApi } from "./admin-api.ts";
+import { type AdminApi, type Answer, type ApiOptions, adminApi } from "./admin-api.ts";
 import { answerText, type Column, listText, type Output, outputs } from "./admin-output.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -12,10 +12,10 @@ Examples:
   rollcall admin organizations create --name acme --admin-name Ada --admin-email ada@acme.example
   rollcall admin users create --name Bob --email bob@acme.example --organization 019ab3c2-6f0e-7a10-8d2b-5a4f1c7e9b00
   rollcall admin users token 019ab3c2-7a11-7c44-9c1e-3f0b7a2e6d10 --days 7 --read-only
-  rollcall admin users suspend 019ab3c2-7a11-7c44-9c1e-3f0b7a2e6d10
   rollcall admin runner-managers create --name rack-7
   rollcall admin gateways create --name eu --url https://gw.eu.example --region eu-central-1
   rollcall admin keys rotate
+  rollcall admin environment-classes list --runner 019ab3c2-8d10-7f3e-b2a4-6c1e5d9f0a37 -o json
   rollcall admin users list --output json --server https://rollcall.example --token-file operator-token
 `;
 
@@ -28,12 +28,38 @@ export function adminCommand(terminal: Terminal): Command {
     for (const each of commands) command.addCommand(each);
     return command;
   };
-  const list = (what: string, method: string, field: string, columns: readonly Column[]) =>
+  const list = (
+    what: string,
+    method: string,
+    field: string,
+    columns: readonly Column[],
+    request: (flags: Flags, api: AdminApi) => Promise<object> = async ({ organization }) => ({
+      organizationId: organization,
+    }),
+  ) =>
     speaking(new Command("list").description(what)).action(async (flags: Flags) => {
-      const request = typeof flags.organization === "string" ? { organizationId: flags.organization } : {};
-      const entries = await adminApi(flags, terminal).all(method, request, field);
+      const api = adminApi(flags, terminal);
+      const entries = await api.all(method, await request(flags, api), field);
       terminal.print(listText(entries, columns, flags.output));
     });
+  /** What is set up on runners: all of it, or that of one. */
+  const ofRunners = (
+    ...[name, what, listed, method, field, columns]: [string, string, string, string, string, Column[]]
+  ) =>
+    group(
+      name,
+      what,
+      list(
+        listed,
+        `gitpod.v1.RunnerConfigurationService/${method}`,
+        field,
+        [["ID", "id"], ["RUNNER", "runnerId"], ...columns],
+        async ({ runner }) => ({
+          filter:
+            field === "tokens" ? { runnerId: runner } : { runnerIds: runner === undefined ? [] : [runner] },
+        }),
+      ).option("--runner <ID>", "id of the runner (default: every runner that the token sees)"),
+    );
   const change = (command: Command, method: string, request: (flags: Flags, id: string) => object) =>
     speaking(command).action(async (...given: unknown[]) => {
       const id = typeof given[0] === "string" ? given[0] : "";
@@ -48,7 +74,7 @@ export function adminCommand(terminal: Terminal): Command {
 
   return group(
     "admin",
-    "manage organizations, users, runner managers, gateways and keys",
+    "manage organizations, users, runner managers, gateways and keys, and list what is set up on runners",
     group(
       "organizations",
       "the tenants of the server",
@@ -111,6 +137,72 @@ export function adminCommand(terminal: Terminal): Command {
       ),
       byId("suspend", "bar a user: its tokens are refused at once", "SuspendUser", "userId"),
       byId("resume", "let a suspended user act again", "ResumeUser", "userId"),
+    ),
+    group(
+      "members",
+      "who belongs to the organization of the token",
+      list(
+        "list members, those who joined last first",
+        "gitpod.v1.OrganizationService/ListMembers",
+        "members",
+        [
+          ["ID", "userId"],
+          ["STATUS", "status"],
+          ["ROLE", "role"],
+          ["NAME", "fullName"],
+          ["EMAIL", "email"],
+        ],
+        async (_flags, api) => {
+          const { user } = await api.call("gitpod.v1.UserService/GetAuthenticatedUser", {});
+          return { organizationId: (user as Answer | undefined)?.organizationId };
+        },
+      ),
+    ),
+    ofRunners(
+      "environment-classes",
+      "machines that environments can be made on",
+      "list environment classes, newest first",
+      "ListEnvironmentClasses",
+      "environmentClasses",
+      [
+        ["NAME", "displayName"],
+        ["ENABLED", "enabled"],
+      ],
+    ),
+    ofRunners(
+      "scm-integrations",
+      "source-code hosts of runners",
+      "list SCM integrations, newest first",
+      "ListSCMIntegrations",
+      "integrations",
+      [
+        ["KIND", "scmId"],
+        ["HOST", "host"],
+        ["TOKENS", "pat"],
+      ],
+    ),
+    ofRunners(
+      "llm-integrations",
+      "language models of runners",
+      "list LLM integrations, newest first",
+      "ListLLMIntegrations",
+      "integrations",
+      [
+        ["PHASE", "phase"],
+        ["ENDPOINT", "endpoint"],
+      ],
+    ),
+    ofRunners(
+      "host-tokens",
+      "credentials for source-code hosts",
+      "list what is known of host authentication tokens, newest first",
+      "ListHostAuthenticationTokens",
+      "tokens",
+      [
+        ["HOST", "host"],
+        ["SOURCE", "source"],
+        ["EXPIRES", "expiresAt"],
+      ],
     ),
     group(
       "service-accounts",
@@ -191,7 +283,7 @@ function speaking(command: Command): Command {
   return command
     .option("--server <URL>", "address of the server [ROLLCALL_URL, default http://127.0.0.1:7655]")
     .option("--token-file <FILE>", "file with an operator's token [ROLLCALL_TOKEN_FILE]")
-    .addOption(new Option("--output <FORMAT>", "how to print").choices(outputs).default("table"))
+    .addOption(new Option("-o, --output <FORMAT>", "how to print").choices(outputs).default("table"))
     .addHelpText("after", about);
 }
 

@@ -4,7 +4,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { RunnerConfigurationService, RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
+import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { runCommand } from "../../src/cli/command.ts";
+import { keyRunner } from "../support/keyed-runner.ts";
 import { newUser } from "../support/people.ts";
 import { adminToken, startTestServer, type TestServer } from "../support/server.ts";
 import { fakeTerminal } from "../support/terminal.ts";
@@ -107,6 +110,58 @@ describe("rollcall admin", () => {
     const keys = await json("keys", "list");
     expect(keys).toHaveLength(1);
     expect(keys[0].id).not.toBe(signingKey.id);
+  });
+
+  test("lists members and what is set up on runners, of all or of one", async () => {
+    const runners = server.client(RunnerService);
+    const configuration = server.client(RunnerConfigurationService);
+    const made = [];
+    for (const name of ["one", "two"]) {
+      const { runner, exchangeToken } = await runners.createRunner({
+        name,
+        provider: RunnerProvider.AWS_EC2,
+      });
+      const runnerId = runner?.runnerId ?? "";
+      await keyRunner(server, exchangeToken);
+      const { id } = await configuration.createEnvironmentClass({
+        ...{ runnerId, displayName: "Large", description: "A large one" },
+      });
+      const host = "github.com";
+      const { id: scm } = await configuration.createSCMIntegration({
+        runnerId,
+        scmId: "github",
+        host,
+        pat: true,
+      });
+      const { id: llm } = await configuration.createLLMIntegration({ runnerId, models: [1] });
+      const { token } = await configuration.createHostAuthenticationToken({
+        runnerId,
+        host,
+        token: "t",
+        source: 2,
+      });
+      made.unshift({
+        runnerId,
+        ids: {
+          "environment-classes": id,
+          "scm-integrations": scm,
+          "llm-integrations": llm,
+          "host-tokens": token?.id,
+        },
+      });
+    }
+    for (const kind of [
+      "environment-classes",
+      "scm-integrations",
+      "llm-integrations",
+      "host-tokens",
+    ] as const) {
+      const idsOf = async (...words: string[]) =>
+        (await json(kind, "list", ...words)).map(({ id }: { id: string }) => id);
+      expect(await idsOf()).toEqual(made.map(({ ids }) => ids[kind]));
+      expect(await idsOf("--runner", made[1]?.runnerId ?? "")).toEqual([made[1]?.ids[kind]]);
+    }
+    expect(await json("members", "list")).toMatchObject([{ role: "ORGANIZATION_ROLE_ADMIN" }]);
   });
 
   test("prints a table that fits its cells, and lines for what it made", async () => {

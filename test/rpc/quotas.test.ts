@@ -115,7 +115,7 @@ test("a user has so many access tokens", async () => {
 });
 
 test("tokens that have expired count against no quota, whatever they are for", async () => {
-  await start({ accessTokens: 2, exchangeTokens: 2 });
+  await start({ accessTokens: 2, shortLivedTokens: 2, exchangeTokens: 2 });
   const users = server.client(UserService);
   const accounts = server.client(ServiceAccountService);
   const dayMs = 24 * 60 * 60 * 1000;
@@ -127,7 +127,7 @@ test("tokens that have expired count against no quota, whatever they are for", a
   const userId = (await users.getAuthenticatedUser({})).user?.id ?? "";
   const runnerId = (await create()).runner?.runnerId ?? "";
   const mints = [
-    () => users.createPersonalAccessToken({ userId, validFor: { seconds: 60n } }),
+    () => users.createPersonalAccessToken({ userId, validFor: { seconds: 3600n } }),
     () => accounts.createServiceAccountAccessToken({ serviceAccountId }),
     () => server.client(RunnerService).createRunnerToken({ runnerId }),
   ];

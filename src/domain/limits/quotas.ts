@@ -6,8 +6,10 @@ export interface Quotas {
   readonly runners: number;
   /** Exchange tokens of one runner that no runner has used yet. */
   readonly exchangeTokens: number;
-  /** Access tokens of one user, service account or runner that still work. */
+  /** Access tokens of one user, service account or runner that still work, but for the short-lived ones. */
   readonly accessTokens: number;
+  /** Those that last for half an hour at most: Terraform takes one for each step, in a plan hundreds of them. */
+  readonly shortLivedTokens: number;
   /** Streams that one runner may have open: more than one generation, and connections that are dead without a sign of it. */
   readonly runnerStreams: number;
   /** Streams that one user or service account may have open. */
@@ -34,6 +36,7 @@ export const defaultQuotas: Quotas = {
   runners: 100_000,
   exchangeTokens: 100,
   accessTokens: 250,
+  shortLivedTokens: 5_000,
   runnerStreams: 16,
   callerStreams: 1_000,
   eventStreams: 10_000,
@@ -51,6 +54,7 @@ export const noQuotas: Quotas = {
   runners: Number.POSITIVE_INFINITY,
   exchangeTokens: Number.POSITIVE_INFINITY,
   accessTokens: Number.POSITIVE_INFINITY,
+  shortLivedTokens: Number.POSITIVE_INFINITY,
   runnerStreams: Number.POSITIVE_INFINITY,
   callerStreams: Number.POSITIVE_INFINITY,
   eventStreams: Number.POSITIVE_INFINITY,
@@ -89,6 +93,11 @@ const refusals: Readonly<Record<keyof Quotas, Refusal>> = {
     reason: "TOO_MANY_TOKENS",
     what: "access tokens of this subject that work",
     remedy: `revoke some${raise("max-access-tokens")}`,
+  },
+  shortLivedTokens: {
+    reason: "TOO_MANY_TOKENS",
+    what: "access tokens of this subject that end within half an hour of their making",
+    remedy: "revoke some or let them expire",
   },
   runnerStreams: {
     ...streamsEnd,

@@ -3,6 +3,7 @@ import { Principal } from "../../../domain/access/principal.ts";
 import { AuditKind, ResourceType } from "../../../domain/access/resources.ts";
 import { ownAttribution } from "../../../domain/access/runners.ts";
 import { type Quotas, refuseOver } from "../../../domain/limits/quotas.ts";
+import { accessTokenLifetimeMs } from "../../../domain/service-accounts/service-account.ts";
 import { decideExchange } from "../../../domain/tokens/exchange.ts";
 import type { TokenStore } from "../../store.ts";
 import {
@@ -96,6 +97,7 @@ export function tokenStore(
         eq(accessTokens.subjectId, sql.placeholder("subjectId")),
         isNull(accessTokens.revokedAt),
         or(isNull(accessTokens.expiresAt), gt(accessTokens.expiresAt, sql.placeholder("now"))),
+        sql`coalesce(${accessTokens.expiresAt} - ${accessTokens.createdAt} <= ${accessTokenLifetimeMs}, 0) = ${sql.placeholder("shortLived")}`,
       ),
     )
     .prepare();
@@ -180,7 +182,7 @@ export function tokenStore(
           revoke.run({ id: decision.replaces, organizationId, now });
           counts.revocations += 1;
         }
-        const live = countLive.get({ organizationId, subjectId: runnerId, now })?.held ?? 0;
+        const live = countLive.get({ organizationId, subjectId: runnerId, now, shortLived: 0 })?.held ?? 0;
         refuseOver(quotas, "accessTokens", live);
         const by = { ...ownAttribution({ id: runnerId, organizationId }), ...from };
         const token = {
@@ -208,8 +210,10 @@ export function tokenStore(
       }),
     addAccessToken: (token) =>
       commits.run(() => {
-        const { organizationId, subjectId, createdAt: now } = token;
-        refuseOver(quotas, "accessTokens", countLive.get({ organizationId, subjectId, now })?.held ?? 0);
+        const { organizationId, subjectId, createdAt: now, expiresAt } = token;
+        const brief = expiresAt !== null && expiresAt - now <= accessTokenLifetimeMs;
+        const live = countLive.get({ organizationId, subjectId, now, shortLived: Number(brief) })?.held ?? 0;
+        refuseOver(quotas, brief ? "shortLivedTokens" : "accessTokens", live);
         insertAccess.run(accessTokenRow(token));
         written.minted(token.by, token, token.createdAt);
       }),
