@@ -3,6 +3,7 @@ import http2 from "node:http2";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { Code } from "@connectrpc/connect";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { gzip } from "../../src/http/compression.ts";
 import { type Toy, toyServer } from "./support/toy-server.ts";
 
 // A few bytes that unpack to many must cost the server no more than the limit of a message, and bytes that do not
@@ -95,5 +96,40 @@ describe.each([true, false])("hot path %s", (hotPath) => {
     ...noise.map(([name, ...rest]) => [`${name}, noise`, ...rest] as const),
   ])("%s: what does not unpack is an invalid argument", async (_name, headers, body) => {
     expect(await outcome(headers, body)).toMatch(/^(invalid_argument|InvalidArgument)$/);
+  });
+});
+
+describe("many at once", () => {
+  const bytes = 4 * 1024 * 1024;
+  const small = Uint8Array.from(gzipSync(Buffer.alloc(bytes, " ")));
+
+  test("are unpacked two at a time, with turns for others between them, and all in the end", async () => {
+    let inTurn = 0;
+    let most = 0;
+    let isOver = false;
+    const eachTurn = () => {
+      most = Math.max(most, inTurn);
+      inTurn = 0;
+      if (!isOver) setImmediate(eachTurn);
+    };
+    setImmediate(eachTurn);
+    const all = Array.from({ length: 40 }, async () => {
+      const unpacked = await gzip.decompress(small, bytes);
+      inTurn += 1;
+      return unpacked.length;
+    });
+    expect(await Promise.all(all)).toEqual(Array.from({ length: 40 }, () => bytes));
+    isOver = true;
+    expect(most).toBeLessThanOrEqual(2);
+  });
+
+  test("wait in a number that is bounded; the others are refused", async () => {
+    // What was unpacked before gives its place up in the turn after.
+    await new Promise((resolve) => setImmediate(resolve));
+    const all = await Promise.allSettled(Array.from({ length: 1100 }, () => gzip.decompress(small, 1024)));
+    const refused = all.filter(
+      (one) => one.status === "rejected" && String(one.reason).includes("too many packed messages"),
+    );
+    expect(refused).toHaveLength(1100 - 1024 - 2);
   });
 });
