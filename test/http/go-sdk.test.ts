@@ -134,9 +134,9 @@ describe("0.x has a typed error, and knows whether to try again", () => {
       () => ask("gitpod.v1.AccountService/GetAccount", "{}"),
     ],
     [
-      "a method that is not served",
-      501,
-      "unimplemented",
+      "a question that no runner can answer",
+      400,
+      "failed_precondition",
       false,
       () => ask(`${runners}/ParseContextURL`, '{"contextUrl":"https://example.com"}'),
     ],

@@ -74,7 +74,6 @@ const cases: readonly Case[] = [
   ["what the contract's rules refuse", 400, ofCalls, json(`${runners}/GetRunner`, '{"runnerId":"x"}')],
   ["what is no JSON", 400, ofCalls, json(`${runners}/GetRunner`, "{")],
   ["a token that is not good", 401, ofCalls, json(`${runners}/ListRunners`, "{}", stranger)],
-  ["a method that is not served", 501, ofCalls, json(`${runners}/ParseContextURL`)],
   ["a procedure that is not there", 404, ofPages, json(`${runners}/Nope`)],
   ["a content type that no protocol has", 415, ofPages, post(`${runners}/ListRunners`, "text/plain", "{}")],
   ["a wrong method of a call", 405, ofPages, get(`${runners}/CreateRunner`)],

@@ -144,13 +144,14 @@ export async function mintAll(server: Hunted): Promise<Minted> {
     requestHeaders: [{ key: "X-Team", value: Buffer.from(header).toString("base64") }],
   });
   const plainSecret = keep("client secret to validate", `client-${randomBytes(24).toString("hex")}`);
-  await admin(`${configuration}/ValidateRunnerConfiguration`, {
-    runnerId,
-    scmIntegration: {
-      ...{ scmId: "github", host: "github.com", oauthClientId: "client" },
-      oauthPlaintextClientSecret: plainSecret,
-    },
-  });
+  const scmIntegration = {
+    ...{ scmId: "github", host: "github.com", oauthClientId: "client" },
+    oauthPlaintextClientSecret: plainSecret,
+  };
+  // Only the runner can try it, and this one does not listen: the refusal, too, must not hold the secret.
+  const tried = { runnerId, scmIntegration };
+  const refused = await postJson(server.url, `${configuration}/ValidateRunnerConfiguration`, tried, asAdmin);
+  if (refused.status === 200) throw new Error("a runner that does not listen has tried a secret");
   await renew(1);
   const samples = [{ name: "jobs_running", value: 3 }];
   await call(
