@@ -4,6 +4,7 @@ import {
   chownSync,
   closeSync,
   existsSync,
+  fchownSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -53,6 +54,28 @@ export function handOver(draft: string, file: string, mode: number): void {
   // Before the mode: a change of owner may take bits of it.
   if (process.getuid?.() === 0 && (own.uid !== uid || own.gid !== gid)) chownSync(draft, uid, gid);
   chmodSync(draft, before === undefined ? mode : before.mode & 0o700);
+}
+
+/**
+ * Makes an empty file beside another, for the owner of that one alone. One that is there already is left as it is, and not
+ * opened: to close a file takes from the whole process the locks that it has on it. A link there is not followed.
+ * @param file whose owner the new file gets; where it is not there yet, that of its folder
+ */
+export function createFileFor(file: string, made: string): void {
+  let descriptor: number;
+  try {
+    descriptor = openSync(made, "wx", 0o600);
+  } catch (error) {
+    if (isCode(error, "EEXIST")) return;
+    throw error;
+  }
+  try {
+    const { uid, gid } = statSync(file, { throwIfNoEntry: false }) ?? statSync(dirname(file));
+    // By its descriptor: the name may lead elsewhere by now.
+    if (process.getuid?.() === 0) fchownSync(descriptor, uid, gid);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /**

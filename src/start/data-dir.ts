@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { makeFolder, publish, writeSecretFile } from "../lib/files.ts";
+import { createFileFor, makeFolder, publish, writeSecretFile } from "../lib/files.ts";
 import { StoreRefusedError } from "../store/store.ts";
 
 /** Says that nothing is kept on disk. */
@@ -45,7 +45,7 @@ export function openDataDir(dir: string): DataDir {
   makeFolder(dir, 0o700);
   const database = databaseFile(dir);
   // SQLite gives its side files the mode of the database, so the mode is set before it is opened.
-  writeFileSync(database, "", { mode: 0o600, flag: "a" });
+  createFileFor(dir, database);
   // Looked at before the key: another process that fills the database beside this one has made the key before.
   const isNew = statSync(database).size === 0;
   return { database, ...serverKeys(serverKeyFile(dir), isNew), adminTokenFile: join(dir, "admin-token") };

@@ -239,7 +239,7 @@ describe("rollcall restore", () => {
     await rollcall("backup", backup);
     const store = openStore(database(), "server");
     expect((await rollcall("restore", backup)).stderr).toBe(
-      `rollcall: another rollcall server is using ${database()}; stop it, or choose another --data-dir\n`,
+      `rollcall: another program or rollcall server is using ${database()}; stop it, or choose another --data-dir\n`,
     );
     await store.close();
     expect(await rollcall("restore", backup)).toMatchObject({ code: 0 });

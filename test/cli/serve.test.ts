@@ -117,7 +117,7 @@ test("a second server on the same data is refused, and does no harm", async () =
   const url = await listening(first);
   const second = startCommand(words, { ROLLCALL_ADMIN_TOKEN: "another-token-of-mine" });
   expect(await second.exited).toBe(1);
-  expect(second.stderr()).toContain("another rollcall server is using");
+  expect(second.stderr()).toContain("another program or rollcall server is using");
   expect(second.stdout()).toBe("");
   expect(await statusFor(url, "a-token-of-mine")).toBe(200);
   first.process.kill("SIGTERM");

@@ -151,7 +151,7 @@ describe("rotate", () => {
     await serving(async () => {
       expect(await rollcall("server-key", "rotate")).toMatchObject({
         code: 1,
-        stderr: expect.stringContaining("another rollcall server is using"),
+        stderr: expect.stringContaining("another program or rollcall server is using"),
       });
     });
     const key = readFileSync(keyFile(), "utf8");

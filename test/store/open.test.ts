@@ -60,7 +60,7 @@ describe("one server a file", () => {
     const refused = refusalToOpen();
     expect(refused).toBeInstanceOf(DatabaseInUseError);
     expect(refused.message).toBe(
-      `another rollcall server is using ${file}; stop it, or choose another --data-dir`,
+      `another program or rollcall server is using ${file}; stop it, or choose another --data-dir`,
     );
     expect(refusalToOpen()).toBeInstanceOf(DatabaseInUseError);
     await first.close();
@@ -77,7 +77,7 @@ describe("one server a file", () => {
     );
     expect(second).toMatchObject({ status: 1, stdout: "" });
     expect(second.stderr).toBe(
-      `rollcall: another rollcall server is using ${file}; stop it, or choose another --data-dir\n`,
+      `rollcall: another program or rollcall server is using ${file}; stop it, or choose another --data-dir\n`,
     );
     expect(await first.healthy()).toBe(true);
     await first.close();

@@ -1,8 +1,8 @@
-import { existsSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import { randomInt } from "node:crypto";
+import { existsSync, lstatSync, realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { crc32 } from "node:zlib";
 import Database from "better-sqlite3";
-import { handOver } from "../../../lib/files.ts";
+import { createFileFor } from "../../../lib/files.ts";
 import { StoreRefusedError } from "../../store.ts";
 import { isBusy } from "./failures.ts";
 
@@ -23,32 +23,37 @@ export interface DatabaseLock {
 }
 
 /**
- * Locks a database file by an exclusive SQLite transaction on an empty side file: a lock of the kernel, which ends with the
+ * Locks a database file by an exclusive SQLite transaction on a side file without tables: a lock of the kernel, which ends with the
  * process however it ends (Node has no file locks of its own). Unlike one on the database it lets backups and other
  * readers work beside the server.
  *
- * A side file has a name, and names can be removed, linked and mounted elsewhere. So the database notes which side file
- * its last writer held (`user_version`: a checksum of device and inode). Where that is the one held here, the last writer
+ * A side file has a name, and names can be removed, linked and mounted elsewhere. So each has a random id, and the database
+ * notes that of the side file that its last writer held (both as `user_version`; devices and inodes change their numbers
+ * over a restart of the machine on some file systems). Where that is the one held here, the last writer
  * is gone. Where it is not, this connection has to be alone on the database for a moment: SQLite locks the file itself
  * then, and the connections of a server hold a shared lock on it as long as it runs.
- * @throws DatabaseInUseError when another process, or another server in this one, holds it.
+ * @throws DatabaseInUseError when another process, or another server in this one, holds it; StoreRefusedError when
+ *   something else has the side file's name.
  */
 export function lockDatabase(file: string): DatabaseLock {
   const lockFile = lockFileOf(file);
   // SQLite would let everybody read it, and who can read it can hold a lock that keeps the server from starting.
-  if (!existsSync(lockFile)) {
-    writeFileSync(lockFile, "", { mode: 0o600 });
-    handOver(lockFile, file, 0o600);
+  createFileFor(file, lockFile);
+  // A link could have root write to another file than this.
+  if (!lstatSync(lockFile).isFile()) {
+    throw new StoreRefusedError(
+      `${lockFile} is not a file of its own; look where it leads to, and remove it`,
+    );
   }
-  const lock = new Database(lockFile, { timeout: 0 });
+  const lock = new Database(lockFile, { fileMustExist: true, timeout: 0 });
+  let mark: number;
   try {
     lock.exec("BEGIN EXCLUSIVE");
+    mark = idOf(lock);
   } catch (error) {
     lock.close();
     throw isBusy(error) ? inUse(file) : error;
   }
-  const { dev, ino } = statSync(lockFile, { bigint: true });
-  const mark = crc32(`${dev}:${ino}`) | 0;
   return {
     claim(client) {
       if (client.pragma("user_version", { simple: true }) === mark) return;
@@ -60,6 +65,16 @@ export function lockDatabase(file: string): DatabaseLock {
     },
     release: () => void lock.close(),
   };
+}
+
+/** The id of a lock file; a new one is given one. @param lock in an exclusive transaction, then and afterwards */
+function idOf(lock: Database.Database): number {
+  const id = Number(lock.pragma("user_version", { simple: true }));
+  if (id !== 0) return id;
+  lock.pragma(`user_version = ${randomInt(1, 2 ** 31)}`);
+  lock.exec("COMMIT");
+  lock.exec("BEGIN EXCLUSIVE");
+  return idOf(lock);
 }
 
 /** @throws what SQLite throws when another connection is open for longer than the busy timeout */
@@ -95,7 +110,7 @@ export function isLocked(file: string): boolean {
 
 function inUse(file: string): DatabaseInUseError {
   return new DatabaseInUseError(
-    `another rollcall server is using ${file}; stop it, or choose another --data-dir`,
+    `another program or rollcall server is using ${file}; stop it, or choose another --data-dir`,
   );
 }
 
