@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { LoadSample } from "../domain/leases/stretch.ts";
 import type { Overload } from "../domain/limits/overload.ts";
 import { Chore, type Lifecycle } from "../lib/chore.ts";
+import { systemClock } from "../lib/clock.ts";
 
 /** Measures the load of this process between two calls of sample(). */
 export class LoadMeter {
@@ -56,7 +57,7 @@ export class LoadWatch implements Lifecycle {
     this.#log = log.child({ part: "overload" });
     this.#measuring = new Chore(
       everyMs,
-      { monotonic: now },
+      systemClock,
       async () => this.#measure(),
       (error) => this.#log.error({ err: error }, "the load could not be measured"),
     );
