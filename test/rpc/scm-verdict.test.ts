@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import sodium from "libsodium-wrappers";
 import { RunnerConfigurationService } from "../../gen/gitpod/v1/runner_configuration_pb.js";
-import { type Agent, live } from "../fleet/fixture.ts";
+import { type Agent, live, type Watch } from "../fleet/fixture.ts";
 import { refusal } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
@@ -22,9 +22,13 @@ describe("a connection to a source-code host is judged as a result", () => {
   let runnerId: string;
   let id: string;
   let agent: Agent;
+  let watch: Watch;
   beforeAll(async () => {
     server.keepSecret(secret);
     agent = await live(server);
+    // It listens, and says that it can answer nothing: the server's own verdict stands.
+    watch = agent.watch();
+    void watch.ended();
     runnerId = agent.id;
     await agent.renew({ status: { publicKey: sodium.crypto_box_keypair().publicKey } });
     ({ id } = await as().createSCMIntegration({
@@ -35,6 +39,7 @@ describe("a connection to a source-code host is judged as a result", () => {
       oauthPlaintextClientSecret: secret,
     }));
   });
+  afterAll(() => watch.close());
   const judge = (change: object) =>
     validate(runnerId, { scmId: "github", host: "github.com", pat: true, ...change });
   const plainSecret = (value: string) => ({
