@@ -113,10 +113,17 @@ const good = {
   configuration: [{ key: "machine", value: "m1" }],
 };
 
+/** A live runner that listens, and says that it can answer nothing: the server's own verdict stands. */
+async function listening(): Promise<Agent> {
+  const agent = await live(server);
+  void agent.watch().ended();
+  return agent;
+}
+
 describe("a class is judged as a result, never as an error", () => {
   let agent: Agent;
   beforeAll(async () => {
-    agent = await live(server);
+    agent = await listening();
     await agent.renew({ status: { schema: reported } });
   });
   const judge = (change: object) =>
@@ -211,13 +218,13 @@ describe("a class is judged as a result, never as an error", () => {
   });
 
   test("by the built-in schema, which has no settings", async () => {
-    const { id } = await live(server);
+    const { id } = await listening();
     expect(await validate(id, { case: "environmentClass", value: good })).toMatchObject({ valid: true });
   });
 });
 
 test("what names no runner, nothing to judge, or an integration of another runner is refused", async () => {
-  const { id: runnerId } = await live(server);
+  const { id: runnerId } = await listening();
   const config = { case: "environmentClass", value: good } as const;
   for (const wrong of ["", "runner"]) {
     expect(await refusal(validate(wrong, config))).toMatchObject({ fields: ["runner_id"] });
