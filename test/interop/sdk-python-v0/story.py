@@ -160,8 +160,8 @@ def errors():
     before = len(requests)
     taken = lambda: client.groups.create(organization_id=organization, name="interop")
     fails(gitpod.ConflictError, "already_exists", taken)
-    unserved = lambda: client.runners.parse_context_url(context_url="https://example.com", runner_id=UNKNOWN)
-    fails(gitpod.InternalServerError, "unimplemented", unserved)
+    unknown = lambda: client.runners.parse_context_url(context_url="https://example.com", runner_id=UNKNOWN)
+    fails(gitpod.NotFoundError, "not_found", unknown)
     assert len(requests) - before == 2, "what fails for good is not tried again"
 
 
