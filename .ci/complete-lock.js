@@ -42,10 +42,12 @@ const before = readFileSync(file, "utf8");
 const lock = JSON.parse(before);
 const added = [];
 for (const entry of Object.values(lock.packages)) {
-  for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
+  for (const [name, range] of Object.entries(entry.optionalDependencies ?? {})) {
     const path = `node_modules/${name}`;
     if (path in lock.packages) continue;
-    if (!/^\d/.test(version)) throw new Error(`${name}: the lock does not say which version of ${version}`);
+    // The oldest one of a range is sure to be in it.
+    const version = range.replace(/^[~^]/, "");
+    if (!/^\d+\.\d+\.\d/.test(version)) throw new Error(`${name}: no version can be told from ${range}`);
     lock.packages[path] = {
       version,
       ...platformOf(name),
@@ -72,14 +74,14 @@ for (const name of added) process.stdout.write(`  left out by npm: ${name}\n`);
 
 /** The `os`, `cpu` and `libc` that a name such as `@swc/core-linux-arm64-musl` tells. */
 function platformOf(name) {
-  const system = systems.find((word) => name.includes(word));
+  const system = name.includes("windows") ? "win32" : systems.find((word) => name.includes(word));
   const processor = processors.find((word) => name.includes(word));
-  if (processor === undefined || (system === undefined && processor !== "wasm32")) {
+  if (system === undefined && processor !== "wasm32") {
     throw new Error(`${name}: the name does not tell the platform`);
   }
   const libc = system === "linux" && /musl|gnu/.exec(name)?.[0];
   return {
-    cpu: [processor],
+    ...(processor && { cpu: [processor] }),
     ...(libc && { libc: [libc === "musl" ? "musl" : "glibc"] }),
     ...(system && { os: [system] }),
   };

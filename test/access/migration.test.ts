@@ -1,10 +1,10 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import { drizzle } from "drizzle-orm/better-sqlite3";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { authorityOf } from "../../src/domain/access/authority.ts";
 import { Principal } from "../../src/domain/access/principal.ts";
 import { openStore } from "../../src/start/open-store.ts";

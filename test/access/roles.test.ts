@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "vitest";
 import { ResourceType as ContractType } from "../../gen/gitpod/v1/event_pb.js";
 import { ResourceRole as ContractRole } from "../../gen/gitpod/v1/group_pb.js";
 import { authorityOf, noAuthority } from "../../src/domain/access/authority.ts";

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "@jest/globals";
+import { afterAll, expect, test } from "vitest";
 import { agentCommand } from "../../src/cli/agent.ts";
 import { CommandEnded } from "../../src/cli/ended.ts";
 import { until } from "../support/eventually.ts";

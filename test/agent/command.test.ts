@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "@jest/globals";
+import { afterAll, expect, test } from "vitest";
 import { runShellCommand } from "../../src/agent/command.ts";
 import { commandHooks } from "../../src/agent/index.ts";
 import { until } from "../support/eventually.ts";

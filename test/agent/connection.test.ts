@@ -1,5 +1,5 @@
 import { createClient } from "@connectrpc/connect";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { agentProtocols, openConnection } from "../../src/agent/index.ts";
 import { adminToken, startTestServer, type TestServer } from "../support/server.ts";

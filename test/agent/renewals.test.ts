@@ -1,6 +1,6 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { RunnerPhase } from "../../gen/gitpod/v1/runner_pb.js";
 import { RenewRegistrationRequestSchema } from "../../gen/rollcall/v1/agent_pb.js";
 import { until } from "../support/eventually.ts";

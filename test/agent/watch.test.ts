@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { RunnerPhase } from "../../gen/gitpod/v1/runner_pb.js";
 import type { WantedState } from "../../src/agent/index.ts";
 import { until } from "../support/eventually.ts";

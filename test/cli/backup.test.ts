@@ -11,8 +11,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openStore } from "../../src/start/open-store.ts";
 import { listening, runCommand, startCommand } from "../support/command.ts";
 import { runInProcess } from "../support/command-in-process.ts";

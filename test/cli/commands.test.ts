@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "@jest/globals";
+import { afterAll, describe, expect, test } from "vitest";
 import { testClock } from "../support/clock.ts";
 import { runCommand } from "../support/command.ts";
 import { runInProcess } from "../support/command-in-process.ts";

@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { controlSocketOf } from "../../src/start/control.ts";
 import { runInProcess } from "../support/command-in-process.ts";
 import { postJson } from "../support/http.ts";

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { listening, runCommand, startCommand } from "../support/command.ts";
 import { runInProcess } from "../support/command-in-process.ts";
 import { freePort } from "../support/free-port.ts";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, expect, test } from "@jest/globals";
+import { afterAll, afterEach, expect, test } from "vitest";
 import { FakeServer } from "../agent/support/fake-server.ts";
 import { type CommandProcess, listening, runCommand, startCommand } from "../support/command.ts";
 import { eventually, until } from "../support/eventually.ts";

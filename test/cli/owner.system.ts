@@ -1,7 +1,7 @@
 import { chownSync, cpSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "@jest/globals";
+import { afterAll, expect, test } from "vitest";
 import { runInProcess } from "../support/command-in-process.ts";
 import { startTestServer } from "../support/server.ts";
 

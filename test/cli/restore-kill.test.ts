@@ -2,8 +2,8 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeF
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
+import { expect, test } from "vitest";
 import { openStore, storeFiles } from "../../src/start/open-store.ts";
 import { runCommand, startCommand } from "../support/command.ts";
 import { eventually } from "../support/eventually.ts";

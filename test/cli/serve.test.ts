@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "@jest/globals";
+import { afterAll, expect, test } from "vitest";
 import { runCommand as runCommandLine } from "../../src/cli/command.ts";
 import { LineSink } from "../../src/lib/line-sink.ts";
 import { type CommandProcess, listening, runCommand, startCommand } from "../support/command.ts";

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "@jest/globals";
+import { afterAll, expect, test } from "vitest";
 import { groups, settings, variableOf } from "../../src/config/settings-table.ts";
 import { listening, startCommand } from "../support/command.ts";
 import { runInProcess } from "../support/command-in-process.ts";

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { createLog } from "../../src/telemetry/logger.ts";
 import { runInProcess } from "../support/command-in-process.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "vitest";
 import { ConfigError, parseConfig } from "../../src/config/config.ts";
 import { type Settings, settings } from "../../src/config/settings-table.ts";
 import { DAY_MS } from "../../src/domain/leases/settings.ts";

@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { readSources } from "../../src/config/sources.ts";
 import { runInProcess } from "../support/command-in-process.ts";
 

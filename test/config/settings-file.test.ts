@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "@jest/globals";
+import { afterAll, describe, expect, test } from "vitest";
 import { ConfigError, parseConfig } from "../../src/config/config.ts";
 import { settings } from "../../src/config/settings-table.ts";
 import { readSources } from "../../src/config/sources.ts";

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { fromBinary } from "@bufbuild/protobuf";
 import type { DescriptorProto } from "@bufbuild/protobuf/wkt";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { buf } from "./buf.ts";
 
 test("gen is what buf generates from proto", async () => {

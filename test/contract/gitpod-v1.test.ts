@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { DescFile } from "@bufbuild/protobuf";
 import { create, createFileRegistry, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "vitest";
 import type { Facts } from "./facts.ts";
 import { factsOf } from "./facts.ts";
 import { contractFiles } from "./files.ts";

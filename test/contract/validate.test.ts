@@ -3,7 +3,7 @@ import { createFileRegistry, fromBinary } from "@bufbuild/protobuf";
 import { nestedTypes } from "@bufbuild/protobuf/reflect";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "vitest";
 import { buf } from "./buf.ts";
 
 // The contract uses these two. Newer versions of protovalidate have retired them, but never give them another meaning.

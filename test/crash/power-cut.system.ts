@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { afterPowerCut, type DiskEvent, readTrace, traceArguments } from "./power-cut/recorded-disk.ts";
 import { randomSource } from "./random.ts";
 

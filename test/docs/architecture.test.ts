@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 
 const page = readFileSync("ARCHITECTURE.md", "utf8");
 const { rooms }: { rooms: Record<string, string[]> } = await import(

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { clients } from "../interop/client.ts";
 import { page, renewedTable, table } from "../interop/page.ts";
 import { programs, programsPage } from "../interop/program.ts";

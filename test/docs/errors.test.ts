@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from "node:fs";
 import { codeFromString } from "@connectrpc/connect/protocol-connect";
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { RefusalReason, refusals } from "../../src/domain/leases/refusal.ts";
 
 const page = readFileSync("docs/errors.md", "utf8");

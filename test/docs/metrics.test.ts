@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type DrivenServer, startDrivenServer } from "../monitoring/driven-server.ts";
 import { alertExpressions, dashboardExpressions, metricsIn } from "../monitoring/expressions.ts";
 import { readScrape, type Scrape } from "../support/metrics.ts";

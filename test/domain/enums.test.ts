@@ -1,5 +1,5 @@
 import type { DescEnum } from "@bufbuild/protobuf";
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { PrincipalSchema } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerKindSchema, RunnerProviderSchema } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerPhaseSchema } from "../../gen/gitpod/v1/runner_pb.js";

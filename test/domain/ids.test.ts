@@ -1,5 +1,5 @@
-import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import { uuidv7Source } from "../../src/lib/ids.ts";
 import { testClock } from "../support/clock.ts";
 

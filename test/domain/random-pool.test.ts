@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { randomPool } from "../../src/lib/random-pool.ts";
 
 test("no byte is handed out twice, across fillings of the pool too", () => {

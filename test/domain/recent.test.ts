@@ -1,5 +1,5 @@
-import { expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { expect, test } from "vitest";
 import { Recent } from "../../src/lib/recent.ts";
 
 const keys = fc.constantFrom("a", "b", "c", "d", "e", "f");

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "vitest";
 import { DomainError } from "../../src/domain/errors.ts";
 import { RunnerKind, RunnerPhase, RunnerProvider } from "../../src/domain/runners/enums.ts";
 import type { MetricsConfiguration, RunnerConfiguration } from "../../src/domain/runners/runner.ts";

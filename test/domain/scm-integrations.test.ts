@@ -1,5 +1,5 @@
-import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import { DomainError } from "../../src/domain/errors.ts";
 import { integrationOf } from "../../src/domain/host-tokens/host-token.ts";
 import { covers, hostKey } from "../../src/domain/scm-integrations/host.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import { secretBox } from "../../src/domain/tokens/seal.ts";
 
 const key = randomBytes(32);

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import { Principal } from "../../src/domain/access/principal.ts";
 import { type PresentedToken, usableToken } from "../../src/domain/tokens/access-token.ts";
 import { decideExchange, type ExchangeToken } from "../../src/domain/tokens/exchange.ts";
@@ -64,7 +64,7 @@ describe("a minted token", () => {
   });
 
   test("is not any other text", () => {
-    fc.assert(fc.property(fc.string(), (text) => expect(tokenKind(text)).toBeNull()));
+    fc.assert(fc.property(fc.string(), (text) => void expect(tokenKind(text)).toBeNull()));
     for (const prefix of Object.values(tokenPrefixes)) expect(tokenKind(`${prefix}_`)).toBeNull();
   });
 });

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "vitest";
 import { Principal } from "../../src/domain/access/principal.ts";
 import { decodeWatchCursor, encodeWatchCursor } from "../../src/domain/events/cursor.ts";
 import { secretBox } from "../../src/domain/tokens/seal.ts";

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { EventFeed } from "../../src/events/feed.ts";
 import { openStore } from "../../src/start/open-store.ts";
 import type { Store } from "../../src/store/store.ts";

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { Principal } from "../../src/domain/access/principal.ts";
 import { ResourceOperation, ResourceType } from "../../src/domain/access/resources.ts";
 import type { EventRecord } from "../../src/domain/events/event.ts";

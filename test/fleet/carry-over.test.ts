@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { defaultLeaseSettings } from "../../src/domain/leases/settings.ts";
 import { RunnerRegistry } from "../../src/fleet/fleet.ts";
 import { openStore } from "../../src/start/open-store.ts";

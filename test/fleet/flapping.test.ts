@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { RunnerPhase } from "../../gen/gitpod/v1/runner_pb.js";
 import { ResourceOperation } from "../../src/domain/access/resources.ts";
 import { defaultLeaseSettings } from "../../src/domain/leases/settings.ts";

@@ -1,5 +1,5 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { RunnerPhase, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { bootstrapped, exchange, live, pass, register, setPhase, statusOf } from "./fixture.ts";

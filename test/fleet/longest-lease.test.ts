@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from "@jest/globals";
+import { afterEach, expect, test } from "vitest";
 import { parseConfig } from "../../src/config/config.ts";
 import { RunnerPhase, RunnerProvider } from "../../src/domain/runners/enums.ts";
 import { besideServer } from "../support/database.ts";

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ResourceOperation } from "../../src/domain/access/resources.ts";
 import { defaultLeaseSettings } from "../../src/domain/leases/settings.ts";
 import { Announcer } from "../../src/fleet/announcer.ts";

@@ -1,5 +1,5 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MetricType } from "../../gen/rollcall/v1/agent_pb.js";
 import { DomainError } from "../../src/domain/errors.ts";
 import type { MetricSample } from "../../src/domain/metrics/exposition.ts";

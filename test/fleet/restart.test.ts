@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { defaultLeaseSettings } from "../../src/domain/leases/settings.ts";
 import { RunnerPhase } from "../../src/domain/runners/enums.ts";
 import { RunnerRegistry } from "../../src/fleet/fleet.ts";

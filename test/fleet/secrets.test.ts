@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import sodium from "libsodium-wrappers";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { refusal } from "../support/refusal.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import http2 from "node:http2";
-import { afterEach, expect, test } from "@jest/globals";
+import { afterEach, expect, test } from "vitest";
 import type { Limits } from "../../src/domain/limits/connection-limits.ts";
 import { endHeaders, endStream, frame, getBlock, h2, uint32 } from "./support/h2-frames.ts";
 import { frames, http2Opening, RawClient } from "./support/raw.ts";

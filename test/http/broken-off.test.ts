@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { endHeaders, endStream, frame, h2, postBlock, uint32 } from "./support/h2-frames.ts";
 import { http2Opening, RawClient } from "./support/raw.ts";

@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { clientAddress } from "../../src/http/connections/client-address.ts";
 import { addressList } from "../../src/lib/address-list.ts";
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { Code } from "@connectrpc/connect";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { gzip } from "../../src/http/compression.ts";
 import { type Toy, toyServer } from "./support/toy-server.ts";
 

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import http2 from "node:http2";
-import { afterEach, describe, expect, test } from "@jest/globals";
+import { afterEach, describe, expect, test } from "vitest";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import type { Limits } from "../../src/domain/limits/connection-limits.ts";
 import { scrapeEndpoint } from "../../src/http/plain/scrape.ts";

@@ -1,6 +1,6 @@
 import http2 from "node:http2";
 import { text } from "node:stream/consumers";
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { runShellCommand } from "../../src/agent/command.ts";
 import { plainRequest } from "../support/http.ts";
 import { Gate, toyServer } from "./support/toy-server.ts";

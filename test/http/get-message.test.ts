@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Toy, toyServer } from "./support/toy-server.ts";
 
 let server: Toy;

@@ -1,5 +1,5 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
 import { defaultLimits } from "../../src/domain/limits/connection-limits.ts";
 import { plainRequest } from "../support/http.ts";

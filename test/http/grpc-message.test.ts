@@ -1,5 +1,5 @@
-import { expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { expect, test } from "vitest";
 import { encodeGrpcMessage } from "../../src/http/grpc-message.ts";
 
 test("printable ASCII but the percent sign stays readable", () => {

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Client, credentials, status } from "@grpc/grpc-js";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { endHeaders, endStream, frame, h2, headerBlock } from "./support/h2-frames.ts";
 import { frames, frameType, http2Opening, RawClient } from "./support/raw.ts";
 import { type Toy, toyServer } from "./support/toy-server.ts";

@@ -1,8 +1,8 @@
 import http2 from "node:http2";
 import { gzipSync } from "node:zlib";
 import { create, toBinary, toJsonString } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CreateRunnerRequestSchema } from "../../gen/gitpod/v1/runner_pb.js";
 import { Call } from "../../src/http/hot/call.ts";
 import type { Interceptor } from "../../src/rpc/call/interceptor.ts";

@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { encodeEnvelope } from "@connectrpc/connect/protocol";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CreatePersonalAccessTokenRequestSchema } from "../../gen/gitpod/v1/user_pb.js";
 import { jsonDecoder } from "../../src/http/json/json-decoder.ts";
 import { type Toy, toyServer } from "./support/toy-server.ts";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import { gzipSync } from "node:zlib";
 import { Code, ConnectError, type MethodImpl } from "@connectrpc/connect";
-import { afterEach, describe, expect, test } from "@jest/globals";
+import { afterEach, describe, expect, test } from "vitest";
 import { EventService, type WatchEventsRequest } from "../../gen/gitpod/v1/event_pb.js";
 import { sendHeadersKey } from "../../src/rpc/call/context.ts";
 import { type Toy, type ToyOptions, toyServer } from "./support/toy-server.ts";

@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { jsonDepth, jsonItems, jsonKeys, scanJson } from "../../src/http/json/json-scan.ts";
 import { adminToken, startTestServer } from "../support/server.ts";
 

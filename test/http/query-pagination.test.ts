@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ListRunnersRequestSchema, ListRunnersResponseSchema } from "../../gen/gitpod/v1/runner_pb.js";
 import { type PlainResponse, postJson } from "../support/http.ts";
 import { adminToken, startTestServer, type TestServer } from "../support/server.ts";

@@ -1,5 +1,5 @@
 import { gzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { healthEndpoints } from "../../src/http/plain/plain.ts";
 import { plainRequest } from "../support/http.ts";
 import { readHead } from "./support/go-sdk.ts";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openMetricsPort } from "../../src/http/plain/metrics-port.ts";
 import { plainRequest } from "../support/http.ts";
 import { portRefuses } from "../support/leftovers.ts";

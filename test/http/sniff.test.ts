@@ -1,4 +1,4 @@
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "vitest";
 import { wireOf } from "../../src/http/connections/sniff.ts";
 import { frames, frameType, http2Opening, RawClient } from "./support/raw.ts";
 import { toyServer } from "./support/toy-server.ts";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import tls from "node:tls";
 import { createClient, createContextValues } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { selfSigned } from "../support/certificate.ts";
 import { frames, frameType, http2Opening, RawClient } from "./support/raw.ts";

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { atTurnEnd } from "../../src/http/hot/exchange.ts";
 
 test("what a turn answers is written at its end, in its order, and what that brings about in a later one", async () => {

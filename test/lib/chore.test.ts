@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { afterEach, expect, test } from "@jest/globals";
+import { afterEach, expect, test } from "vitest";
 import { Chore } from "../../src/lib/chore.ts";
 import { testClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";

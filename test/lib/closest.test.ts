@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { closest } from "../../src/lib/closest.ts";
 
 const known = ["port", "host", "max-runners", "log-level"];

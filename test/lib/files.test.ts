@@ -1,7 +1,7 @@
 import { existsSync, linkSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "@jest/globals";
+import { afterAll, expect, test } from "vitest";
 import { draftOf, fsyncFolder, makeFolder, publish, writeSecretFile } from "../../src/lib/files.ts";
 import { runCommand } from "../support/command.ts";
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { selfSigned } from "../support/certificate.ts";
 import { adminToken, startTestServer, type TestServer } from "../support/server.ts";
 import type { CallerKind } from "./caller.ts";

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, test } from "vitest";
 
 // The checker of import directions must really read TypeScript: without a parser that can, it finds nothing wrong.
 
@@ -79,11 +79,7 @@ const breaches = [
   ["src/store/sqlite/accounts/adds.ts", "import '../unknown/new.ts';", "room src/store/sqlite/accounts"],
   ["src/store/sqlite/unknown/new.ts", "import '../engine/work.ts';", "every-room-of-the-store-has-a-line"],
   ["src/rpc/late.ts", "await using late = await import('../../test/help.ts');", "sources-without-tests"],
-  [
-    "src/rpc/tests.ts",
-    "import { test } from '@jest/globals'; export { test };",
-    "no-dev-packages-at-run-time",
-  ],
+  ["src/rpc/tests.ts", "import { test } from 'vitest'; export { test };", "no-dev-packages-at-run-time"],
   ["src/rpc/lost.ts", "import './nowhere.ts';", "resolvable"],
   ["src/rpc/alone.ts", "export const alone = 1;", "no-orphans"],
   ["src/rpc/ring-a.ts", "import './ring-b.ts';", "no-cycles"],

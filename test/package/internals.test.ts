@@ -3,12 +3,12 @@ import { createServer } from "node:http";
 import http2 from "node:http2";
 import { type AddressInfo, connect, createServer as createNetServer, type Socket } from "node:net";
 import { createContextKey, createContextValues } from "@connectrpc/connect";
-import { afterEach, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
 import { Column, eq, is, Param, Placeholder, sql } from "drizzle-orm";
 import { BetterSQLite3Database, BetterSQLiteSession } from "drizzle-orm/better-sqlite3";
 import { integer, SQLiteSyncDialect, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { Registry } from "prom-client";
+import { afterEach, expect, test } from "vitest";
 import { plannedDatabase } from "../../src/store/sqlite/engine/session.ts";
 import { histogram } from "../../src/telemetry/series.ts";
 

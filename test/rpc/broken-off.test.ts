@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { RawClient } from "../http/support/raw.ts";
 import { adminToken, startTestServer } from "../support/server.ts";
 

@@ -1,6 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import sodium from "libsodium-wrappers";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   RunnerConfigurationService,
   type RunnerConfigurationSchemaSchema as SchemaSchema,

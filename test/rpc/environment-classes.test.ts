@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EnvironmentService } from "../../gen/gitpod/v1/environment_pb.js";
 import {
   RunnerConfigurationService,

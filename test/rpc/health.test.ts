@@ -1,5 +1,5 @@
 import { Code, createClient, createRouterTransport } from "@connectrpc/connect";
-import { beforeEach, describe, expect, test } from "@jest/globals";
+import { beforeEach, describe, expect, test } from "vitest";
 import { RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/grpc/health/v1/health_pb.js";
 import { healthService } from "../../src/rpc/services/health.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Principal } from "../../gen/gitpod/v1/identity_pb.js";
 import {
   HostAuthenticationTokenSource,

@@ -1,4 +1,3 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import {
   createRemoteJWKSet,
   customFetch,
@@ -9,6 +8,7 @@ import {
   jwksCache,
   jwtVerify,
 } from "jose";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { IDTokenVersion, IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { create as message, toBinary } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { CreateRunnerRequestSchema, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { addOrganization } from "../support/database.ts";

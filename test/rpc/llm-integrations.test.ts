@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Message, MessageInitShape } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import sodium from "libsodium-wrappers";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ResourceOperation } from "../../gen/gitpod/v1/event_pb.js";
 import {
   LLMIntegrationPhase as Phase,

@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { GroupService } from "../../gen/gitpod/v1/group_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
 import { listOf } from "../../src/rpc/services/paging.ts";

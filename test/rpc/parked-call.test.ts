@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import http2 from "node:http2";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";
 import { AdminService } from "../../gen/rollcall/v1/admin_pb.js";
 import { newUser } from "../support/people.ts";

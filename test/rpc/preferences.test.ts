@@ -1,5 +1,5 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { UserService } from "../../gen/gitpod/v1/user_pb.js";
 import { noAuthority } from "../../src/domain/access/authority.ts";
 import type { Caller } from "../../src/domain/access/caller.ts";

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Agent, live, statusOf } from "../fleet/fixture.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import sodium from "libsodium-wrappers";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RunnerConfigurationService } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { type Agent, live, type Watch } from "../fleet/fixture.ts";
 import { refusal } from "../support/refusal.ts";

@@ -1,5 +1,5 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { EventService } from "../../gen/gitpod/v1/event_pb.js";
 import { IdentityService, Principal } from "../../gen/gitpod/v1/identity_pb.js";
 import { ServiceAccountService } from "../../gen/gitpod/v1/service_account_pb.js";

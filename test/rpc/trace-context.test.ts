@@ -1,5 +1,5 @@
-import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import { parseTraceparent } from "../../src/rpc/call/observed-call.ts";
 
 const traceId = "0af7651916cd43dd8448eb211c80319c";

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { toJsonString } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { EventService, WatchEventsResponseSchema } from "../../gen/gitpod/v1/event_pb.js";
 import { clientsOf } from "../support/clients.ts";
 import { listening, startCommand } from "../support/command.ts";

@@ -28,18 +28,13 @@ for (let round = 1; round <= rounds; round += 1) {
   const folder = mkdtempSync(join(tmpdir(), "rollcall-slowed-"));
   using group = percent > 0 ? new SlowGroup(percent) : null;
   const startedAt = performance.now();
-  const jest = spawn(
+  const vitest = spawn(
     process.execPath,
-    [
-      "--experimental-vm-modules",
-      "--disable-warning=ExperimentalWarning",
-      "node_modules/jest/bin/jest.js",
-      ...positionals,
-    ],
+    ["node_modules/vitest/vitest.mjs", "run", "--project", "tests", ...positionals],
     { stdio: "inherit", env: { ...process.env, TMPDIR: folder, ROLLCALL_TEST_KILL_PERCENT: values.kill } },
   );
-  group?.take(jest.pid);
-  const [code] = await once(jest, "exit");
+  group?.take(vitest.pid);
+  const [code] = await once(vitest, "exit");
   const seconds = Math.round((performance.now() - startedAt) / 1000);
   const processes = processesWith(folder);
   const files = readdirSync(folder).filter((name) => name.startsWith("rollcall-"));

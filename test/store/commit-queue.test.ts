@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Claims } from "../../src/store/sqlite/engine/claims.ts";
 import { CommitQueue, type Outcome } from "../../src/store/sqlite/engine/commit-queue.ts";
 import { DiskTrouble } from "../../src/store/sqlite/engine/disk-trouble.ts";

@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import type { AuthorizedResource } from "../../src/domain/access/grants.ts";
 import { ResourceType } from "../../src/domain/access/resources.ts";
 import { ResourceRole } from "../../src/domain/access/roles.ts";

@@ -1,4 +1,4 @@
-import { describe } from "@jest/globals";
+import { describe } from "vitest";
 import { accountContract } from "./contract/accounts.ts";
 import { eventContract } from "./contract/events.ts";
 import { exchangeContract } from "./contract/exchange.ts";

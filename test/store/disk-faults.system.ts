@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from "@jest/globals";
+import { afterEach, expect, test } from "vitest";
 import type { CommandProcess } from "../support/command.ts";
 import { ext4Disk, type SmallDisk, tmpfsDisk } from "../support/small-disk.ts";
 import { begin, environment, full, lines, unavailable } from "./support/refusing-disk.ts";

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "@jest/globals";
+import { test } from "vitest";
 import { startCommand } from "../support/command.ts";
 import { begin, environment, unavailable } from "./support/refusing-disk.ts";
 

@@ -2,8 +2,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { type CommandProcess, listening, startCommand } from "../support/command.ts";
 import { postJson } from "../support/http.ts";
 

@@ -16,8 +16,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import Database from "better-sqlite3";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { writeSecretFile } from "../../src/lib/files.ts";
 import { openDataDir, UnusableServerKeyError } from "../../src/start/data-dir.ts";
 import { openStore } from "../../src/start/open-store.ts";

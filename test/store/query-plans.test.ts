@@ -1,5 +1,5 @@
-import { expect, jest, test } from "@jest/globals";
 import Database from "better-sqlite3";
+import { expect, test, vi } from "vitest";
 import { ResourceType } from "../../src/domain/access/resources.ts";
 import { RunnerKind, RunnerProvider } from "../../src/domain/runners/enums.ts";
 import { openStore } from "../../src/start/open-store.ts";
@@ -17,7 +17,7 @@ const oldest = /\(SELECT sequence(, created_at)? FROM events ORDER BY sequence L
 
 /** What SQLite would do for each statement that the store prepares while `work` runs. */
 async function plansOf(work: (store: Store) => Promise<void>): Promise<{ sql: string; steps: string[] }[]> {
-  const prepare = jest.spyOn(Database.prototype, "prepare");
+  const prepare = vi.spyOn(Database.prototype, "prepare");
   const store = openStore(":memory:", "server");
   await work(store);
   const client = prepare.mock.contexts.at(-1);

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { expect, test } from "vitest";
 import { LeaseState } from "../../src/domain/leases/lease.ts";
 import { RunnerPhase } from "../../src/domain/runners/enums.ts";
 import type { Runner } from "../../src/domain/runners/runner.ts";

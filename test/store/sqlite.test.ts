@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, test } from "vitest";
 import type { OperatorGrant } from "../../src/domain/users/rights.ts";
 import { openStore } from "../../src/start/open-store.ts";
 import { addRunnerManager } from "../support/database.ts";

@@ -3,6 +3,7 @@ import { subscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import type { Server, Socket } from "node:net";
 import type { Worker } from "node:worker_threads";
+import { idleWriterThreads } from "../../src/store/sqlite/engine/writer-threads.ts";
 
 /** Of 100 child processes, how many are to die at some moment of their first seconds: see test/slowed/run.ts. */
 const killPercent = Number(process.env.ROLLCALL_TEST_KILL_PERCENT ?? 0);
@@ -11,7 +12,7 @@ const killPercent = Number(process.env.ROLLCALL_TEST_KILL_PERCENT ?? 0);
  * What this process has started and what still goes on of it: child processes, threads, listening servers and connections.
  * Node.js itself tells of each one, so no test can forget to, and none has to end by a way of its own when it fails.
  */
-export class Started {
+class Started {
   readonly #children = new Set<ChildProcess>();
   readonly #threads = new Set<Worker>();
   readonly #servers = new Set<Server>();
@@ -58,7 +59,9 @@ export class Started {
     const children = this.#kill(this.#children);
     for (const server of this.#servers) server.close();
     for (const socket of this.#sockets) socket.destroy();
-    await Promise.all([children, ...[...this.#threads].map((thread) => thread.terminate())]);
+    // A thread without a store waits for the next one, which the next file will open.
+    const threads = [...this.#threads].filter((thread) => !idleWriterThreads.has(thread));
+    await Promise.all([children, ...threads.map((thread) => thread.terminate())]);
   }
 
   async #kill(children: Iterable<ChildProcess>): Promise<void> {
@@ -70,6 +73,9 @@ export class Started {
     await Promise.all(ends);
   }
 }
+
+/** Of this process, which runs one test file after the other. */
+export const started = new Started();
 
 function listen<T>(channel: string, listener: (message: T) => void): void {
   subscribe(channel, (message) => listener(message as T));

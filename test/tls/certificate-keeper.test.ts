@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
 import type { Certificate } from "../../src/http/connections/handshake.ts";
 import { CertificateKeeper } from "../../src/tls/certificate-keeper.ts";
 import { authority, type KeyPair, selfSigned } from "../support/certificate.ts";

@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import type { CredentialStore } from "../../src/store/credential-store.ts";
 import { TokenUses } from "../../src/upkeep/token-uses.ts";
 import { testClock } from "../support/clock.ts";

@@ -1,7 +1,7 @@
 import https from "node:https";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { PullRequest_State } from "../../../gen/gitpod/v1/agent_pb.js";
 import { QuestionSchema } from "../../../gen/rollcall/v1/agent_pb.js";
 import { answerQuestion, type KnownHost } from "../../../src/agent/scm/answers.ts";

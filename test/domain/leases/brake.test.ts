@@ -1,5 +1,5 @@
-import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import { createPacer } from "../../../src/domain/leases/pacer.ts";
 import { RunnerProvider } from "../../../src/domain/runners/enums.ts";
 import { Bench, id, SECOND } from "./fixture.ts";

@@ -1,5 +1,5 @@
-import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import { clockDriftMs, planCleanup } from "../../../src/domain/leases/cleanup.ts";
 import { DAY_MS, defaultLeaseSettings } from "../../../src/domain/leases/settings.ts";
 import { HandClock, id } from "./fixture.ts";

@@ -1,5 +1,5 @@
-import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import { LeaseState } from "../../../src/domain/leases/lease.ts";
 import { defaultLeaseSettings } from "../../../src/domain/leases/settings.ts";
 import { RunnerPhase, RunnerProvider } from "../../../src/domain/runners/enums.ts";

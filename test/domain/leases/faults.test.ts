@@ -1,5 +1,5 @@
-import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import { LeaseState } from "../../../src/domain/leases/lease.ts";
 import { defaultLeaseSettings, saveSeenMs } from "../../../src/domain/leases/settings.ts";
 import { Bench, facts, id, liveFacts, SECOND } from "./fixture.ts";

@@ -1,5 +1,5 @@
-import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import { DeadlineHeap, type HeapItem } from "../../../src/domain/leases/deadlines.ts";
 import { offsetBits, offsetMs, renewAfterMs } from "../../../src/domain/leases/jitter.ts";
 import { uuidv7Source } from "../../../src/lib/ids.ts";

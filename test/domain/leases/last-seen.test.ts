@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { Bench, id, WALL_START } from "./fixture.ts";
 
 test("last seen is handed over once for each runner heard", () => {

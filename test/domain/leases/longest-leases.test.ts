@@ -1,5 +1,5 @@
-import { expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { expect, test } from "vitest";
 import { type LongestLease, LongestLeases } from "../../../src/domain/leases/longest-leases.ts";
 import { RunnerProvider } from "../../../src/domain/runners/enums.ts";
 

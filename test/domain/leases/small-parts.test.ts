@@ -1,5 +1,5 @@
-import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import { planDeletion, WindDowns, windDownLeftMs } from "../../../src/domain/leases/deletion.ts";
 import { RefusalReason, refusalError } from "../../../src/domain/leases/refusal.ts";
 import { defaultLeaseSettings, timingFor } from "../../../src/domain/leases/settings.ts";

@@ -1,5 +1,5 @@
-import { expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { expect, test } from "vitest";
 import { defaultLeaseSettings } from "../../../src/domain/leases/settings.ts";
 import { createStretch, loadShare } from "../../../src/domain/leases/stretch.ts";
 

@@ -1,5 +1,5 @@
-import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { describe, expect, test } from "vitest";
 import { DomainError } from "../../../src/domain/errors.ts";
 import { Overload, type SheddingStep, type Urgency } from "../../../src/domain/limits/overload.ts";
 import { testClock } from "../../support/clock.ts";

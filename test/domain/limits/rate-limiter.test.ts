@@ -1,5 +1,5 @@
-import { expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { expect, test } from "vitest";
 import { RateLimiter } from "../../../src/domain/limits/rate-limiter.ts";
 
 test("a pause earns a burst, then calls go at their rate", () => {

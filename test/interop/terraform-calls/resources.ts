@@ -1,5 +1,5 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { expect } from "@jest/globals";
+import { expect } from "vitest";
 import { LLMIntegrationPhase, SupportedModel } from "../../../gen/gitpod/v1/model_pb.js";
 import { LLMProvider, RunnerProvider } from "../../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerPhase } from "../../../gen/gitpod/v1/runner_pb.js";

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { Principal } from "../../../gen/gitpod/v1/identity_pb.js";
 import { ServiceAccountService } from "../../../gen/gitpod/v1/service_account_pb.js";
 import { UserService } from "../../../gen/gitpod/v1/user_pb.js";

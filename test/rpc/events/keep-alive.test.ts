@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import http from "node:http";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import {
   Health,
   HealthCheckResponse_ServingStatus as Status,

@@ -1,5 +1,5 @@
 import http2 from "node:http2";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { startTestServer, type TestServer } from "../../support/server.ts";
 import { createRunner, rename } from "./fixture.ts";
 import { type RawWatch, rawWatch } from "./raw-watch.ts";

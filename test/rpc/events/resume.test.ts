@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { ResourceType } from "../../../gen/gitpod/v1/event_pb.js";
 import { GroupService } from "../../../gen/gitpod/v1/group_pb.js";
 import { Principal } from "../../../gen/gitpod/v1/identity_pb.js";

@@ -1,5 +1,5 @@
 import http from "node:http";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { ResourceType } from "../../../gen/gitpod/v1/event_pb.js";
 import { RunnerService } from "../../../gen/gitpod/v1/runner_pb.js";
 import { type Clients, clientsOf } from "../../support/clients.ts";

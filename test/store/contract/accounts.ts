@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { foundingOf } from "../../support/records.ts";
 import type { OpenStore } from "./setting.ts";
 

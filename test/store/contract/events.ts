@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { creating, exchangeTokenOf, runnerOf, someTime } from "../../support/records.ts";
 import { domainError, type OpenStore, type Setting, setting } from "./setting.ts";
 

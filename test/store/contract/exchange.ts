@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { Principal } from "../../../src/domain/access/principal.ts";
 import type { Runner } from "../../../src/domain/runners/runner.ts";
 import {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import type { IdempotentCall } from "../../../src/store/store.ts";
 import { creating, exchangeTokenOf, newId, register, runnerOf, someTime } from "../../support/records.ts";
 import { domainError, type OpenStore, type Setting, setting } from "./setting.ts";

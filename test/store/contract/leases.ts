@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { LeaseState } from "../../../src/domain/leases/lease.ts";
 import { RunnerPhase, RunnerProvider } from "../../../src/domain/runners/enums.ts";
 import type { LeaseChange } from "../../../src/store/store.ts";

@@ -1,5 +1,5 @@
-import { expect, test } from "@jest/globals";
 import fc from "fast-check";
+import { expect, test } from "vitest";
 import { Principal } from "../../../src/domain/access/principal.ts";
 import { RunnerKind, RunnerProvider } from "../../../src/domain/runners/enums.ts";
 import type { Runner } from "../../../src/domain/runners/runner.ts";

@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { RunnerPhase, RunnerProvider } from "../../../src/domain/runners/enums.ts";
 import type { Runner } from "../../../src/domain/runners/runner.ts";
 import type { NewExchangeToken, Store } from "../../../src/store/store.ts";

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { expect, test } from "@jest/globals";
+import { expect, test } from "vitest";
 import { Principal } from "../../../src/domain/access/principal.ts";
 import type { NewAccessToken } from "../../../src/store/store.ts";
 import {

@@ -1,4 +1,4 @@
-import { expect } from "@jest/globals";
+import { expect } from "vitest";
 import { type CommandProcess, listening } from "../../support/command.ts";
 import { postJson } from "../../support/http.ts";
 

@@ -1,4 +1,4 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { DomainError } from "../../../domain/errors.ts";
 import { type Clock, systemClock } from "../../../lib/clock.ts";
 import type { StoreObserver } from "../../store.ts";
@@ -6,12 +6,14 @@ import { Claims } from "./claims.ts";
 import { diskFailed, diskSlow, tooManyWrites } from "./failures.ts";
 import {
   type ChangeCounts,
+  type Commit,
   type FromWriter,
   type ToWriter,
   unpackError,
   type WriteCall,
   type WriterSetup,
 } from "./writer-messages.ts";
+import { giveBackWriterThread, takeWriterThread } from "./writer-threads.ts";
 
 export interface WriterClientOptions {
   /** The thread's script: it calls `serveWrites`. */
@@ -47,6 +49,7 @@ const lookMs = 20;
  * message, and what arrives there together shares a commit.
  */
 export class WriterClient {
+  readonly #script: URL;
   readonly #worker: Worker;
   readonly #claims: Claims;
   readonly #clock: Clock;
@@ -63,7 +66,8 @@ export class WriterClient {
   /** When the thread said its first word, by the monotonic clock. */
   #readyAt = Number.POSITIVE_INFINITY;
   #drained: PromiseWithResolvers<void> | null = null;
-  readonly #exited: Promise<void>;
+  /** Settled when the thread has let go of the database. */
+  readonly #ended = Promise.withResolvers<void>();
   /** Why nothing is written any more. */
   #failure: Error | null = null;
   #closed = false;
@@ -78,23 +82,13 @@ export class WriterClient {
     this.#onRunnerChange = onRunnerChange;
     const memory = Claims.memory();
     this.#claims = new Claims(memory);
-    const workerData: WriterSetup = { ...setup, claims: memory };
-    // Without this process's own arguments: it may have been started with `--eval`.
-    this.#worker = new Worker(script, { workerData, execArgv: [] });
-    this.#worker.on("message", (message: FromWriter) => this.#hear(message));
-    this.#worker.on("error", (error: Error) =>
-      this.#fail(new Error(`the thread that writes has ended: ${error.message}`, { cause: error })),
-    );
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#exited = promise;
-    this.#worker.once("exit", (code) => {
-      if (!this.#closed || this.#waiting.size > 0)
-        this.#fail(new Error(`the thread that writes has ended with ${code}`));
-      resolve();
-    });
+    this.#script = script;
+    this.#worker = takeWriterThread(script);
+    this.#listen("on");
     // After the listeners, which would undo it. The timer of #lookAgain() keeps the process alive while a write waits; a
     // store without one keeps none.
     this.#worker.unref();
+    this.#worker.postMessage({ ...setup, claims: memory } satisfies ToWriter);
   }
 
   /** How many writes have no answer yet. */
@@ -140,13 +134,33 @@ export class WriterClient {
     await this.#drained.promise;
   }
 
-  /** Ends the thread after {@link drain}, which closes its connection. After a failure it is left as it is. */
+  /** Has the thread let go of the database, after {@link drain}. After a failure it is left as it is. */
   async end(): Promise<void> {
     if (this.#failure !== null) return;
     this.#worker.ref();
     this.#worker.postMessage("close" satisfies ToWriter);
-    await this.#exited;
+    await this.#ended.promise;
+    if (this.#failure !== null) return;
+    this.#listen("off");
+    giveBackWriterThread(this.#worker, this.#script);
   }
+
+  #listen(begin: "on" | "off"): void {
+    this.#worker[begin]("message", this.#onMessage);
+    this.#worker[begin]("error", this.#onError);
+    this.#worker[begin]("exit", this.#onExit);
+  }
+
+  readonly #onMessage = (message: FromWriter): void => {
+    if (message === "closed") this.#ended.resolve();
+    else this.#hear(message);
+  };
+
+  readonly #onError = (error: Error): void =>
+    this.#fail(new Error(`the thread that writes has ended: ${error.message}`, { cause: error }));
+
+  readonly #onExit = (code: number): void =>
+    this.#fail(new Error(`the thread that writes has ended with ${code}`));
 
   #flush(): void {
     const calls = this.#outbox;
@@ -171,7 +185,7 @@ export class WriterClient {
     this.#worker.postMessage(message);
   }
 
-  #hear({ answers, writes, seconds, counts, changedRunners, trouble, syncFailure }: FromWriter): void {
+  #hear({ answers, writes, seconds, counts, changedRunners, trouble, syncFailure }: Commit): void {
     this.#readyAt = Math.min(this.#readyAt, this.#clock.monotonic());
     // What is remembered is forgotten before any write resolves that has changed it.
     Object.assign(this.counts, counts);
@@ -223,6 +237,7 @@ export class WriterClient {
     clearTimeout(this.#look);
     for (const { reject } of this.#waiting.values()) reject(failure);
     this.#drained?.resolve();
+    this.#ended.resolve();
     this.#observer.onFailed?.(cause);
   }
 }

@@ -3,7 +3,7 @@ import { sqliteCode } from "./failures.ts";
 
 // What the main thread and the thread that writes tell each other: data alone, which structured clone carries.
 
-/** What the thread is started with. */
+/** What the thread is told first of each database. */
 export interface WriterSetup {
   readonly file: string;
   /** Of {@link Claims}. */
@@ -29,7 +29,7 @@ export interface WriteBatch {
   readonly calls: readonly WriteCall[];
 }
 
-export type ToWriter = WriteBatch | "close";
+export type ToWriter = WriterSetup | WriteBatch | "close";
 
 /** What was written that others must hear of. The counts may grow too often, never too seldom. */
 export interface ChangeCounts {
@@ -47,7 +47,7 @@ export type Answer =
   | { readonly slot: number; readonly kind: "given up" };
 
 /** One commit that is on disk, or rolled back. */
-export interface FromWriter {
+export interface Commit {
   readonly answers: readonly Answer[];
   readonly writes: number;
   /** From its beginning until it was on disk. */
@@ -60,6 +60,9 @@ export interface FromWriter {
   /** Set when a sync failed. */
   readonly syncFailure?: Thrown;
 }
+
+/** `"closed"` is its last word about a database. */
+export type FromWriter = Commit | "closed";
 
 /** An error on its way between threads: structured clone would leave away what a DomainError says. */
 export type Thrown =

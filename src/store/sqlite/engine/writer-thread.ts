@@ -1,4 +1,4 @@
-import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { type MessagePort, parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { type IdSource, uuidv7Source } from "../../../lib/ids.ts";
 import { Claims } from "./claims.ts";
 import { CommitQueue, type Commits, type Job } from "./commit-queue.ts";
@@ -7,6 +7,7 @@ import { type Connection, openWriter } from "./open.ts";
 import {
   type Answer,
   type ChangeCounts,
+  type Commit,
   type FromWriter,
   packError,
   type Thrown,
@@ -33,7 +34,8 @@ export interface WriterContext<Settings> {
 type Methods = Readonly<Record<string, (...args: readonly unknown[]) => unknown>>;
 
 /**
- * Makes this thread the one that writes to a database, until it is told to close. Called once, by the script of the thread.
+ * Makes this thread one that writes: to one database after the other, each from its setup until it is told to close. Called
+ * once, by the script of the thread.
  * @param build the parts of the store, whose methods are called by name
  * @param newestEvent what reads the sequence of the file's newest event
  */
@@ -43,7 +45,20 @@ export function serveWrites<Settings>(
 ): void {
   if (parentPort === null) throw new Error("writes are served in a thread of their own");
   const port = parentPort;
-  const { file, claims, durable, settings } = workerData as WriterSetup & { settings: Settings };
+  let writing: ((message: WriteBatch | "close") => void) | null = null;
+  port.on("message", (message: ToWriter) => {
+    if (message !== "close" && "file" in message) writing = writeTo(message, port, build, newestEvent);
+    else writing?.(message);
+  });
+}
+
+/** @returns what takes each message about the database, in the order in which they came */
+function writeTo<Settings>(
+  { file, claims, durable, settings }: WriterSetup,
+  port: MessagePort,
+  build: (context: WriterContext<Settings>) => object,
+  newestEvent: (connection: Connection) => () => number,
+): (message: WriteBatch | "close") => void {
   const connection = openWriter(file, durable);
   const newest = newestEvent(connection);
   const counts = { events: newest(), access: 0, revocations: 0 };
@@ -57,7 +72,7 @@ export function serveWrites<Settings>(
     // Ids begin with the time, which is the main thread's.
     newId: uuidv7Source({ now: () => now, monotonic: () => now }),
     counts,
-    settings,
+    settings: settings as Settings,
     onRunnerChange: (id) => void changedRunners.push(id),
   }) as Readonly<Record<string, Methods>>;
   const queue = new CommitQueue(
@@ -75,7 +90,7 @@ export function serveWrites<Settings>(
     return { slot, work: () => parts[part]?.[method]?.(...args) };
   }
 
-  function accept(message: ToWriter): void {
+  function accept(message: WriteBatch | "close"): void {
     if (message === "close") closing = true;
     else for (const call of onTime(message).calls) waiting.push(jobOf(call));
   }
@@ -97,7 +112,7 @@ export function serveWrites<Settings>(
     const { outcomes, writes, syncFailure } = queue.commit(waiting.splice(0, limit));
     failed = syncFailure !== undefined;
     if (writes > 0) counts.events = newest();
-    const answer: FromWriter = {
+    const answer: Commit = {
       answers: outcomes.map(
         (outcome): Answer =>
           outcome.kind === "refused" ? { ...outcome, error: packError(outcome.error) } : outcome,
@@ -115,9 +130,9 @@ export function serveWrites<Settings>(
   }
 
   // Its first word: it is there.
-  const ready: FromWriter = { answers: [], writes: 0, seconds: 0, counts: { ...counts }, changedRunners: [] };
+  const ready: Commit = { answers: [], writes: 0, seconds: 0, counts: { ...counts }, changedRunners: [] };
   port.postMessage(ready);
-  port.on("message", (message: ToWriter) => {
+  return (message) => {
     accept(message);
     acceptRest();
     // After a sync that failed nothing is written, and nothing closed: the last one to close a database makes a checkpoint,
@@ -128,6 +143,6 @@ export function serveWrites<Settings>(
     }
     if (!closing || failed) return;
     connection.$client.close();
-    port.close();
-  });
+    port.postMessage("closed" satisfies FromWriter);
+  };
 }
