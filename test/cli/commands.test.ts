@@ -107,7 +107,7 @@ test("tokens made and revoked beside a running server count from the next call o
   expect(ours).toMatchObject({ readOnly: true, state: "live" });
   expect((await token("list")).stdout).toMatch(/^ID +STATE +ACCESS/);
 
-  expect((await token("revoke", ours?.id ?? "")).code).toBe(0);
+  expect(await token("revoke", ours?.id ?? "")).toMatchObject({ code: 0 });
   expect((await list(secret)).status).toBe(401);
   const again = await token("revoke", ours?.id ?? "");
   expect(again.code).toBe(1);

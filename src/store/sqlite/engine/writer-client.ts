@@ -65,12 +65,13 @@ export class WriterClient {
   #look: NodeJS.Timeout | undefined;
   /** When the thread said its first word, by the monotonic clock. */
   #readyAt = Number.POSITIVE_INFINITY;
+  #end: Promise<void> | null = null;
   #drained: PromiseWithResolvers<void> | null = null;
   /** Settled when the thread has let go of the database. */
-  readonly #ended = Promise.withResolvers<void>();
+  readonly #closed = Promise.withResolvers<void>();
   /** Why nothing is written any more. */
   #failure: Error | null = null;
-  #closed = false;
+  #accepts = true;
   /** What the thread has counted; as of the last commit that is on disk. */
   readonly counts: ChangeCounts;
 
@@ -107,7 +108,7 @@ export class WriterClient {
    */
   call(part: string, method: string, args: readonly unknown[]): Promise<unknown> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
-    if (this.#closed) return Promise.reject(new DomainError("unavailable", "the store is closed"));
+    if (!this.#accepts) return Promise.reject(new DomainError("unavailable", "the store is closed"));
     const slot = this.#free.pop() ?? this.#unused;
     if (slot === Claims.capacity) return Promise.reject(tooManyWrites());
     if (slot === this.#unused) this.#unused += 1;
@@ -127,19 +128,24 @@ export class WriterClient {
 
   /** Takes nothing more, and resolves when all that was accepted has its answer. */
   async drain(): Promise<void> {
-    this.#closed = true;
+    this.#accepts = false;
     this.#flush();
     if (this.#waiting.size === 0 || this.#failure !== null) return;
     this.#drained ??= Promise.withResolvers();
     await this.#drained.promise;
   }
 
-  /** Has the thread let go of the database, after {@link drain}. After a failure it is left as it is. */
-  async end(): Promise<void> {
+  /** Has the thread let go of the database, after {@link drain}; can be called again. After a failure it is left as it is. */
+  end(): Promise<void> {
+    this.#end ??= this.#letGo();
+    return this.#end;
+  }
+
+  async #letGo(): Promise<void> {
     if (this.#failure !== null) return;
     this.#worker.ref();
     this.#worker.postMessage("close" satisfies ToWriter);
-    await this.#ended.promise;
+    await this.#closed.promise;
     if (this.#failure !== null) return;
     this.#listen("off");
     giveBackWriterThread(this.#worker, this.#script);
@@ -152,7 +158,7 @@ export class WriterClient {
   }
 
   readonly #onMessage = (message: FromWriter): void => {
-    if (message === "closed") this.#ended.resolve();
+    if (message === "closed") this.#closed.resolve();
     else this.#hear(message);
   };
 
@@ -237,7 +243,7 @@ export class WriterClient {
     clearTimeout(this.#look);
     for (const { reject } of this.#waiting.values()) reject(failure);
     this.#drained?.resolve();
-    this.#ended.resolve();
+    this.#closed.resolve();
     this.#observer.onFailed?.(cause);
   }
 }
