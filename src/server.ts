@@ -123,12 +123,14 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const secrets = await resolveServerKey(config.dataDir, files, store, log);
   const adminToken = await ensureFounded({ config, files, store, clock, newId, log });
   const shutdown = new AbortController();
+  const questions = new Questions<Asked, Answered>({ clock, newId, observer: metrics.questions });
   const registry = new RunnerRegistry({
     store,
     clock,
     settings: config.leases,
     log,
     observer: metrics.leases,
+    onInactive: (runnerId) => questions.inactive(runnerId),
   });
   const cleanup = new Cleanup({ leases: store.leases, registry, settings: config.leases, clock, log });
   const upkeep = new Upkeep({ registry, cleanup, tokens: store.tokens, clock, log });
@@ -170,7 +172,6 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   // Known once it listens, when the operator does not say.
   let issuer = config.externalUrl ?? "";
   const callers = new Callers(store, clock);
-  const questions = new Questions<Asked, Answered>({ clock, newId, observer: metrics.questions });
   const rpc = createRpc({
     registry,
     questions,

@@ -30,6 +30,8 @@ export interface RegistryOptions {
   readonly log: Logger;
   /** Hears of everything that happens to leases. */
   readonly observer?: LeaseListener;
+  /** Hears, at once, of a runner that takes no questions any more: it is paused, has left, or is being deleted. */
+  readonly onInactive?: (runnerId: string) => void;
 }
 
 /**
@@ -44,6 +46,7 @@ export class RunnerRegistry {
   readonly #clock: Clock;
   readonly #settings: LeaseSettings;
   readonly #log: Logger;
+  readonly #onInactive: (runnerId: string) => void;
   readonly #engine: LeaseEngine;
   readonly #announcer: Announcer;
   readonly #known: KnownRunners;
@@ -55,6 +58,7 @@ export class RunnerRegistry {
     this.#clock = options.clock;
     this.#settings = options.settings;
     this.#log = options.log.child({ part: "registry" });
+    this.#onInactive = options.onInactive ?? (() => {});
     this.#announcer = new Announcer(options.store.leases, options.clock, options.settings);
     this.#engine = new LeaseEngine({
       clock: options.clock,
@@ -63,6 +67,7 @@ export class RunnerRegistry {
         log: this.#log,
         observer: options.observer,
         note: (transition) => this.#followUp.note(transition),
+        onInactive: this.#onInactive,
         announceLater: (runnerId) => this.#announceLater(runnerId),
       }),
     });
@@ -80,6 +85,7 @@ export class RunnerRegistry {
       onRemoved: (runnerId) => {
         this.#known.delete(runnerId);
         this.metrics.drop(runnerId);
+        this.#onInactive(runnerId);
       },
     });
     this.#renewals = new Renewals({
@@ -184,6 +190,7 @@ export class RunnerRegistry {
 
   /** Passes a changed spec on to the runner. */
   specChanged(runner: Runner): void {
+    if (runner.spec.desiredPhase === RunnerPhase.INACTIVE) this.#onInactive(runner.id);
     const known = this.#known.get(runner.id);
     if (known === undefined || known.specRevision === runner.specRevision) return;
     this.#known.set(runner.id, runner);
@@ -222,6 +229,7 @@ export class RunnerRegistry {
     if (planDeletion(force, live) === "delete_now") return this.#followUp.remove(runner);
     if (!(await this.#store.runners.requestDeletion(runner, this.#clock.now()))) return false;
     if (!this.#engine.windDown(runner.id)) return this.#followUp.remove(runner);
+    this.#onInactive(runner.id);
     this.watchers.tell(runner.id, "wind_down");
     await this.#followUp.flush();
     return true;

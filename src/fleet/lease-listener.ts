@@ -1,5 +1,7 @@
 import type { Logger } from "pino";
 import type { LeaseListener, LeaseTransition } from "../domain/leases/events.ts";
+import { LeaseState } from "../domain/leases/lease.ts";
+import { isAsked } from "../domain/questions/question.ts";
 
 export interface LeaseListenerOptions {
   readonly log: Logger;
@@ -9,15 +11,19 @@ export interface LeaseListenerOptions {
   readonly note: (transition: LeaseTransition) => void;
   /** Has watchers told of a runner, at a bounded pace. */
   readonly announceLater: (runnerId: string) => void;
+  /** A runner is not live any more, or winds down. */
+  readonly onInactive: (runnerId: string) => void;
 }
 
 /** What the registry does with what its lease engine tells it. */
-export function leaseListener({ log, observer, note, announceLater }: LeaseListenerOptions): LeaseListener {
+export function leaseListener(options: LeaseListenerOptions): LeaseListener {
+  const { log, observer, note, announceLater, onInactive } = options;
   return {
     transition(transition) {
       observer?.transition(transition);
       if (transition.kind === "lapsed" && transition.incident !== null) announceLater(transition.runnerId);
       note(transition);
+      if (transition.state !== LeaseState.LIVE || !isAsked(transition.phase)) onInactive(transition.runnerId);
     },
     incident(told) {
       observer?.incident(told);

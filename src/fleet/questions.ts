@@ -3,6 +3,7 @@ import { RateLimiter } from "../domain/limits/rate-limiter.ts";
 import {
   answeredLate,
   cannotAnswer,
+  notActive,
   notWatching,
   type QuestionKind,
   type QuestionOutcome,
@@ -156,6 +157,13 @@ export class Questions<Ask, Answer> {
     streams?.delete(watcher);
     if (streams?.size === 0) this.#streams.delete(runnerId);
     else if (wasNewest) this.#offerAll(runnerId);
+  }
+
+  /** A runner that is paused, has left or is being deleted answers nothing any more: who waits for it is told at once. */
+  inactive(runnerId: string): void {
+    for (const question of [...(this.#open.get(runnerId)?.values() ?? [])]) {
+      question.settle("not_active", { error: notActive() });
+    }
   }
 
   /** What a stream has to carry now: the questions to ask on it, and the ids of those that nobody waits for any more. */

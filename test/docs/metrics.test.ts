@@ -5,11 +5,7 @@ import { alertExpressions, dashboardExpressions, metricsIn } from "../monitoring
 import { readScrape, type Scrape } from "../support/metrics.ts";
 
 /** Appear with an event that a short run may not have: the rest of their labels cannot be seen. */
-const momentary = new Set([
-  "nodejs_active_requests",
-  "rollcall_questions_total",
-  "rollcall_question_duration_seconds",
-]);
+const momentary = new Set(["nodejs_active_requests"]);
 
 let server: DrivenServer;
 let found: Scrape;

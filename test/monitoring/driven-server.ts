@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
-import { RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
+import { RunnerConfigurationService, RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerPhase, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
 import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import { type Clients, clientsOf } from "../support/clients.ts";
@@ -69,5 +69,10 @@ async function liveRunner(clients: Clients, signal: AbortSignal) {
   const watch = agent.watchRegistration({ generation }, { signal })[Symbol.asyncIterator]();
   await operator.updateRunner({ runnerId: runner?.runnerId ?? "", name: "renamed" });
   await watch.next();
+  // A question that no stream of this agent takes has ended all the same.
+  const settings = clients.client(RunnerConfigurationService, { token });
+  const runnerId = runner?.runnerId ?? "";
+  await settings.createSCMIntegration({ runnerId, scmId: "github", host: "github.com", pat: true });
+  await refusal(operator.checkAuthenticationForHost({ runnerId, host: "github.com" }));
   return { renew: () => agent.renewRegistration({ generation }) };
 }

@@ -57,6 +57,7 @@ export type QuestionOutcome =
   | "answered_badly"
   | "timed_out"
   | "withdrawn"
+  | "not_active"
   | "not_watching"
   | "cannot_answer"
   | "too_many";
@@ -66,10 +67,18 @@ export function questionMs(callerLeftMs: number | undefined): number {
   return Math.max(0, Math.min(callerLeftMs ?? Number.POSITIVE_INFINITY, questionLimits.timeMs));
 }
 
-/** Only a runner that is well, or says what is wrong with it, is asked. @throws DomainError RUNNER_NOT_ACTIVE */
+/** Only a runner that is well, or says what is wrong with it, is asked. */
+export function isAsked(phase: RunnerPhase): boolean {
+  return phase === RunnerPhase.ACTIVE || phase === RunnerPhase.DEGRADED;
+}
+
+/** @throws DomainError RUNNER_NOT_ACTIVE */
 export function refuseInactive(phase: RunnerPhase): void {
-  if (phase === RunnerPhase.ACTIVE || phase === RunnerPhase.DEGRADED) return;
-  throw new DomainError("failed_precondition", "runner is not active", { reason: "RUNNER_NOT_ACTIVE" });
+  if (!isAsked(phase)) throw notActive();
+}
+
+export function notActive(): DomainError {
+  return new DomainError("failed_precondition", "runner is not active", { reason: "RUNNER_NOT_ACTIVE" });
 }
 
 export function notWatching(): DomainError {
