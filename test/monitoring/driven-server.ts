@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { IdentityService } from "../../gen/gitpod/v1/identity_pb.js";
 import { RunnerConfigurationService, RunnerProvider } from "../../gen/gitpod/v1/runner_configuration_pb.js";
 import { RunnerPhase, RunnerService } from "../../gen/gitpod/v1/runner_pb.js";
-import { RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
+import { QuestionKind, RunnerAgentService } from "../../gen/rollcall/v1/agent_pb.js";
 import { type Clients, clientsOf } from "../support/clients.ts";
 import { listening, startCommand } from "../support/command.ts";
 import { plainRequest } from "../support/http.ts";
@@ -66,13 +66,28 @@ async function liveRunner(clients: Clients, signal: AbortSignal) {
   const agent = clients.client(RunnerAgentService, { token: accessToken });
   const status = { phase: RunnerPhase.ACTIVE, version: "1.0.0" };
   const { generation } = await agent.renewRegistration({ generation: 0, status });
-  const watch = agent.watchRegistration({ generation }, { signal })[Symbol.asyncIterator]();
+  const watch = agent
+    .watchRegistration({ generation, answers: [QuestionKind.CHECK_AUTHENTICATION] }, { signal })
+    [Symbol.asyncIterator]();
   await operator.updateRunner({ runnerId: runner?.runnerId ?? "", name: "renamed" });
   await watch.next();
-  // A question that no stream of this agent takes has ended all the same.
   const settings = clients.client(RunnerConfigurationService, { token });
   const runnerId = runner?.runnerId ?? "";
   await settings.createSCMIntegration({ runnerId, scmId: "github", host: "github.com", pat: true });
-  await refusal(operator.checkAuthenticationForHost({ runnerId, host: "github.com" }));
+  const asked = operator.checkAuthenticationForHost({ runnerId, host: "github.com" });
+  for (let answered = false; !answered; ) {
+    const { done, value } = await watch.next();
+    if (done) throw new Error("the stream ended before it brought the question");
+    const { event } = value;
+    if (event.case !== "question") continue;
+    const questionId = event.value.id;
+    await agent.answerQuestion({
+      generation,
+      questionId,
+      outcome: { case: "checkAuthentication", value: {} },
+    });
+    answered = true;
+  }
+  await asked;
   return { renew: () => agent.renewRegistration({ generation }) };
 }
