@@ -483,12 +483,15 @@ test("a runner stores the credential of a sign-in for who asked it, and for no o
   const stream = await runner.listen();
   const { agent } = runner;
   const asker = await newUser(server, { admin: true });
-  const store = (token: string) =>
+  const store = (token: string, lifeSeconds = 0) =>
     agent.calls.storeHostToken({
       generation: agent.generation,
       subject: { id: asker.id, principal: Principal.USER },
       host: "github.com",
       token,
+      ...(lifeSeconds > 0 && {
+        expiresAt: { seconds: BigInt(Math.floor(server.clock.now() / 1000) + lifeSeconds) },
+      }),
     });
   expect(await refusal(store(secret))).toMatchObject({
     code: "permission_denied",
@@ -506,4 +509,11 @@ test("a runner stores the credential of a sign-in for who asked it, and for no o
   });
   const stored = await store(secret);
   expect(await store("another-token-of-the-host")).toEqual(stored);
+  const expiry = async () =>
+    (await settings().getHostAuthenticationToken({ id: stored.id })).token?.expiresAt?.seconds;
+  await store(secret, 3_600);
+  expect(await expiry()).toBe(BigInt(Math.floor(server.clock.now() / 1000)) + 3_600n);
+  // The next one never expires, and has nothing of the earlier one.
+  await store(secret);
+  expect(await expiry()).toBeUndefined();
 });

@@ -52,7 +52,8 @@ export interface HostTokenChange {
   readonly token?: Uint8Array;
   /** Null clears it. */
   readonly refreshToken?: Uint8Array | null;
-  readonly expiresAt?: number;
+  /** Null: it does not expire any more. */
+  readonly expiresAt?: number | null;
   readonly scopes?: readonly string[];
 }
 

@@ -65,8 +65,9 @@ export async function storeSignIn(
     const made = draftHostToken(wanted, { id: newId(), organizationId, runnerId, subject, now }, seal);
     return (await store.hostTokens.create(runner, made)).id;
   }
-  const change = { token, refreshToken, scopes, ...(expiresAt !== null && { expiresAt }) };
-  checkHostTokenFields(change, now);
+  // The earlier expiry was that of the earlier credential.
+  const change = { token, refreshToken, scopes, expiresAt };
+  checkHostTokenFields({ token, refreshToken, scopes, ...(expiresAt !== null && { expiresAt }) }, now);
   const authorized = authorizeHostToken(caller, "update", existing, { runner, shared: null });
   const sealed = {
     ...change,
