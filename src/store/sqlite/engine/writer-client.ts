@@ -244,6 +244,8 @@ export class WriterClient {
     for (const { reject } of this.#waiting.values()) reject(failure);
     this.#drained?.resolve();
     this.#closed.resolve();
+    // It may live on without its database, and must not keep the process alive.
+    this.#worker.unref();
     this.#observer.onFailed?.(cause);
   }
 }

@@ -45,20 +45,23 @@ export function serveWrites<Settings>(
 ): void {
   if (parentPort === null) throw new Error("writes are served in a thread of their own");
   const port = parentPort;
-  let writing: ((message: WriteBatch | "close") => void) | null = null;
+  let writing: DatabaseWriter | null = null;
   port.on("message", (message: ToWriter) => {
     if (message !== "close" && "file" in message) writing = writeTo(message, port, build, newestEvent);
-    else writing?.(message);
+    // Nothing is kept of a database that was let go of.
+    else if (writing?.(message) === "closed") writing = null;
   });
 }
 
-/** @returns what takes each message about the database, in the order in which they came */
+/** Takes each message about one database, in the order in which they came. @returns `"closed"` when it was the last */
+type DatabaseWriter = (message: WriteBatch | "close") => "closed" | "open";
+
 function writeTo<Settings>(
   { file, claims, durable, settings }: WriterSetup,
   port: MessagePort,
   build: (context: WriterContext<Settings>) => object,
   newestEvent: (connection: Connection) => () => number,
-): (message: WriteBatch | "close") => void {
+): DatabaseWriter {
   const connection = openWriter(file, durable);
   const newest = newestEvent(connection);
   const counts = { events: newest(), access: 0, revocations: 0 };
@@ -141,8 +144,9 @@ function writeTo<Settings>(
       commitOnce();
       acceptRest();
     }
-    if (!closing || failed) return;
+    if (!closing || failed) return "open";
     connection.$client.close();
     port.postMessage("closed" satisfies FromWriter);
+    return "closed";
   };
 }
