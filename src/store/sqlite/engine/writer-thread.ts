@@ -68,10 +68,18 @@ function writeTo<Settings>(
   let changedRunners: string[] = [];
   let trouble: Thrown | null | undefined;
   let now = 0;
+  let begun = false;
   const parts = build({
     connection,
-    // There is a transaction around the call already: the work runs at once, and its result is the method's.
-    commits: { run: (work) => work() as never, onCommit: () => () => {} },
+    commits: {
+      // There is a transaction around the call already: the work runs at once, and its result is the method's.
+      run(work) {
+        if (begun) throw new Error("a method of the store makes one write: commits.run was called twice");
+        begun = true;
+        return work() as never;
+      },
+      onCommit: () => () => {},
+    },
     // Ids begin with the time, which is the main thread's.
     newId: uuidv7Source({ now: () => now, monotonic: () => now }),
     counts,
@@ -90,7 +98,11 @@ function writeTo<Settings>(
   let failed = false;
 
   function jobOf({ slot, part, method, args }: WriteCall): Job {
-    return { slot, work: () => parts[part]?.[method]?.(...args) };
+    const work = () => {
+      begun = false;
+      return parts[part]?.[method]?.(...args);
+    };
+    return { slot, work };
   }
 
   function accept(message: WriteBatch | "close"): void {
@@ -129,7 +141,11 @@ function writeTo<Settings>(
     };
     changedRunners = [];
     trouble = undefined;
-    port.postMessage(answer);
+    try {
+      port.postMessage(answer);
+    } catch {
+      port.postMessage({ ...answer, answers: answer.answers.map(sendable) } satisfies Commit);
+    }
   }
 
   // Its first word: it is there.
@@ -149,4 +165,16 @@ function writeTo<Settings>(
     port.postMessage("closed" satisfies FromWriter);
     return "closed";
   };
+}
+
+/** The answer itself, or an error in its place where it holds what no thread can tell another, such as a function. */
+function sendable(answer: Answer): Answer {
+  try {
+    structuredClone(answer);
+    return answer;
+  } catch (cause) {
+    const why = Error.isError(cause) ? cause.message : String(cause);
+    const error = new Error(`the write was made, and what came of it cannot be told: ${why}`);
+    return { slot: answer.slot, kind: "refused", error: packError(error) };
+  }
 }
