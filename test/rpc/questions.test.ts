@@ -414,19 +414,33 @@ describe("a link", () => {
   test("that names no runner goes to one where the caller is signed in", async () => {
     const asker = await newUser(server, { admin: true });
     const as = { token: asker.token };
-    await server.client(RunnerConfigurationService, as).createHostAuthenticationToken({
-      runnerId: runner.id,
-      host: "github.com",
-      token: secret,
-      source: HostAuthenticationTokenSource.PAT,
-    });
+    const signInOn = (runnerId: string) =>
+      server.client(RunnerConfigurationService, as).createHostAuthenticationToken({
+        runnerId,
+        host: "github.com",
+        token: secret,
+        source: HostAuthenticationTokenSource.PAT,
+      });
+    await signInOn(runner.id);
     const newer = await connected();
+    const classOf = async (runnerId: string) =>
+      (await settings().createEnvironmentClass({ runnerId, displayName: "Large", description: "Eight" })).id;
+    const [known] = [await classOf(runner.id), await classOf(newer.id)];
+    const second = await connected();
+    const also = await classOf(second.id);
     const [stream, other] = [await runner.listen(), await newer.listen()];
     const answer = server.client(RunnerService, as).parseContextURL({ contextUrl: link });
     await runner.answer((await stream.question()).id, parsed);
     expect((await answer).git).toMatchObject({ repo: "tool" });
     expect(other.questions).toEqual([]);
     newer.close();
+    await signInOn(second.id);
+    const next = await second.listen();
+    const again = server.client(RunnerService, as).parseContextURL({ contextUrl: link });
+    await second.answer((await next.question()).id, parsed);
+    // That of the runner without a credential is no use to the caller.
+    expect((await again).recommendedEnvironmentClasses).toEqual([also, known]);
+    second.close();
   });
 
   test("to a host that no runner has is refused in the words of the documentation", async () => {

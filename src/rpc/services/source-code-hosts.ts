@@ -37,6 +37,12 @@ export interface AskerDeps {
   readonly clock: Clock;
 }
 
+interface Candidate {
+  readonly runner: Runner;
+  /** Whether the caller has a credential there that has not expired. */
+  readonly signedIn: boolean;
+}
+
 /** How many runners are asked about a link that names none. */
 const candidatesAtMost = 5;
 /** How many integrations are looked through for those of a link's host. */
@@ -89,13 +95,21 @@ export function sourceCodeHosts(deps: AskerDeps): Pick<ServiceImpl<typeof Runner
 
   /** Asks one runner after the other, those that the caller is signed in on first; the first answer counts. */
   async function parsedByAny(caller: Caller, link: URL, contextUrl: string, context: HandlerContext) {
-    const candidates = await candidatesFor(caller, link);
+    const ranked = await candidatesFor(caller, link);
+    const candidates = ranked.slice(0, candidatesAtMost).map(({ runner }) => runner);
     if (candidates.length === 0) throw notConfiguredFor(link);
     const until = clock.monotonic() + questionMs(context.timeoutMs());
     const failures: { readonly runner: Runner; readonly error: unknown }[] = [];
     for (const runner of candidates) {
       try {
-        return await parsed(caller, runner, contextUrl, context, until - clock.monotonic());
+        const answer = await parsed(caller, runner, contextUrl, context, until - clock.monotonic());
+        // Best first: after those of the runner that answered, those of others where the caller is signed in.
+        for (const other of ranked) {
+          if (!other.signedIn || other.runner === runner) continue;
+          if (answer.recommendedEnvironmentClasses.length >= largestPage) break;
+          answer.recommendedEnvironmentClasses.push(...(await classesOf(other.runner)));
+        }
+        return answer;
       } catch (error) {
         context.signal.throwIfAborted();
         failures.push({ runner, error });
@@ -105,7 +119,8 @@ export function sourceCodeHosts(deps: AskerDeps): Pick<ServiceImpl<typeof Runner
     throw oneOf(failures);
   }
 
-  async function candidatesFor(caller: Caller, link: URL): Promise<readonly Runner[]> {
+  /** Those that can be asked about a link, in the order in which to ask them. */
+  async function candidatesFor(caller: Caller, link: URL): Promise<readonly Candidate[]> {
     const found = new Map<string, ScmIntegration>();
     for (let after: string | null = null, seen = 0; seen < integrationsAtMost; ) {
       const page = { limit: largestPage, after };
@@ -115,7 +130,7 @@ export function sourceCodeHosts(deps: AskerDeps): Pick<ServiceImpl<typeof Runner
       after = rows.at(-1)?.id ?? null;
       if (!more) break;
     }
-    const ranked: { readonly runner: Runner; readonly signedIn: boolean }[] = [];
+    const ranked: Candidate[] = [];
     for (const [runnerId, integration] of found) {
       const runner = await store.runners.get(caller.organizationId, runnerId);
       if (runner === null || !(await isActive(deps, runner))) continue;
@@ -126,8 +141,9 @@ export function sourceCodeHosts(deps: AskerDeps): Pick<ServiceImpl<typeof Runner
       );
       ranked.push({ runner, signedIn });
     }
-    ranked.sort((a, b) => Number(b.signedIn) - Number(a.signedIn) || (a.runner.id < b.runner.id ? 1 : -1));
-    return ranked.slice(0, candidatesAtMost).map(({ runner }) => runner);
+    return ranked.sort(
+      (a, b) => Number(b.signedIn) - Number(a.signedIn) || (a.runner.id < b.runner.id ? 1 : -1),
+    );
   }
 
   return {
