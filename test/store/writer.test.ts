@@ -293,3 +293,12 @@ test.each(["closed", "left open"])(
     expect(readdirSync(folder)).toEqual([]);
   },
 );
+
+test("stores in memory listen once for the end of the process, however many there are", async () => {
+  const listeners = () => process.listenerCount("exit");
+  const before = listeners();
+  const stores = Array.from({ length: 3 }, () => openStore(":memory:", "server"));
+  expect(listeners()).toBe(before + 1);
+  await Promise.all(stores.map((one) => one.close()));
+  expect(listeners()).toBe(before);
+});
