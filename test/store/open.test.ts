@@ -17,12 +17,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { writeSecretFile } from "../../src/lib/files.ts";
 import { openDataDir, UnusableServerKeyError } from "../../src/start/data-dir.ts";
-import { openStore } from "../../src/start/open-store.ts";
-import { DatabaseInUseError } from "../../src/store/sqlite/engine/lock.ts";
-import { UnusableDatabaseError } from "../../src/store/sqlite/engine/open.ts";
+import { openStore, storeFiles } from "../../src/start/open-store.ts";
+import { DatabaseInUseError, lockDatabase } from "../../src/store/sqlite/engine/lock.ts";
+import { openConnection, openWriter, UnusableDatabaseError } from "../../src/store/sqlite/engine/open.ts";
 import { printed, startProcess } from "../support/command.ts";
 import { foundingOf } from "../support/records.ts";
 
@@ -350,5 +350,50 @@ describe("the data folder", () => {
     mkdirSync(join(dir, "taken"));
     expect(() => writeSecretFile(join(dir, "taken"), "new\n", "replace")).toThrow();
     expect(readdirSync(dir)).toEqual(["taken"]);
+  });
+});
+
+test("a commit and a checkpoint reach the disk on macOS too, where an fsync stops at the drive's memory", () => {
+  const lock = lockDatabase(file);
+  const first = openConnection(file, lock, "create");
+  for (const { $client: client } of [first, openWriter(file, true)]) {
+    const settings = ["synchronous", "fullfsync", "checkpoint_fullfsync"];
+    expect(settings.map((name) => client.pragma(name, { simple: true }))).toEqual([2, 1, 1]);
+    client.close();
+  }
+  lock.release();
+});
+
+describe("a restore over a database whose log cannot be brought into it", () => {
+  const checkpointsFail = (code: string) => {
+    const { pragma } = Database.prototype;
+    return vi.spyOn(Database.prototype, "pragma").mockImplementation(function (
+      this: Database.Database,
+      ...given: Parameters<typeof pragma>
+    ) {
+      if (given[0] !== "wal_checkpoint(TRUNCATE)") return pragma.apply(this, given);
+      throw Object.assign(new Error("no luck"), { code });
+    });
+  };
+  afterEach(() => void vi.restoreAllMocks());
+
+  test.each(["SQLITE_FULL", "SQLITE_IOERR_READ"])("ends with %s, and leaves it as it was", async (code) => {
+    await makeDatabase();
+    await storeFiles.backUp(file, join(dir, "backup.db"));
+    const before = readFileSync(file);
+    checkpointsFail(code);
+    await expect(storeFiles.restore(join(dir, "backup.db"), file, () => {})).rejects.toThrow(
+      `${file} is not replaced, since it cannot be kept: no luck`,
+    );
+    expect(readFileSync(file)).toEqual(before);
+    expect(readdirSync(dir).sort()).toEqual(["backup.db", "rollcall.db", "rollcall.db.lock"]);
+  });
+
+  test.each(["SQLITE_CORRUPT_VTAB", "SQLITE_NOTADB"])("goes on where it is damaged: %s", async (code) => {
+    await makeDatabase();
+    await storeFiles.backUp(file, join(dir, "backup.db"));
+    checkpointsFail(code);
+    const { kept } = await storeFiles.restore(join(dir, "backup.db"), file, () => {});
+    expect(existsSync(String(kept))).toBe(true);
   });
 });
