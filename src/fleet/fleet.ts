@@ -9,8 +9,9 @@ import type { LeaseSettings } from "../domain/leases/settings.ts";
 import { type DerivedStatus, deriveStatus, freshStatus, storedStanding } from "../domain/leases/status.ts";
 import type { LoadSample } from "../domain/leases/stretch.ts";
 import type { MetricSample } from "../domain/metrics/exposition.ts";
-import { RunnerKind, RunnerPhase } from "../domain/runners/enums.ts";
+import { RunnerKind, RunnerPhase, type RunnerProvider } from "../domain/runners/enums.ts";
 import type { Runner } from "../domain/runners/runner.ts";
+import type { OperatorGrant } from "../domain/users/rights.ts";
 import { type Awaitable, after } from "../lib/awaitable.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Store } from "../store/store.ts";
@@ -239,6 +240,20 @@ export class RunnerRegistry {
     if (standing.state === LeaseState.LIVE) return false;
     if (Math.max(runner.createdAt, standing.sinceMs) >= offlineBefore) return false;
     return this.#followUp.remove(staleRemoval(runner));
+  }
+
+  /**
+   * Ends a provider's incident because an operator says so.
+   * @returns how many runners it held; 0 when there was none
+   */
+  async acknowledgeIncident(operator: OperatorGrant, provider: RunnerProvider): Promise<number> {
+    const incident = this.#engine.counts().incidents.find((one) => one.provider === provider);
+    if (incident === undefined) return 0;
+    // On record before it has an effect. It may end by itself meanwhile.
+    await this.#store.leases.noteAcknowledged(operator, provider, this.#clock.now());
+    this.#engine.acknowledgeIncident(provider);
+    await this.#followUp.flush();
+    return incident.runners;
   }
 
   /** Lapses what is due. @returns milliseconds until it wants to be called again */
