@@ -26,7 +26,7 @@ export function adminService(deps: AdminDeps): ServiceImpl<typeof AdminService> 
 
   async function operator(context: HandlerContext): Promise<OperatorGrant> {
     const caller = callerOf(context);
-    const first = await store.accounts.first();
+    const first = await store.founding.first();
     return requireOperator(caller, first?.organization.id ?? "");
   }
 

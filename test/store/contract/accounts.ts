@@ -5,7 +5,7 @@ import type { OpenStore } from "./setting.ts";
 export function accountContract(open: OpenStore): void {
   test("nobody is there before the founding", async () => {
     await using opened = await open();
-    expect(await opened.store.accounts.first()).toBeNull();
+    expect(await opened.store.founding.first()).toBeNull();
   });
 
   test("the founding leaves an organisation, its admin, a token and the server's own runner", async () => {
@@ -22,9 +22,9 @@ export function accountContract(open: OpenStore): void {
   test("the first stays the first, whatever the clock said at a later founding", async () => {
     await using opened = await open();
     const [smaller, greater] = [foundingOf(), foundingOf()];
-    await opened.store.accounts.found(greater);
-    await opened.store.accounts.found(smaller);
-    expect((await opened.store.accounts.first())?.admin).toMatchObject(greater.admin);
+    await opened.store.founding.found(greater);
+    await opened.store.founding.found(smaller);
+    expect((await opened.store.founding.first())?.admin).toMatchObject(greater.admin);
   });
 
   test("a founding that fails leaves nothing", async () => {
