@@ -43,7 +43,7 @@ export interface Store {
   readonly leases: LeaseStore;
   readonly tokens: TokenStore;
   readonly credentials: CredentialStore;
-  readonly accounts: FoundingStore;
+  readonly founding: FoundingStore;
   readonly users: UserStore;
   readonly members: MemberStore;
   readonly preferences: PreferenceStore;

@@ -50,7 +50,7 @@ function refusalToOpen(role: Role = "server"): Error {
 
 async function makeDatabase(): Promise<void> {
   const store = open();
-  await store.accounts.found(foundingOf());
+  await store.founding.found(foundingOf());
   await store.close();
 }
 
@@ -85,15 +85,15 @@ describe("one server a file", () => {
 
   test("readers work beside a server, and on a file without one; tools that write only without one", async () => {
     const server = open();
-    await server.accounts.found(foundingOf());
+    await server.founding.found(foundingOf());
     const reader = open("reader");
-    expect(await reader.accounts.first()).toEqual(await server.accounts.first());
-    await expect(reader.accounts.found(foundingOf())).rejects.toThrow("reads only");
+    expect(await reader.founding.first()).toEqual(await server.founding.first());
+    await expect(reader.founding.found(foundingOf())).rejects.toThrow("reads only");
     expect(refusalToOpen("tool")).toBeInstanceOf(DatabaseInUseError);
     await server.close();
     expect(await reader.healthy()).toBe(true);
     const tool = open("tool");
-    await tool.accounts.found(foundingOf());
+    await tool.founding.found(foundingOf());
     expect(refusalToOpen()).toBeInstanceOf(DatabaseInUseError);
     await tool.close();
     await reader.close();
@@ -134,12 +134,12 @@ describe("one server a file", () => {
       async (way) => {
         await makeDatabase();
         const first = open();
-        await first.accounts.found(foundingOf());
+        await first.founding.found(foundingOf());
         const other = ways[way]?.() ?? "";
         // Twice: the second server must not have taken anything over by its first try.
         expect(elsewhere(other, "server")).toBe("DatabaseInUseError");
         expect(elsewhere(other, "tool")).toBe("DatabaseInUseError");
-        await first.accounts.found(foundingOf());
+        await first.founding.found(foundingOf());
         expect(elsewhere(file, "reader")).toBe("");
         await first.close();
         expect(elsewhere(other, "server")).toBe("");
@@ -164,10 +164,10 @@ describe("one server a file", () => {
     symlinkSync(target, file);
     writeFileSync(target, "");
     const first = open();
-    await first.accounts.found(foundingOf());
+    await first.founding.found(foundingOf());
     await first.close();
     const second = open();
-    expect(await second.accounts.first()).not.toBeNull();
+    expect(await second.founding.first()).not.toBeNull();
     await second.close();
   });
 
@@ -191,17 +191,17 @@ describe("one server a file", () => {
   test("a program that holds the file stops neither the reads of a server nor its event loop", async () => {
     const server = open();
     const founding = foundingOf();
-    await server.accounts.found(founding);
+    await server.founding.found(founding);
     const other = new Database(file);
     other.exec("BEGIN IMMEDIATE");
     let written = false;
-    const write = server.accounts.found(foundingOf()).then(() => {
+    const write = server.founding.found(foundingOf()).then(() => {
       written = true;
     });
     expect(await server.healthy()).toBe(true);
     // Timers go on, which they would not while SQLite itself waited.
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect((await server.accounts.first())?.organization).toEqual(founding.organization);
+    expect((await server.founding.first())?.organization).toEqual(founding.organization);
     expect(written).toBe(false);
     other.exec("ROLLBACK");
     other.close();

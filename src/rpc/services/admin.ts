@@ -27,7 +27,7 @@ export function adminService(deps: SigningDeps): ServiceImpl<typeof AdminService
 
   async function operator(context: HandlerContext): Promise<OperatorGrant> {
     const caller = callerOf(context);
-    const first = await store.accounts.first();
+    const first = await store.founding.first();
     return requireOperator(caller, first?.organization.id ?? "");
   }
 
