@@ -15,9 +15,13 @@ afterEach(async () => {
 });
 
 const megabytes = 16;
+/** How long the server has run, in milliseconds. */
+let time = 0;
 const start = async (limits: Partial<Limits>) => {
+  time = 0;
   server = await toyServer({
     limits,
+    monotonic: () => time,
     handler: {
       openMethods: new Set([RunnerService.method.createRunner]),
       plain: {
@@ -116,12 +120,13 @@ test("only so many scrapes are put together at once", async () => {
 
 describe("connections without a good token", () => {
   test("of one address: one more closes the oldest, and is served", async () => {
-    await start({ strangersPerAddress: 2 });
+    await start({ strangersPerAddress: 2, connections: 4 });
     await using oldest = await connect();
     await answers(oldest, get("/small"), "small");
     await using second = await connect();
     await answers(second, get("/small"), "small");
     // Keeping it busy does not make it younger.
+    time += 2000;
     await answers(oldest, openCall, "{}");
     await using third = await connect();
     await answers(third, get("/small"), "small");
@@ -131,12 +136,38 @@ describe("connections without a good token", () => {
     await answers(second, call, "{}");
   });
 
+  test("of one address have two seconds to show one, however many come at once", async () => {
+    await start({ strangersPerAddress: 1, connections: 10 });
+    const storm = await Promise.all(Array.from({ length: 10 }, () => connect()));
+    await server.connections(10);
+    time += 1999;
+    for (const client of storm) await answers(client, call, "{}");
+    expect(server.listener.displaced()).toBe(0);
+    for (const client of storm) await client[Symbol.asyncDispose]();
+  });
+
+  test("of one address are as many as come while half of the server is free", async () => {
+    await start({ strangersPerAddress: 1, connections: 6 });
+    await using first = await connect();
+    await using second = await connect();
+    await server.connections(2);
+    time += 2000;
+    await using third = await connect();
+    await answers(third, get("/small"), "small");
+    expect(server.listener.displaced()).toBe(0);
+    await using fourth = await connect();
+    await answers(fourth, get("/small"), "small");
+    await first.closed;
+    await answers(second, call, "{}");
+  });
+
   test("those over which a call came with a good token do not count", async () => {
-    await start({ strangersPerAddress: 1 });
+    await start({ strangersPerAddress: 1, connections: 3 });
     await using first = await connect();
     await answers(first, call, "{}");
     await using second = await connect();
     await answers(second, call, "{}");
+    time += 2000;
     await using _third = await connect();
     await answers(first, get("/small"), "small");
     await server.connections(3);

@@ -22,6 +22,8 @@ export interface ListenOptions {
   readonly hot?: HotPath;
   /** Whether many clients may stand behind an address. Such addresses have no share of the connections. Default: none. */
   readonly isProxy?: (address: string) => boolean;
+  /** Tells how long connections have been open, in milliseconds; default: `performance.now`. */
+  readonly monotonic?: () => number;
   /** A connection failed below HTTP (handshake, reset). Clients cause these: worth a debug line, no more. */
   readonly onConnectionError?: (error: Error, remoteAddress: string | undefined) => void;
 }
@@ -73,7 +75,7 @@ const speaksClear: Refusal = {
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { limits } = options;
   const open = new Map<net.Socket, Connection>();
-  const strangers = new Strangers(limits.strangersPerAddress);
+  const strangers = new Strangers(limits.strangersPerAddress, options.monotonic ?? (() => performance.now()));
   let displaced = 0;
   const servers = httpServers(limits, options.handler, options.hot);
   const onFailedHandshake = (error: Error, socket: net.Socket) => {
@@ -103,7 +105,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       strangers.remove(connection),
     );
     open.set(socket, connection);
-    if (!full && !options.isProxy?.(connection.remoteAddress)) displace(strangers.add(connection));
+    const oldest = !full && !options.isProxy?.(connection.remoteAddress) && strangers.add(connection);
+    // While there is room for all, a share would only harm the honest.
+    if (oldest && open.size > limits.connections / 2) displace(oldest);
     socket.once("close", () => {
       open.delete(socket);
       strangers.remove(connection);

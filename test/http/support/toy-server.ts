@@ -29,6 +29,7 @@ export class Gate {
 export interface ToyOptions {
   readonly limits?: Partial<Limits>;
   readonly tls?: ListenOptions["tls"];
+  readonly monotonic?: ListenOptions["monotonic"];
   readonly handler?: Partial<HandlerOptions>;
   readonly routes?: (router: ConnectRouter) => void;
   /** GetRunner waits here, when given. */
@@ -79,6 +80,7 @@ export async function toyServer(options: ToyOptions = {}): Promise<Toy> {
     ...handler,
     onConnectionError: () => {},
     ...(options.tls && { tls: options.tls }),
+    ...(options.monotonic && { monotonic: options.monotonic }),
   });
   return {
     listener,
