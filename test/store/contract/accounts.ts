@@ -10,11 +10,11 @@ export function accountContract(open: OpenStore): void {
 
   test("the founding leaves an organisation, its admin, a token and the server's own runner", async () => {
     await using opened = await open();
-    const { accounts, tokens, runners } = opened.store;
+    const { tokens, runners } = opened.store;
     const founding = foundingOf();
     const { organization, admin, token, localConfiguration } = founding;
-    await accounts.found(founding);
-    expect(await accounts.first()).toMatchObject({ organization, admin });
+    await opened.store.founding.found(founding);
+    expect(await opened.store.founding.first()).toMatchObject({ organization, admin });
     expect(await tokens.findAccessToken(token.hash)).toMatchObject({ subjectId: admin.id, id: token.id });
     expect(await runners.get(organization.id, localConfiguration.id)).toMatchObject(localConfiguration);
   });
@@ -29,13 +29,15 @@ export function accountContract(open: OpenStore): void {
 
   test("a founding that fails leaves nothing", async () => {
     await using opened = await open();
-    const { accounts, tokens } = opened.store;
+    const { tokens } = opened.store;
     const founding = foundingOf();
     const stranger = { ...founding.localConfiguration, organizationId: foundingOf().organization.id };
-    await expect(accounts.found({ ...founding, localConfiguration: stranger })).rejects.toThrow();
-    expect(await accounts.first()).toBeNull();
+    await expect(
+      opened.store.founding.found({ ...founding, localConfiguration: stranger }),
+    ).rejects.toThrow();
+    expect(await opened.store.founding.first()).toBeNull();
     expect(await tokens.findAccessToken(founding.token.hash)).toBeNull();
-    await accounts.found(founding);
-    expect(await accounts.first()).not.toBeNull();
+    await opened.store.founding.found(founding);
+    expect(await opened.store.founding.first()).not.toBeNull();
   });
 }
