@@ -22,6 +22,8 @@ export interface ListenOptions {
   readonly hot?: HotPath;
   /** Whether many clients may stand behind an address. Such addresses have no share of the connections. Default: none. */
   readonly isProxy?: (address: string) => boolean;
+  /** Monotonic milliseconds. Default: those of the process. */
+  readonly now?: () => number;
   /** A connection failed below HTTP (handshake, reset). Clients cause these: worth a debug line, no more. */
   readonly onConnectionError?: (error: Error, remoteAddress: string | undefined) => void;
 }
@@ -73,7 +75,7 @@ const speaksClear: Refusal = {
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { limits } = options;
   const open = new Map<net.Socket, Connection>();
-  const strangers = new Strangers(limits.strangersPerAddress);
+  const strangers = new Strangers(limits.strangersPerAddress, options.now ?? (() => performance.now()));
   let displaced = 0;
   const servers = httpServers(limits, options.handler, options.hot);
   const onFailedHandshake = (error: Error, socket: net.Socket) => {
@@ -93,17 +95,23 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   }
 
   function accept(socket: net.Socket): void {
-    if (open.size >= limits.connections) displace(strangers.oldest());
+    if (open.size >= limits.connections) displace(strangers.first());
     if (open.size >= limits.connections + refusalRoom) {
       socket.destroy();
       return;
     }
     const full = open.size >= limits.connections;
-    const connection = new Connection(socket, scheme, limits.idleTimeoutMs, () =>
-      strangers.remove(connection),
-    );
+    const connection = new Connection(socket, scheme, limits.idleTimeoutMs, {
+      shown: () => strangers.remove(connection),
+      answeredWithout: () => strangers.answered(connection),
+    });
     open.set(socket, connection);
-    if (!full && !options.isProxy?.(connection.remoteAddress)) displace(strangers.add(connection));
+    const { remoteAddress } = connection;
+    if (!full && !options.isProxy?.(remoteAddress)) {
+      strangers.add(connection);
+      // While there is room for all, an address may be that of many runners.
+      if (2 * open.size >= limits.connections) displace(strangers.beyondShare(remoteAddress));
+    }
     socket.once("close", () => {
       open.delete(socket);
       strangers.remove(connection);

@@ -31,6 +31,7 @@ export interface ToyOptions {
   readonly tls?: ListenOptions["tls"];
   readonly handler?: Partial<HandlerOptions>;
   readonly routes?: (router: ConnectRouter) => void;
+  readonly now?: () => number;
   /** GetRunner waits here, when given. */
   readonly gate?: Gate;
 }
@@ -76,6 +77,7 @@ export async function toyServer(options: ToyOptions = {}): Promise<Toy> {
     host: "127.0.0.1",
     port: 0,
     limits,
+    ...(options.now && { now: options.now }),
     ...handler,
     onConnectionError: () => {},
     ...(options.tls && { tls: options.tls }),
