@@ -63,6 +63,6 @@ export interface KeyStore {
   rotate(key: SigningKey, drop: readonly string[], by: Attribution | null): Promise<void>;
   /** Forgets keys whose signatures have all expired. */
   forget(ids: readonly string[]): Promise<void>;
-  /** Writes down that a token was signed; it must be on record before it is given out. */
-  recordIssue(token: IssuedToken): Promise<void>;
+  /** Writes down that tokens were signed; each must be on record before it is given out. */
+  recordIssues(tokens: readonly IssuedToken[]): Promise<void>;
 }

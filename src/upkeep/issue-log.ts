@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { Chore, type Lifecycle } from "../lib/chore.ts";
 import type { Clock } from "../lib/clock.ts";
+import { inBatches } from "../lib/in-batches.ts";
 import type { IssuedToken, KeyStore } from "../store/key-store.ts";
 
 const hourMs = 60 * 60 * 1000;
@@ -10,6 +11,8 @@ const lookMs = 60_000;
 const audiencesOfOne = 64;
 /** What is remembered in all, some 300 bytes each. More begins a new hour early. */
 const mostKept = 100_000;
+/** Counts that are written together: all at once would hold up what other callers write. */
+const perWrite = 500;
 
 /** Tokens for one audience that one access token asked for within an hour. */
 interface Issued {
@@ -28,7 +31,7 @@ export interface Issue {
 }
 
 export interface IssueLogOptions {
-  readonly keys: Pick<KeyStore, "recordIssue">;
+  readonly keys: Pick<KeyStore, "recordIssues">;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -78,7 +81,7 @@ export class IssueLog implements Lifecycle {
       known.more += 1;
       return known.recorded;
     }
-    const recorded = this.#options.keys.recordIssue(token);
+    const recorded = this.#options.keys.recordIssues([token]);
     this.#issued.set(key, { first: token, recorded, more: 0 });
     this.#audiences.set(who, audiences + 1);
     // The next one tries again.
@@ -99,11 +102,14 @@ export class IssueLog implements Lifecycle {
     this.#audiences = new Map();
     const { keys, clock, log } = this.#options;
     const now = clock.now();
-    const counted = over.map(({ first, more }) =>
-      keys.recordIssue({ ...first, action: `${first.action} +${more}`, now }).catch((error: unknown) => {
-        log.error({ err: error, action: first.action, more }, "signed tokens could not be counted");
-      }),
-    );
-    await Promise.all(counted);
+    await inBatches(over, perWrite, async (some) => {
+      const counts = some.map(({ first, more }) => ({ ...first, action: `${first.action} +${more}`, now }));
+      try {
+        await keys.recordIssues(counts);
+      } catch (error) {
+        const more = some.reduce((sum, issued) => sum + issued.more, 0);
+        log.error({ err: error, entries: some.length, more }, "signed tokens could not be counted");
+      }
+    });
   }
 }

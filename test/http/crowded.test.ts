@@ -15,10 +15,10 @@ afterEach(async () => {
 });
 
 const megabytes = 16;
-const start = async (limits: Partial<Limits>, now?: () => number) => {
+const start = async (limits: Partial<Limits>, monotonic?: () => number) => {
   server = await toyServer({
     limits,
-    ...(now && { now }),
+    ...(monotonic && { monotonic }),
     handler: {
       openMethods: new Set([RunnerService.method.createRunner]),
       plain: {

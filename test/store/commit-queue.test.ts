@@ -119,6 +119,29 @@ describe("a disk that refuses", () => {
     expect(told).toMatchObject([{ code: "SQLITE_FULL" }, null]);
   });
 
+  test.each(["together", "each in a savepoint"])(
+    "when SQLite rolls all back under a write that goes on, nothing of the commit is acknowledged: run %s",
+    (how) => {
+      commit(insert("old"));
+      const pages = Number(database.pragma("page_count", { simple: true }));
+      database.pragma(`max_page_count = ${pages + 2}`);
+      const goesOn = () => {
+        try {
+          insert(Buffer.alloc(64 * 1024, 1))();
+        } catch {}
+      };
+      const throwsLate = () => {
+        insert("half done")();
+        throw new RangeError("stop");
+      };
+      const works = [insert("before"), ...(how === "together" ? [] : [throwsLate]), goesOn, insert("behind")];
+      for (const outcome of commit(...works)) {
+        expect(outcome).toMatchObject({ kind: "refused", error: { kind: "unavailable" } });
+      }
+      expect(kept()).toEqual(["old"]);
+    },
+  );
+
   test("when it takes no writes, they are unavailable, and it passes", () => {
     database.pragma("query_only = ON");
     const [refused] = commit(insert(1));

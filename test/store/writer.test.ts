@@ -202,6 +202,33 @@ test("a call that cannot be sent is rejected, and those of the same turn are mad
   expect(onFile().sort()).toEqual([before.id, behind.id].sort());
 });
 
+test("writes that wait are bounded by what they hold, in text and in bytes, and what they held is free again", async () => {
+  const mebibyte = 1024 * 1024;
+  const name = "n".repeat(8 * mebibyte);
+  // A part of a large buffer crosses with all of it.
+  const publicKey = Buffer.alloc(16 * mebibyte).subarray(0, 32);
+  const report = { ...runnerOf(organizationId).report, publicKey };
+  const large = (n: number) =>
+    register(
+      store.runners,
+      n % 2 === 0 ? runnerOf(organizationId, { name }) : runnerOf(organizationId, {}, { report }),
+      exchangeTokenOf(),
+    );
+  // 16 MiB each. None has an answer before all are asked for.
+  const accepted = Array.from({ length: 15 }, (_, n) => large(n));
+  const refused = [large(0), large(1)].map(domainError);
+  const small = write();
+  for (const refusal of await Promise.all(refused)) {
+    expect(refusal).toMatchObject({
+      kind: "unavailable",
+      reason: "STORE_UNAVAILABLE",
+      message: expect.stringContaining("too many changes wait"),
+    });
+  }
+  await Promise.all([...accepted, small.made]);
+  await Promise.all(Array.from({ length: 15 }, (_, n) => large(n)));
+});
+
 test("closing waits for what was accepted, brings it into the file, and takes nothing more", async () => {
   const holder = hold();
   const accepted = Array.from({ length: 600 }, write);

@@ -22,8 +22,8 @@ export interface ListenOptions {
   readonly hot?: HotPath;
   /** Whether many clients may stand behind an address. Such addresses have no share of the connections. Default: none. */
   readonly isProxy?: (address: string) => boolean;
-  /** Monotonic milliseconds. Default: those of the process. */
-  readonly now?: () => number;
+  /** Tells how long connections have been open, in milliseconds. Default: `performance.now`. */
+  readonly monotonic?: () => number;
   /** A connection failed below HTTP (handshake, reset). Clients cause these: worth a debug line, no more. */
   readonly onConnectionError?: (error: Error, remoteAddress: string | undefined) => void;
 }
@@ -75,7 +75,7 @@ const speaksClear: Refusal = {
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { limits } = options;
   const open = new Map<net.Socket, Connection>();
-  const strangers = new Strangers(limits.strangersPerAddress, options.now ?? (() => performance.now()));
+  const strangers = new Strangers(limits.strangersPerAddress, options.monotonic ?? (() => performance.now()));
   let displaced = 0;
   const servers = httpServers(limits, options.handler, options.hot);
   const onFailedHandshake = (error: Error, socket: net.Socket) => {

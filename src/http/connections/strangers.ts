@@ -2,7 +2,7 @@ import { networkOf } from "../../domain/limits/call-limits.ts";
 import type { Connection } from "./connection.ts";
 
 /** So long a connection may take to show a good token before it has to go for others, in milliseconds. */
-export const firstTokenMs = 2_000;
+const firstTokenMs = 2_000;
 
 /**
  * Connections over which no call came with a good token. Each address has a share of them; when it opens one more, one of its own

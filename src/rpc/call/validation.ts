@@ -1,8 +1,10 @@
-import { type DescField, type DescMessage, isFieldSet, type Message } from "@bufbuild/protobuf";
+import { type DescField, type DescMessage, isFieldSet, isMessage, type Message } from "@bufbuild/protobuf";
 import { createValidator, type Violation } from "@bufbuild/protovalidate";
 import { ValidateRunnerConfigurationRequestSchema } from "../../../gen/gitpod/v1/runner_configuration_pb.js";
 import { SearchRepositoriesRequestSchema } from "../../../gen/gitpod/v1/runner_pb.js";
+import { ReportRunnerMetricsRequestSchema } from "../../../gen/rollcall/v1/agent_pb.js";
 import type { Interceptor } from "./interceptor.ts";
+import { brokenByReport } from "./sample-rules.ts";
 import { oversized } from "./sizes.ts";
 import { rulesBroken, Violations } from "./violations.ts";
 
@@ -22,6 +24,11 @@ export function validationInterceptor(): Interceptor {
     const tooLarge = oversized(desc, message);
     if (tooLarge.total > 0) throw rulesBroken(tooLarge);
     if (unjudged.has(desc)) return;
+    if (isMessage(message, ReportRunnerMetricsRequestSchema)) {
+      const broken = brokenByReport(message, validator);
+      if (broken.total > 0) throw rulesBroken(broken);
+      return;
+    }
     const result = validator.validate(desc, message);
     if (result.kind === "invalid") {
       const broken = result.violations.filter((violation) => !isLeftOut(violation, message));

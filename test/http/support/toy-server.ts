@@ -29,9 +29,9 @@ export class Gate {
 export interface ToyOptions {
   readonly limits?: Partial<Limits>;
   readonly tls?: ListenOptions["tls"];
+  readonly monotonic?: ListenOptions["monotonic"];
   readonly handler?: Partial<HandlerOptions>;
   readonly routes?: (router: ConnectRouter) => void;
-  readonly now?: () => number;
   /** GetRunner waits here, when given. */
   readonly gate?: Gate;
 }
@@ -77,10 +77,10 @@ export async function toyServer(options: ToyOptions = {}): Promise<Toy> {
     host: "127.0.0.1",
     port: 0,
     limits,
-    ...(options.now && { now: options.now }),
     ...handler,
     onConnectionError: () => {},
     ...(options.tls && { tls: options.tls }),
+    ...(options.monotonic && { monotonic: options.monotonic }),
   });
   return {
     listener,

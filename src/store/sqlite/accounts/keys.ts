@@ -79,7 +79,10 @@ export function keyStore(
         });
       }),
     forget: (ids) => commits.run(() => drop(ids)),
-    recordIssue: (token) => commits.run(() => journal.audit({ ...token, kind: AuditKind.CREDENTIAL_ACCESS })),
+    recordIssues: (tokens) =>
+      commits.run(() => {
+        for (const token of tokens) journal.audit({ ...token, kind: AuditKind.CREDENTIAL_ACCESS });
+      }),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Database, Statement } from "better-sqlite3";
 import type { Claims } from "./claims.ts";
 import type { DiskTrouble } from "./disk-trouble.ts";
-import { asStoreError, diskFailed, isSyncFailure } from "./failures.ts";
+import { asStoreError, diskFailed, isSyncFailure, rolledBack } from "./failures.ts";
 
 /** Where the methods of a store have their writes done. */
 export interface Commits {
@@ -106,7 +106,7 @@ export class CommitQueue {
     for (const job of jobs) {
       const before = this.#trouble.written();
       try {
-        outcomes.push(resultOf(job));
+        outcomes.push(this.#run(job));
       } catch (error) {
         if (!this.#database.inTransaction) throw error;
         if (this.#trouble.written() !== before) return null;
@@ -116,13 +116,14 @@ export class CommitQueue {
     return outcomes;
   }
 
+  /** @throws what made SQLite roll back the whole transaction, such as a full disk */
   #runApart(jobs: readonly Job[]): Outcome[] {
     this.#database.exec("ROLLBACK");
     this.#begin.run();
     return jobs.map((job) => {
       this.#savepoint.run();
       try {
-        const outcome = resultOf(job);
+        const outcome = this.#run(job);
         this.#release.run();
         return outcome;
       } catch (error) {
@@ -131,6 +132,15 @@ export class CommitQueue {
         return this.#refuse(job, error);
       }
     });
+  }
+
+  #run({ slot, work }: Job): Outcome {
+    const value = work();
+    // With an error that the work has caught, SQLite may have rolled back what came before it; what comes next would be
+    // on disk on its own.
+    if (!this.#database.inTransaction) throw rolledBack();
+    if (value instanceof Promise) throw new TypeError("a write must be synchronous");
+    return { slot, kind: "done", value };
   }
 
   #refuseAll(jobs: readonly Job[], error: unknown): Outcome[] {
@@ -148,10 +158,4 @@ export class CommitQueue {
       if (this.#database.inTransaction) this.#database.exec("ROLLBACK");
     } catch {}
   }
-}
-
-function resultOf({ slot, work }: Job): Outcome {
-  const value = work();
-  if (value instanceof Promise) throw new TypeError("a write must be synchronous");
-  return { slot, kind: "done", value };
 }

@@ -36,13 +36,7 @@ export function asStoreError(error: unknown): unknown {
       },
     );
   }
-  if (/^SQLITE_(LOCKED|IOERR|READONLY|CANTOPEN)/.test(code)) {
-    return new DomainError("unavailable", "the server cannot write to its disk now; nothing was changed", {
-      reason: "STORE_UNAVAILABLE",
-      retryAfterMs,
-    });
-  }
-  return error;
+  return /^SQLITE_(LOCKED|IOERR|READONLY|CANTOPEN)/.test(code) ? rolledBack() : error;
 }
 
 /**
@@ -56,6 +50,14 @@ export function isSyncFailure(error: unknown): boolean {
 /** The disk, or another program that holds the database, has kept a write waiting for too long. */
 export function diskSlow(): DomainError {
   return new DomainError("unavailable", "the disk of the server does not answer now; nothing was changed", {
+    reason: "STORE_UNAVAILABLE",
+    retryAfterMs,
+  });
+}
+
+/** The disk takes no write: SQLite has rolled it back, alone or with the whole transaction. */
+export function rolledBack(): DomainError {
+  return new DomainError("unavailable", "the server cannot write to its disk now; nothing was changed", {
     reason: "STORE_UNAVAILABLE",
     retryAfterMs,
   });

@@ -5,6 +5,7 @@ import type { StoreObserver } from "../../store.ts";
 import { Claims } from "./claims.ts";
 import { diskFailed, diskSlow, tooManyWrites } from "./failures.ts";
 import {
+  bytesOf,
   type ChangeCounts,
   type Commit,
   type FromWriter,
@@ -33,6 +34,7 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
   /** When it arrived, by the monotonic clock. */
   readonly since: number;
+  readonly bytes: number;
 }
 
 /**
@@ -40,6 +42,9 @@ interface Waiting {
  * takes long on a machine that is slow or busy, and says nothing of the disk.
  */
 const patienceMs = 5000;
+
+/** What the arguments of all writes that wait may take, in bytes: some KiB for each of as many as there are slots for. */
+const mostBytes = 256 * 1024 * 1024;
 
 /** How often it is looked whether one has waited for longer, in milliseconds. */
 const lookMs = 20;
@@ -61,6 +66,7 @@ export class WriterClient {
   /** Slots of answered jobs, for the next ones; those from #unused on never had one. */
   readonly #free: number[] = [];
   #unused = 0;
+  #waitingBytes = 0;
   #outbox: WriteCall[] = [];
   #look: NodeJS.Timeout | undefined;
   /** When the thread said its first word, by the monotonic clock. */
@@ -109,11 +115,14 @@ export class WriterClient {
   call(part: string, method: string, args: readonly unknown[]): Promise<unknown> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     if (!this.#accepts) return Promise.reject(new DomainError("unavailable", "the store is closed"));
+    const bytes = bytesOf(args);
+    if (this.#waitingBytes + bytes > mostBytes) return Promise.reject(tooManyWrites());
     const slot = this.#free.pop() ?? this.#unused;
     if (slot === Claims.capacity) return Promise.reject(tooManyWrites());
+    this.#waitingBytes += bytes;
     if (slot === this.#unused) this.#unused += 1;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(slot, { resolve, reject, since: this.#clock.monotonic() });
+      this.#waiting.set(slot, { resolve, reject, since: this.#clock.monotonic(), bytes });
       if (this.#outbox.length === 0) setImmediate(() => this.#flush());
       this.#outbox.push({ slot, part, method, args });
       this.#lookAgain();
@@ -213,6 +222,7 @@ export class WriterClient {
   #finish(slot: number): Waiting | undefined {
     const waiting = this.#waiting.get(slot);
     this.#waiting.delete(slot);
+    this.#waitingBytes -= waiting?.bytes ?? 0;
     this.#claims.reset(slot);
     this.#free.push(slot);
     if (this.#waiting.size === 0) this.#drained?.resolve();
@@ -244,6 +254,8 @@ export class WriterClient {
     for (const { reject } of this.#waiting.values()) reject(failure);
     this.#drained?.resolve();
     this.#closed.resolve();
+    // It may live on without its database, and must not keep the process alive.
+    this.#worker.unref();
     this.#observer.onFailed?.(cause);
   }
 }

@@ -22,6 +22,28 @@ export interface WriteCall {
   readonly args: readonly unknown[];
 }
 
+/** What each value takes besides its text or its bytes, roughly. */
+const valueBytes = 16;
+
+/** Buffers up to this are cut into parts by Node, so that many calls have theirs in one. */
+const slabBytes = 64 * 1024;
+
+/** What data takes on its way to the thread, in bytes, roughly and rather too much. */
+export function bytesOf(value: unknown): number {
+  if (typeof value === "string") return valueBytes + 2 * value.length;
+  if (typeof value !== "object" || value === null) return valueBytes;
+  if (ArrayBuffer.isView(value)) {
+    // Structured clone carries the whole buffer of which a view shows a part; small ones are shared by many views.
+    const { byteLength } = value.buffer;
+    return valueBytes + (byteLength > slabBytes ? byteLength : value.byteLength);
+  }
+  let bytes = valueBytes;
+  for (const item of Symbol.iterator in value ? (value as Iterable<unknown>) : Object.values(value)) {
+    bytes += bytesOf(item);
+  }
+  return bytes;
+}
+
 /** What arrived in one turn of the main thread's event loop. */
 export interface WriteBatch {
   /** The main thread's wall clock, in milliseconds. */

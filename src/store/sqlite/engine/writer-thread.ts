@@ -45,30 +45,41 @@ export function serveWrites<Settings>(
 ): void {
   if (parentPort === null) throw new Error("writes are served in a thread of their own");
   const port = parentPort;
-  let writing: ((message: WriteBatch | "close") => void) | null = null;
+  let writing: DatabaseWriter | null = null;
   port.on("message", (message: ToWriter) => {
     if (message !== "close" && "file" in message) writing = writeTo(message, port, build, newestEvent);
-    else writing?.(message);
+    // Nothing is kept of a database that was let go of.
+    else if (writing?.(message) === "closed") writing = null;
   });
 }
 
-/** @returns what takes each message about the database, in the order in which they came */
+/** Takes each message about one database, in the order in which they came. @returns `"closed"` when it was the last */
+type DatabaseWriter = (message: WriteBatch | "close") => "closed" | "open";
+
 function writeTo<Settings>(
   { file, claims, durable, settings }: WriterSetup,
   port: MessagePort,
   build: (context: WriterContext<Settings>) => object,
   newestEvent: (connection: Connection) => () => number,
-): (message: WriteBatch | "close") => void {
+): DatabaseWriter {
   const connection = openWriter(file, durable);
   const newest = newestEvent(connection);
   const counts = { events: newest(), access: 0, revocations: 0 };
   let changedRunners: string[] = [];
   let trouble: Thrown | null | undefined;
   let now = 0;
+  let begun = false;
   const parts = build({
     connection,
-    // There is a transaction around the call already: the work runs at once, and its result is the method's.
-    commits: { run: (work) => work() as never, onCommit: () => () => {} },
+    commits: {
+      // There is a transaction around the call already: the work runs at once, and its result is the method's.
+      run(work) {
+        if (begun) throw new Error("a method of the store makes one write: commits.run was called twice");
+        begun = true;
+        return work() as never;
+      },
+      onCommit: () => () => {},
+    },
     // Ids begin with the time, which is the main thread's.
     newId: uuidv7Source({ now: () => now, monotonic: () => now }),
     counts,
@@ -87,7 +98,11 @@ function writeTo<Settings>(
   let failed = false;
 
   function jobOf({ slot, part, method, args }: WriteCall): Job {
-    return { slot, work: () => parts[part]?.[method]?.(...args) };
+    const work = () => {
+      begun = false;
+      return parts[part]?.[method]?.(...args);
+    };
+    return { slot, work };
   }
 
   function accept(message: WriteBatch | "close"): void {
@@ -126,7 +141,11 @@ function writeTo<Settings>(
     };
     changedRunners = [];
     trouble = undefined;
-    port.postMessage(answer);
+    try {
+      port.postMessage(answer);
+    } catch {
+      port.postMessage({ ...answer, answers: answer.answers.map(sendable) } satisfies Commit);
+    }
   }
 
   // Its first word: it is there.
@@ -141,8 +160,21 @@ function writeTo<Settings>(
       commitOnce();
       acceptRest();
     }
-    if (!closing || failed) return;
+    if (!closing || failed) return "open";
     connection.$client.close();
     port.postMessage("closed" satisfies FromWriter);
+    return "closed";
   };
+}
+
+/** The answer itself, or an error in its place where it holds what no thread can tell another, such as a function. */
+function sendable(answer: Answer): Answer {
+  try {
+    structuredClone(answer);
+    return answer;
+  } catch (cause) {
+    const why = Error.isError(cause) ? cause.message : String(cause);
+    const error = new Error(`the write was made, and what came of it cannot be told: ${why}`);
+    return { slot: answer.slot, kind: "refused", error: packError(error) };
+  }
 }
