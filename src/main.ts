@@ -24,7 +24,7 @@ module.enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".c
 await import("./start/drizzle-loading.ts");
 
 const isTerminal = isatty(2);
-// A terminal that is closed sends SIGHUP too; a service gets it from whoever has renewed its certificate.
+// A terminal that is closed sends SIGHUP too; a service gets it from the program that has renewed its certificate.
 const stopSignals = ["SIGTERM", "SIGINT", ...(isTerminal ? (["SIGHUP"] as const) : [])] as const;
 
 const { LineSink } = await import("./lib/line-sink.ts");

@@ -16,20 +16,16 @@ import { listen } from "./http/connections/listener.ts";
 import { createHandler } from "./http/handler.ts";
 import type { Origin } from "./http/node-http.ts";
 import { openMetricsPort } from "./http/plain/metrics-port.ts";
-import { healthEndpoints } from "./http/plain/plain.ts";
-import { scrapeEndpoint } from "./http/plain/scrape.ts";
-import { wellKnownEndpoints } from "./http/plain/well-known.ts";
 import { addressList } from "./lib/address-list.ts";
 import { type Clock, systemClock } from "./lib/clock.ts";
 import { type IdSource, uuidv7Source } from "./lib/ids.ts";
 import { packageVersion } from "./lib/version.ts";
+import { plainEndpoints } from "./plain-endpoints.ts";
 import { Callers } from "./rpc/call/callers.ts";
 import { addressKey, clientCertificateKey } from "./rpc/call/context.ts";
 import { openMethods } from "./rpc/call/gate.ts";
 import type { Answered, Asked } from "./rpc/messages/question.ts";
 import { createRpc } from "./rpc/routes.ts";
-import { runnerMetricsReader, serverMetricsReader } from "./rpc/services/metrics-access.ts";
-import { runnerMetrics } from "./rpc/services/runner-metrics.ts";
 import { controlOperations, listenForCommands } from "./start/control.ts";
 import { inMemory, openDataDir } from "./start/data-dir.ts";
 import { tellExposure } from "./start/exposure.ts";
@@ -43,7 +39,7 @@ import { ServerMetrics } from "./telemetry/server-metrics.ts";
 import type { Tracing } from "./telemetry/tracing.ts";
 import { CertificateKeeper } from "./tls/certificate-keeper.ts";
 import { IssueLog } from "./upkeep/issue-log.ts";
-import { KeyRing, signingAlgorithm } from "./upkeep/key-ring.ts";
+import { KeyRing } from "./upkeep/key-ring.ts";
 import { LoadWatch } from "./upkeep/load-meter.ts";
 import { Retention } from "./upkeep/retention.ts";
 import { TokenUses } from "./upkeep/token-uses.ts";
@@ -58,7 +54,7 @@ export interface Overrides {
   readonly loadTime?: () => number;
   /** Told of the store once it is open: for tests of what no procedure offers. */
   readonly onStore?: (store: Store) => void;
-  /** More for `/metrics`, in the same format: of the process, which whoever owns it measures. */
+  /** More for `/metrics`, in the same format: of the process, which its owner measures. */
   readonly processMetrics?: () => Promise<string>;
 }
 
@@ -91,7 +87,7 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const certificates = config.tls && (await CertificateKeeper.open({ files: config.tls, clock, log }));
   const files = openDataDir(config.dataDir);
   for (const opened of config.dataDir === inMemory ? [] : closeToOthers(config.dataDir)) {
-    log.warn(`${opened}; whoever may have read it knows what was in it`);
+    log.warn(`${opened}; those who may have read it know what was in it`);
   }
   // Undone in reverse, on the way out of a start that failed and at the end of a run alike.
   await using undo = new AsyncDisposableStack();
@@ -215,7 +211,6 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
   const { list: proxies } = addressList(config.trustedProxies);
   const addressOf = ({ remoteAddress }: Origin, headers: IncomingHttpHeaders) =>
     clientAddress(remoteAddress, headers, proxies);
-  const scrapeDeps = { store, callers, limits: callLimits };
   const listener = await listen({
     host: config.host,
     port: config.port,
@@ -235,31 +230,11 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
       shutdownSignal: shutdown.signal,
       hotPath: config.hotPath,
       cors: { origins: config.corsOrigins },
-      plain: {
-        ...healthEndpoints(async () => {
-          if (shutdown.signal.aborted) return { ready: false, reason: "shutting down" };
-          if (!(await store.healthy())) return { ready: false, reason: "the database does not answer" };
-          return { ready: true };
-        }),
-        ...wellKnownEndpoints({
-          issuer: () => issuer,
-          algorithm: signingAlgorithm,
-          keys: () => keyRing.published(),
-          admit: (req, origin) => callLimits.countAddress(addressOf(origin, req.headers)),
-        }),
-        "/metrics/runners": scrapeEndpoint({
-          admit: (authorization, req, origin) =>
-            runnerMetricsReader(scrapeDeps, { authorization, address: addressOf(origin, req.headers) }),
-          render: (reader) => runnerMetrics({ store, registry, clock }, reader),
-          who: "a user's",
-        }),
-        "/metrics": scrapeEndpoint({
-          admit: (authorization, req, origin) =>
-            serverMetricsReader(scrapeDeps, { authorization, address: addressOf(origin, req.headers) }),
-          render: () => metrics.text(),
-          who: "an operator's",
-        }),
-      },
+      plain: plainEndpoints({
+        ...{ store, registry, callers, callLimits, clock, keyRing, metrics, addressOf },
+        issuer: () => issuer,
+        shutdownSignal: shutdown.signal,
+      }),
       onUnknownProcedure: () => metrics.calls.unknownProcedure(),
       onError,
     }),

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { createSecureContext, getCACertificates } from "node:tls";
 import type { Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { messageOf } from "../lib/thrown.ts";
 import { AgentEndError, agentEnd } from "./end.ts";
 import { proxyFor } from "./proxy.ts";
-import { messageOf } from "./thrown.ts";
 import { type TlsFiles, Tunnels } from "./tunnels.ts";
 
 /** What the agent speaks on the wire, over HTTP/2 both. */

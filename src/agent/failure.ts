@@ -4,8 +4,8 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.js";
 import { type RefusalReason, refusals } from "../domain/leases/refusal.ts";
+import { messageOf } from "../lib/thrown.ts";
 import { type AgentEnd, agentEnd, type EndKind, exitCodes } from "./end.ts";
-import { messageOf } from "./thrown.ts";
 
 /** A proxy's page of HTML belongs into no log, in characters. */
 const longestWhy = 500;

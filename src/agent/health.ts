@@ -1,5 +1,5 @@
+import { messageOf } from "../lib/thrown.ts";
 import type { Live } from "./live.ts";
-import { messageOf } from "./thrown.ts";
 
 /** Asks the health hook, one question at a time, beside the renewals: a slow check must not make a lease lapse. */
 export class HealthProbe {

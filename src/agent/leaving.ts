@@ -1,9 +1,9 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { WindDown } from "../../gen/rollcall/v1/agent_pb.js";
+import { messageOf } from "../lib/thrown.ts";
 import { Backoff } from "./backoff.ts";
 import { readFailure } from "./failure.ts";
 import type { Live } from "./live.ts";
-import { messageOf } from "./thrown.ts";
 import { linked } from "./waiting.ts";
 
 const usualWindDownMs = 60_000;

@@ -1,8 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
+import { partOf } from "../lib/thrown.ts";
 import { readCredential } from "./credential.ts";
 import { AgentEndError, agentEnd } from "./end.ts";
 import type { StateFiles } from "./state-files.ts";
-import { partOf } from "./thrown.ts";
 
 const busy = 5; // SQLITE_BUSY, https://sqlite.org/rescode.html
 

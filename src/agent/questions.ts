@@ -11,13 +11,13 @@ import {
   QuestionSchema,
   type RunnerAgentService,
 } from "../../gen/rollcall/v1/agent_pb.js";
+import { messageOf } from "../lib/thrown.ts";
 import type { AgentKeys } from "./keys.ts";
 import type { AgentLog } from "./log.ts";
 import type { AgentHooks } from "./options.ts";
 import type { Identity, Registration } from "./registration.ts";
 import { answerQuestion, type KnownHost, type Outcome } from "./scm/answers.ts";
 import type { HostHttp } from "./scm/http.ts";
-import { messageOf } from "./thrown.ts";
 import type { Time } from "./time.ts";
 import { linked } from "./waiting.ts";
 

@@ -1,9 +1,9 @@
+import { messageOf } from "../lib/thrown.ts";
 import { Backoff } from "./backoff.ts";
 import { Complaint } from "./complaint.ts";
 import type { Condition } from "./condition.ts";
 import type { AgentLog } from "./log.ts";
 import type { AgentHooks } from "./options.ts";
-import { messageOf } from "./thrown.ts";
 import type { Time } from "./time.ts";
 import type { AgentTiming } from "./timing.ts";
 import { Bell, pause } from "./waiting.ts";

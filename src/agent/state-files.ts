@@ -1,8 +1,8 @@
 import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { draftOf, fsyncFolder, makeFolder } from "../lib/files.ts";
+import { messageOf, partOf } from "../lib/thrown.ts";
 import { AgentEndError, agentEnd } from "./end.ts";
-import { messageOf, partOf } from "./thrown.ts";
 
 /** What one agent keeps between its processes: small secret files in a folder of its own, for its user only. */
 export class StateFiles {

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { tokenKind, tokenPrefixes } from "../domain/tokens/token.ts";
+import { partOf } from "../lib/thrown.ts";
 import { isToken } from "./credential.ts";
 import { unusable } from "./state-files.ts";
-import { partOf } from "./thrown.ts";
 
 /**
  * The exchange token of a file, or null when there is no such file: once exchanged it may be removed.

@@ -1,23 +1,8 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command } from "commander";
 import { type AdminApi, type Answer, type ApiOptions, adminApi } from "./admin-api.ts";
-import { answerText, type Column, listText, type Output, outputs } from "./admin-output.ts";
+import { about, inOrganization, speaking, wholeDays } from "./admin-flags.ts";
+import { answerText, type Column, listText, type Output } from "./admin-output.ts";
 import type { Terminal } from "./terminal.ts";
-
-const about = `
-Speaks to a running server, here or elsewhere, as an operator: an admin of the organization that the server's first
-start made. Without --token-file it takes the token that a server on this machine left in its data folder.
-NODE_EXTRA_CA_CERTS names a file with further authorities to trust.
-
-Examples:
-  rollcall admin organizations create --name acme --admin-name Ada --admin-email ada@acme.example
-  rollcall admin users create --name Bob --email bob@acme.example --organization 019ab3c2-6f0e-7a10-8d2b-5a4f1c7e9b00
-  rollcall admin users token 019ab3c2-7a11-7c44-9c1e-3f0b7a2e6d10 --days 7 --read-only
-  rollcall admin runner-managers create --name rack-7
-  rollcall admin gateways create --name eu --url https://gw.eu.example --region eu-central-1
-  rollcall admin keys rotate
-  rollcall admin environment-classes list --runner 019ab3c2-8d10-7f3e-b2a4-6c1e5d9f0a37 -o json
-  rollcall admin users list --output json --server https://rollcall.example --token-file operator-token
-`;
 
 type Flags = ApiOptions & { readonly output: Output } & Readonly<Record<string, unknown>>;
 
@@ -74,7 +59,7 @@ export function adminCommand(terminal: Terminal): Command {
 
   return group(
     "admin",
-    "manage organizations, users, runner managers, gateways and keys, and list what is set up on runners",
+    "manage organizations, users, runner managers, gateways, incidents and keys, and list what is set up on runners",
     group(
       "organizations",
       "the tenants of the server",
@@ -256,6 +241,17 @@ export function adminCommand(terminal: Terminal): Command {
       byId("delete", "remove a gateway", "DeleteGateway", "gatewayId"),
     ),
     group(
+      "incidents",
+      "many runners of a provider that lapsed at once",
+      change(
+        new Command("acknowledge")
+          .description("end the incident: these runners really are gone, and no network is to be mended")
+          .argument("<PROVIDER>", "of the runners, such as RUNNER_PROVIDER_AWS_EC2"),
+        "AcknowledgeIncident",
+        (_flags, provider) => ({ provider }),
+      ),
+    ),
+    group(
       "keys",
       "keys that sign what other systems verify",
       list("list the published keys, newest first", "ListSigningKeys", "signingKeys", [
@@ -276,25 +272,4 @@ export function adminCommand(terminal: Terminal): Command {
       ),
     ),
   );
-}
-
-/** Gives a command the flags that every command of an operator has. */
-function speaking(command: Command): Command {
-  return command
-    .option("--server <URL>", "address of the server [ROLLCALL_URL, default http://127.0.0.1:7655]")
-    .option("--token-file <FILE>", "file with an operator's token [ROLLCALL_TOKEN_FILE]")
-    .addOption(new Option("-o, --output <FORMAT>", "how to print").choices(outputs).default("table"))
-    .addHelpText("after", about);
-}
-
-function inOrganization(command: Command, fallback: string): Command {
-  return command.option("--organization <ID>", `id of the organization (default: ${fallback})`);
-}
-
-function wholeDays(text: string): number {
-  const days = Number(text);
-  if (!/^\d{1,2}$/.test(text) || days < 1 || days > 90) {
-    throw new InvalidArgumentError("It must be a whole number from 1 to 90.");
-  }
-  return days;
 }

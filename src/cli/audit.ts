@@ -65,7 +65,7 @@ async function read(options: Options, terminal: Terminal): Promise<readonly Audi
   const { dataDir } = readConfig(options, terminal);
   const store = openStore(databaseFile(dataDir), "reader");
   try {
-    const first = await store.accounts.first();
+    const first = await store.founding.first();
     if (first === null) {
       throw new DomainError("not_found", "the server has not been started on this folder yet");
     }

@@ -100,7 +100,7 @@ async function withAdmin(
 ): Promise<void> {
   const store = openStore(databaseFile(dataDirOf(options, terminal)), "reader");
   try {
-    const first = await store.accounts.first();
+    const first = await store.founding.first();
     if (first === null)
       throw new DomainError("not_found", "the server has not been started on this folder yet");
     await work(store, first.admin);

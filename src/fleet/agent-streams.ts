@@ -1,8 +1,8 @@
-/** What a watcher is told; each is sent once however often it happened meanwhile, the newest state with it. */
+/** What an agent is told; each is sent once however often it happened meanwhile, the newest state with it. */
 export type WatchNews = "keep_alive" | "spec" | "wind_down" | "questions" | "configuration";
 
 /**
- * One open stream of a runner. It keeps which kinds of news are pending, never the news themselves, so a watcher
+ * One open stream of a runner. It keeps which kinds of news are pending, never the news themselves, so an agent
  * that does not read costs a few bits.
  */
 export class AgentStream {
@@ -60,20 +60,20 @@ export class AgentStreams {
   /** How many streams are open. */
   get size(): number {
     let size = 0;
-    for (const watchers of this.#byRunner.values()) size += watchers.size;
+    for (const streams of this.#byRunner.values()) size += streams.size;
     return size;
   }
 
-  add(watcher: AgentStream): void {
-    const others = this.#byRunner.get(watcher.runnerId);
-    if (others === undefined) this.#byRunner.set(watcher.runnerId, new Set([watcher]));
-    else others.add(watcher);
+  add(stream: AgentStream): void {
+    const others = this.#byRunner.get(stream.runnerId);
+    if (others === undefined) this.#byRunner.set(stream.runnerId, new Set([stream]));
+    else others.add(stream);
   }
 
-  remove(watcher: AgentStream): void {
-    const others = this.#byRunner.get(watcher.runnerId);
-    others?.delete(watcher);
-    if (others?.size === 0) this.#byRunner.delete(watcher.runnerId);
+  remove(stream: AgentStream): void {
+    const others = this.#byRunner.get(stream.runnerId);
+    others?.delete(stream);
+    if (others?.size === 0) this.#byRunner.delete(stream.runnerId);
   }
 
   of(runnerId: string): Iterable<AgentStream> {
@@ -81,10 +81,10 @@ export class AgentStreams {
   }
 
   *all(): Iterable<AgentStream> {
-    for (const watchers of this.#byRunner.values()) yield* watchers;
+    for (const streams of this.#byRunner.values()) yield* streams;
   }
 
   tell(runnerId: string, news: WatchNews): void {
-    for (const watcher of this.of(runnerId)) watcher.tell(news);
+    for (const stream of this.of(runnerId)) stream.tell(news);
   }
 }

@@ -1,22 +1,22 @@
 import type { Logger } from "pino";
-import { type Authorized, deletionAskedFor, staleRemoval } from "../domain/access/runners.ts";
-import { planDeletion, windDownLeftMs } from "../domain/leases/deletion.ts";
+import type { Authorized } from "../domain/access/runners.ts";
 import { LeaseEngine } from "../domain/leases/engine.ts";
 import type { LeaseCounts, LeaseListener, Renewal } from "../domain/leases/events.ts";
-import { LeaseState } from "../domain/leases/lease.ts";
 import { RefusalReason, refusalError } from "../domain/leases/refusal.ts";
 import type { LeaseSettings } from "../domain/leases/settings.ts";
 import { type DerivedStatus, deriveStatus, freshStatus, storedStanding } from "../domain/leases/status.ts";
 import type { LoadSample } from "../domain/leases/stretch.ts";
 import type { MetricSample } from "../domain/metrics/exposition.ts";
-import { RunnerKind, RunnerPhase } from "../domain/runners/enums.ts";
+import { RunnerKind, RunnerPhase, type RunnerProvider } from "../domain/runners/enums.ts";
 import type { Runner } from "../domain/runners/runner.ts";
+import type { OperatorGrant } from "../domain/users/rights.ts";
 import { type Awaitable, after } from "../lib/awaitable.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Store } from "../store/store.ts";
 import { AgentStream, AgentStreams } from "./agent-streams.ts";
 import { Announcer } from "./announcer.ts";
 import { CarryOver } from "./carry-over.ts";
+import { Deletions } from "./deletions.ts";
 import { FollowUp } from "./follow-up.ts";
 import { KnownRunners, type RunnerIdentity } from "./known-runners.ts";
 import { leaseListener } from "./lease-listener.ts";
@@ -39,7 +39,7 @@ export interface RegistryOptions {
  * streams. The engine decides; this makes its decisions durable and tells those who wait for them.
  */
 export class RunnerRegistry {
-  readonly watchers = new AgentStreams();
+  readonly agentStreams = new AgentStreams();
   readonly metrics = new MetricsBoard();
   readonly carryOver: CarryOver;
   readonly #store: Store;
@@ -52,6 +52,7 @@ export class RunnerRegistry {
   readonly #known: KnownRunners;
   readonly #followUp: FollowUp;
   readonly #renewals: Renewals;
+  readonly #deletions: Deletions;
 
   constructor(options: RegistryOptions) {
     this.#store = options.store;
@@ -78,7 +79,7 @@ export class RunnerRegistry {
       clock: options.clock,
       log: this.#log,
       engine: this.#engine,
-      watchers: this.watchers,
+      agentStreams: this.agentStreams,
       metrics: this.metrics,
       announcer: this.#announcer,
       organizationOf: (runnerId) => this.#known.get(runnerId)?.organizationId,
@@ -87,6 +88,15 @@ export class RunnerRegistry {
         this.metrics.drop(runnerId);
         this.#onInactive(runnerId);
       },
+    });
+    this.#deletions = new Deletions({
+      store: options.store,
+      clock: options.clock,
+      settings: options.settings,
+      engine: this.#engine,
+      agentStreams: this.agentStreams,
+      followUp: this.#followUp,
+      onInactive: this.#onInactive,
     });
     this.#renewals = new Renewals({
       engine: this.#engine,
@@ -102,14 +112,7 @@ export class RunnerRegistry {
     for (const { id, organizationId } of await this.#store.leases.unannounced()) {
       this.#announcer.offer(id, organizationId);
     }
-    for (const runner of await this.#store.leases.deleting()) {
-      const left = windDownLeftMs(
-        runner.deletionRequestedAt ?? 0,
-        this.#clock.now(),
-        this.#settings.windDownMs,
-      );
-      if (!this.#engine.windDown(runner.id, left)) await this.#followUp.remove(deletionAskedFor(runner));
-    }
+    await this.#deletions.restore();
   }
 
   /**
@@ -131,7 +134,7 @@ export class RunnerRegistry {
   }
 
   /**
-   * Opens a stream for a runner; the caller closes it with watchers.remove().
+   * Opens a stream for a runner; the caller closes it with agentStreams.remove().
    * @throws DomainError when the generation may not act
    */
   async watch(
@@ -142,12 +145,12 @@ export class RunnerRegistry {
   ): Promise<AgentStream> {
     const known = await this.#known.admit(who);
     this.#check(who, generation);
-    const watcher = new AgentStream(who.id, generation, tokenHash);
-    watcher.tell("keep_alive");
-    if (known.specRevision !== applied) watcher.tell("spec");
-    if (this.windDownMs(who.id) !== null) watcher.tell("wind_down");
-    this.watchers.add(watcher);
-    return watcher;
+    const stream = new AgentStream(who.id, generation, tokenHash);
+    stream.tell("keep_alive");
+    if (known.specRevision !== applied) stream.tell("spec");
+    if (this.windDownMs(who.id) !== null) stream.tell("wind_down");
+    this.agentStreams.add(stream);
+    return stream;
   }
 
   /** Counts a report that a runner is about to make, before it is read. @throws DomainError when it may not report */
@@ -194,7 +197,7 @@ export class RunnerRegistry {
     const known = this.#known.get(runner.id);
     if (known === undefined || known.specRevision === runner.specRevision) return;
     this.#known.set(runner.id, runner);
-    this.watchers.tell(runner.id, "spec");
+    this.agentStreams.tell(runner.id, "spec");
   }
 
   /** Tells the runner that what is set up on it changed; resolves once renewals say so too. */
@@ -206,7 +209,7 @@ export class RunnerRegistry {
     // Of two changes at once the one that was read first may come last.
     if (runner.configurationRevision <= known.configurationRevision) return;
     this.#known.set(id, { ...known, configurationRevision: runner.configurationRevision });
-    this.watchers.tell(id, "configuration");
+    this.agentStreams.tell(id, "configuration");
   }
 
   /** The newest revision of what is set up on a runner; 0 for one that was never heard. */
@@ -224,29 +227,30 @@ export class RunnerRegistry {
    * Deletes a runner: a live one is asked to drain first unless it is forced out.
    * @returns false when it is gone already
    */
-  async delete(runner: Authorized<"delete">, force: boolean): Promise<boolean> {
-    const live = this.#engine.view(runner.id)?.state === LeaseState.LIVE;
-    if (planDeletion(force, live) === "delete_now") return this.#followUp.remove(runner);
-    if (!(await this.#store.runners.requestDeletion(runner, this.#clock.now()))) return false;
-    if (!this.#engine.windDown(runner.id)) return this.#followUp.remove(runner);
-    this.#onInactive(runner.id);
-    this.watchers.tell(runner.id, "wind_down");
-    await this.#followUp.flush();
-    return true;
+  delete(runner: Authorized<"delete">, force: boolean): Promise<boolean> {
+    return this.#deletions.delete(runner, force);
   }
 
   /**
    * Removes a runner that has been offline since before a time, if that still holds now.
    * @returns whether it did
    */
-  async removeStale({ id, organizationId }: RunnerIdentity, offlineBefore: number): Promise<boolean> {
-    const runner = await this.#store.runners.get(organizationId, id);
-    if (runner === null || runner.deletionRequestedAt !== null) return false;
-    if (runner.spec.desiredPhase === RunnerPhase.INACTIVE || this.isUnreachable(id)) return false;
-    const standing = this.#engine.view(id) ?? storedStanding(runner.lease);
-    if (standing.state === LeaseState.LIVE) return false;
-    if (Math.max(runner.createdAt, standing.sinceMs) >= offlineBefore) return false;
-    return this.#followUp.remove(staleRemoval(runner));
+  removeStale(who: RunnerIdentity, offlineBefore: number): Promise<boolean> {
+    return this.#deletions.removeStale(who, offlineBefore);
+  }
+
+  /**
+   * Ends a provider's incident because an operator says so.
+   * @returns how many runners it held; 0 when there was none
+   */
+  async acknowledgeIncident(operator: OperatorGrant, provider: RunnerProvider): Promise<number> {
+    const incident = this.#engine.counts().incidents.find((one) => one.provider === provider);
+    if (incident === undefined) return 0;
+    // On record before it has an effect. It may end by itself meanwhile.
+    await this.#store.leases.noteAcknowledged(operator, provider, this.#clock.now());
+    this.#engine.acknowledgeIncident(provider);
+    await this.#followUp.flush();
+    return incident.runners;
   }
 
   /** Lapses what is due. @returns milliseconds until it wants to be called again */

@@ -17,7 +17,7 @@ export interface FollowUpOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly engine: LeaseEngine;
-  readonly watchers: AgentStreams;
+  readonly agentStreams: AgentStreams;
   readonly metrics: MetricsBoard;
   readonly announcer: Announcer;
   /** The organisation of a runner that is in memory. */
@@ -132,14 +132,14 @@ export class FollowUp {
   }
 
   async #carryOut(transition: LeaseTransition): Promise<void> {
-    const { store, watchers, metrics, organizationOf } = this.#options;
+    const { store, agentStreams, metrics, organizationOf } = this.#options;
     const { runnerId, generation } = transition;
     const organizationId = organizationOf(runnerId);
     if (organizationId === undefined) return;
     switch (transition.kind) {
       case "opened":
-        for (const watcher of watchers.of(runnerId)) {
-          if (watcher.generation < generation) watcher.end(refusalError(RefusalReason.SUPERSEDED));
+        for (const stream of agentStreams.of(runnerId)) {
+          if (stream.generation < generation) stream.end(refusalError(RefusalReason.SUPERSEDED));
         }
         return;
       case "returned":
@@ -182,6 +182,6 @@ export class FollowUp {
   }
 
   #endStreams(runnerId: string, reason: RefusalReason): void {
-    for (const watcher of this.#options.watchers.of(runnerId)) watcher.end(refusalError(reason));
+    for (const stream of this.#options.agentStreams.of(runnerId)) stream.end(refusalError(reason));
   }
 }

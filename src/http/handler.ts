@@ -6,7 +6,7 @@ import { type CorsOptions, corsAnswerHeaders, corsPolicy } from "./plain/cors.ts
 import { type PlainEndpoint, pathOf, refusePath, servePlainAt } from "./plain/plain.ts";
 import { type ProceduresOptions, procedures } from "./procedures.ts";
 import { refuseCall, setSecurityHeaders, speaksGrpc } from "./refuse.ts";
-import { settleHeaders } from "./request-forms.ts";
+import { normalizeHeaders } from "./request-forms.ts";
 
 export interface HandlerOptions extends ProceduresOptions {
   /** What clients may put before `/package.Service/Method`. Default: nothing and `/api`. */
@@ -51,7 +51,7 @@ export function createHandler(options: HandlerOptions): Handler {
   const longestFirst = [...prefixes].sort((a, b) => b.length - a.length);
 
   const handler: RequestHandler = (req, res, origin) => {
-    settleHeaders(req);
+    normalizeHeaders(req);
     if (!speaksGrpc(req)) setSecurityHeaders(res);
     const path = pathOf(req);
     const prefix = longestFirst.find((candidate) => path.startsWith(`${candidate}/`));

@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import http2 from "node:http2";
 import type { DescMethod, DescMethodUnary } from "@bufbuild/protobuf";
-import { base64Decode } from "@bufbuild/protobuf/wire";
 import {
   Code,
   ConnectError,
@@ -22,6 +21,7 @@ import { shortened } from "../lib/shortened.ts";
 import { sendHeadersKey } from "../rpc/call/context.ts";
 import { forConnect, type Interceptor } from "../rpc/call/interceptor.ts";
 import { withCheckedBody } from "./binary/checked-body.ts";
+import { checkGet } from "./binary/checked-get.ts";
 import { brotli, gzip } from "./compression.ts";
 import { withPlainGrpcMessage } from "./grpc-message.ts";
 import { type HotMethod, hotMethod } from "./hot/method.ts";
@@ -78,12 +78,6 @@ export function procedures(options: ProceduresOptions): Registered {
     interceptors = [],
     ...routerOptions
   } = options;
-  const router = createConnectRouter({
-    acceptCompression: [gzip, brotli],
-    ...routerOptions,
-    requestGate: connectGate(options, openMethods),
-    interceptors: [queryPagination, ...interceptors].map(forConnect),
-  });
   const hotMethods = new Map<string, HotMethod>();
   const limits = validateReadWriteMaxBytes(
     routerOptions.readMaxBytes,
@@ -91,6 +85,12 @@ export function procedures(options: ProceduresOptions): Registered {
     undefined,
   );
   const rooms = new Rooms({ openMethods, messageBytes: limits.readMaxBytes, unfinishedBytes });
+  const router = createConnectRouter({
+    acceptCompression: compressions,
+    ...routerOptions,
+    requestGate: connectGate(options, rooms),
+    interceptors: [queryPagination, ...interceptors].map(forConnect),
+  });
   const onMethod: OnMethod = (method, implementation, jsonOptions) => {
     if (!isUnary(method)) return;
     const path = `/${method.parent.typeName}/${method.name}`;
@@ -109,7 +109,7 @@ export function procedures(options: ProceduresOptions): Registered {
   routes(checkedRouter(router, routerOptions.jsonOptions, readMaxBytesOf, onMethod));
   const served = router.handlers.map((registered) => {
     const room = rooms.of(registered.method);
-    const checked = { readMaxBytes: room.maxBytes, compressions: [gzip, brotli] };
+    const checked = { readMaxBytes: room.maxBytes, compressions };
     const handler = withJsonLines(withCheckedBody(registered, checked), {
       ...options,
       readMaxBytes: room.maxBytes,
@@ -129,16 +129,20 @@ const originKey = createContextKey<Origin | undefined>(undefined, {
   description: "where the call came in",
 });
 
+const compressions = [gzip, brotli];
+
 /** The gate as Connect gets it. Connect ends the signal of a call, with its error if there is one, before it writes the error's answer. */
-function connectGate(
-  { requestGate, onOver, shutdownSignal }: ProceduresOptions,
-  openMethods: ReadonlySet<DescMethod>,
-) {
+function connectGate({ requestGate, onOver, shutdownSignal }: ProceduresOptions, rooms: Rooms) {
   return async (context: HandlerContext): Promise<void> => {
-    const { signal, method, values } = context;
+    const { method, values } = context;
     await requestGate?.(context);
-    if (!openMethods.has(method)) values.get(originKey)?.showedToken();
-    if (onOver === undefined) return;
+    if (!rooms.isOpen(method)) values.get(originKey)?.showedToken();
+    if (onOver !== undefined) watchEnd(context, onOver);
+    if (context.requestMethod === "GET") await checkGet(context, compressions, rooms.of(method).maxBytes);
+  };
+
+  function watchEnd(context: HandlerContext, onOver: (context: HandlerContext, reason: unknown) => void) {
+    const { signal, method, values } = context;
     const over = () => {
       // The codes of reset streams and broken connections are Node's words for it, and not always apt.
       if (values.get(requestSignalKey)?.aborted) onOver(context, undefined);
@@ -147,7 +151,7 @@ function connectGate(
     };
     if (signal.aborted) over();
     else signal.addEventListener("abort", over, { once: true });
-  };
+  }
 }
 
 type UnaryImpl = MethodImpl<DescMethodUnary>;
@@ -182,15 +186,6 @@ async function serve(
   if (call.method === "GET") {
     dropRest(req);
     call.header.delete("content-type");
-    // Connect would call it an internal error.
-    if (!hasUsableMessage(call.url)) {
-      refuseCall(
-        req,
-        res,
-        new ConnectError("the parameter message is not valid base64", Code.InvalidArgument),
-      );
-      return;
-    }
   }
   try {
     const answer = await handler(call);
@@ -217,18 +212,6 @@ function bodyFor({ method }: UniversalHandler, req: NodeServerRequest, room: Bod
   const declaredBytes = declared === undefined ? undefined : Number(declared);
   const isStream = method.methodKind === "client_streaming" || method.methodKind === "bidi_streaming";
   return bodyOf(req, room, { isFramed: isFramedType(type), declaredBytes }, isStream);
-}
-
-/** Whether the message of a GET can be decoded, where its URL says that it is base64. */
-function hasUsableMessage(url: string): boolean {
-  const { searchParams } = new URL(url);
-  if (searchParams.get("base64") !== "1") return true;
-  try {
-    base64Decode(searchParams.get("message") ?? "");
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Ends an answer that has begun so that no client takes it for complete. Destroyed, an HTTP/2 stream seems to end well. */

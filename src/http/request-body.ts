@@ -11,7 +11,7 @@ export interface BodyRoom {
   readonly maxBytes: number;
   /** Among whom the body counts while it is not complete. */
   readonly unfinished: UnfinishedBodies;
-  /** Bytes that count for it even before it has any: a call that waits is not free. 0 counts none. */
+  /** Bytes that count for it even before it has any: a call that waits is not free. */
   readonly leastBytes: number;
 }
 
@@ -59,8 +59,6 @@ export class RequestBody implements UnfinishedBody {
   #length = 0;
   /** Whether `#bytes` is a buffer of our own, which may have room behind `#length`. */
   #isOwn = false;
-  #isHeld = false;
-  #isWatched = false;
   #isOver = false;
 
   constructor(source: BodySource, room: BodyRoom, shape: BodyShape, taker: BodyTaker, onPiece?: () => void) {
@@ -85,7 +83,8 @@ export class RequestBody implements UnfinishedBody {
     }
     source.on("data", this.#onData);
     source.on("end", this.#onEnd);
-    if (this.#room.leastBytes > 0) this.#hold();
+    source.once("close", this.#onClose);
+    this.#hold();
   }
 
   /** Reads and drops what still comes. */
@@ -95,7 +94,6 @@ export class RequestBody implements UnfinishedBody {
   }
 
   giveWay(): void {
-    this.#isHeld = false;
     this.stop();
     this.#taker.failed(
       new ConnectError(
@@ -115,6 +113,7 @@ export class RequestBody implements UnfinishedBody {
     this.#length = 0;
     this.#isOwn = false;
     if (rest.length > 0) this.#append(rest);
+    else this.#hold();
     return taken;
   }
 
@@ -123,6 +122,7 @@ export class RequestBody implements UnfinishedBody {
       this.#bytes = chunk;
       this.#length = chunk.length;
       this.#isOwn = false;
+      this.#hold();
     } else this.#append(chunk);
     if (this.#length > this.#most()) {
       const bytes = this.#taken();
@@ -133,7 +133,7 @@ export class RequestBody implements UnfinishedBody {
 
   readonly #onEnd = (): void => {
     // From here on closing says nothing: an honest request of HTTP/1.1 closes now, too.
-    if (this.#isWatched) this.#source.off("close", this.#onClose);
+    this.#source.off("close", this.#onClose);
     // HTTP/2 tells of the end before it tells that it was a reset: by the next turn it has.
     if (this.#shape.isFramed && !this.#endsWithFrame()) setImmediate(this.#ended);
     else this.#ended();
@@ -172,11 +172,6 @@ export class RequestBody implements UnfinishedBody {
   }
 
   #hold(): void {
-    this.#isHeld = true;
-    if (!this.#isWatched) {
-      this.#isWatched = true;
-      this.#source.once("close", this.#onClose);
-    }
     this.#room.unfinished.hold(this, Math.max(this.#bytes.length, this.#room.leastBytes));
   }
 
@@ -185,13 +180,11 @@ export class RequestBody implements UnfinishedBody {
     this.#isOver = true;
     source.off("data", this.#onData);
     source.off("end", this.#onEnd);
-    if (this.#isWatched) source.off("close", this.#onClose);
-    if (this.#isHeld) this.#room.unfinished.release(this);
+    source.off("close", this.#onClose);
+    this.#room.unfinished.release(this);
     this.#bytes = nothing;
     this.#length = 0;
     this.#isOwn = false;
-    this.#isHeld = false;
-    this.#isWatched = false;
   }
 
   #endsWithFrame(): boolean {

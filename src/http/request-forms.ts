@@ -48,7 +48,7 @@ const timeoutHeaders = [
 ] as const;
 
 /** Puts the headers of a request into the forms that Connect reads. */
-export function settleHeaders(req: NodeServerRequest): void {
+export function normalizeHeaders(req: NodeServerRequest): void {
   const headers: IncomingHttpHeaders = req.headers;
   const type = headers["content-type"];
   if (type !== undefined) headers["content-type"] = plainType(type);

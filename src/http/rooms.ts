@@ -4,8 +4,8 @@ import { UnfinishedBodies } from "./unfinished-bodies.ts";
 
 /** Largest message of a method that takes no token, in bytes: an exchange token, the name of a service or a file. */
 export const strangersMessageBytes = 8 * 1024;
-/** What a stranger's call counts for while it is incomplete, in bytes: about what it takes without a body. */
-const strangersLeastBytes = 16 * 1024;
+/** What a call counts for while it is incomplete, in bytes: about what it takes without a body. */
+const leastBytes = 16 * 1024;
 /** Strangers may hold so much less than callers. */
 const strangersPart = 8;
 
@@ -29,12 +29,12 @@ export class Rooms {
     this.#callers = {
       maxBytes: messageBytes,
       unfinished: new UnfinishedBodies(unfinishedBytes),
-      leastBytes: 0,
+      leastBytes,
     };
     this.#strangers = {
       maxBytes: Math.min(strangersMessageBytes, messageBytes),
       unfinished: new UnfinishedBodies(unfinishedBytes / strangersPart),
-      leastBytes: strangersLeastBytes,
+      leastBytes,
     };
   }
 

@@ -90,7 +90,12 @@ export function publish(draft: string, file: string): void {
     if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].some((code) => isCode(error, code))) throw error;
     // A file system without links. The name is taken first, so that the rename replaces what is our own.
     closeSync(openSync(file, "wx"));
-    renameSync(draft, file);
+    try {
+      renameSync(draft, file);
+    } catch (failure) {
+      rmSync(file, { force: true });
+      throw failure;
+    }
   }
 }
 

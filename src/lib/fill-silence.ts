@@ -2,7 +2,7 @@ const silent = Symbol("silent");
 
 /**
  * Yields what the source yields, and the filler whenever nothing came for so many milliseconds; 0 fills nothing. The source is
- * asked for one thing at a time, and is told when nobody wants more.
+ * asked for one thing at a time, and is told when no reader wants more.
  */
 export async function* fillSilence<T, F>(
   source: AsyncIterable<T>,

@@ -5,7 +5,7 @@ const piecesOfPool = 128;
 /**
  * Hands out random bytes: asking the system for many costs little more than for a few.
  * @param size bytes of a piece
- * @returns a piece that nobody else was given or will be; it is good until the next one is asked for
+ * @returns a piece that no other caller was given or will be; it is good until the next one is asked for
  */
 export function randomPool(
   size: number,

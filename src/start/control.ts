@@ -211,7 +211,7 @@ function milliseconds(input: Readonly<Record<string, unknown>>, field: string): 
 
 /** Who can write to the database acts as its admin; the audit log says how. */
 async function onThisMachine(store: Store): Promise<Attribution> {
-  const first = await store.accounts.first();
+  const first = await store.founding.first();
   if (first === null) {
     throw new DomainError("not_found", "the server has not been started on this folder yet");
   }

@@ -20,7 +20,7 @@ export function tellExposure(
   if (loopback) log.info(facts, "serving this machine alone; --host 0.0.0.0 lets others in");
   else log.info(facts, "serving the network");
   if (metrics?.loopback === false) {
-    log.warn(shown, "metrics are shown to whoever reaches this address");
+    log.warn(shown, "metrics are shown to every client that reaches this address");
   }
   const hasProxy = config.trustedProxies.length > 0 || config.externalUrl?.startsWith("https:") === true;
   if (loopback || tls !== null || hasProxy) return;

@@ -30,7 +30,7 @@ interface Deps {
  */
 export async function ensureFounded(deps: Deps): Promise<string | null> {
   const chosen = operatorToken(deps.config);
-  const first = await deps.store.accounts.first();
+  const first = await deps.store.founding.first();
   if (first !== null) {
     if (chosen !== null) await replaceOperatorToken(deps, first.admin, chosen);
     return null;
@@ -49,7 +49,7 @@ async function found({ files, store, clock, newId }: Deps, chosen: string | null
   }
   const secret = chosen ?? minted ?? "";
   const name = chosen === null ? "minted on the first start" : operatorTokenName;
-  await store.accounts.found({
+  await store.founding.found({
     ...drafted,
     token: adminToken(drafted.admin, { secret, name, id: newId(), now }),
   });

@@ -146,7 +146,7 @@ function endChange(dataDir: string, key: Uint8Array, earlier: Uint8Array): strin
 }
 
 async function byOperator(store: Store, verb: "rotate" | "reset") {
-  const first = await store.accounts.first();
+  const first = await store.founding.first();
   if (first === null) return null;
   const attribution = systemAttribution(first.admin.organizationId, "rollcall server-key");
   return { action: `server_key.${verb}`, attribution, now: systemClock.now() };

@@ -10,6 +10,7 @@ import type { BootstrapToken, Runner, RunnerSpec } from "../domain/runners/runne
 import type { RunnerChange } from "../domain/runners/update.ts";
 import type { AccessToken, PresentedToken } from "../domain/tokens/access-token.ts";
 import type { Claimant, ExchangeToken } from "../domain/tokens/exchange.ts";
+import type { OperatorGrant } from "../domain/users/rights.ts";
 import type { Awaitable } from "../lib/awaitable.ts";
 import type { AccessStore } from "./access-store.ts";
 import type { EnvironmentClassStore, HostTokenStore, ScmIntegrationStore } from "./configuration-store.ts";
@@ -43,7 +44,7 @@ export interface Store {
   readonly leases: LeaseStore;
   readonly tokens: TokenStore;
   readonly credentials: CredentialStore;
-  readonly accounts: FoundingStore;
+  readonly founding: FoundingStore;
   readonly users: UserStore;
   readonly members: MemberStore;
   readonly preferences: PreferenceStore;
@@ -204,6 +205,8 @@ export interface LeaseStore {
   /** How long leases of the last run may be, as saveLongestLeases() has it; what it never named is left out. */
   longestLeases(): Promise<readonly LongestLease[]>;
   saveLongestLeases(longest: readonly LongestLease[]): Promise<void>;
+  /** Writes down that an operator has ended the incident of a provider's runners: they are gone. */
+  noteAcknowledged(operator: OperatorGrant, provider: RunnerProvider, now: number): Promise<void>;
   /** Counts this start against leases that it carried over unheard. The next record or last seen of one takes its count back. */
   countRestart(runnerIds: readonly string[]): Promise<void>;
   /** The runners that are being deleted. */

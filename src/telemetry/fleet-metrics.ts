@@ -23,7 +23,7 @@ const offlineNames = [
 /** How the fleet stands at a scrape. */
 export function fleetMetrics(
   metrics: Registry,
-  registry: Pick<RunnerRegistry, "counts" | "watchers">,
+  registry: Pick<RunnerRegistry, "counts" | "agentStreams">,
   offline: OfflineCount,
 ): void {
   gauge(

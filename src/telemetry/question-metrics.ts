@@ -35,7 +35,7 @@ export class QuestionMetrics implements QuestionObserver {
     this.#dropped = counter({
       registry,
       name: "rollcall_question_answers_dropped_total",
-      help: "Answers of runners that nobody waited for.",
+      help: "Answers of runners that no caller waited for.",
       labelNames: [],
     })({});
   }

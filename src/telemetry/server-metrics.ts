@@ -86,7 +86,7 @@ export class ServerMetrics {
         labelNames: ["kind"],
       },
       () => [
-        [registry.watchers.size, { kind: "runner" }],
+        [registry.agentStreams.size, { kind: "runner" }],
         [hub.size, { kind: "events" }],
       ],
     );

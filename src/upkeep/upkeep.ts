@@ -63,7 +63,7 @@ export class Upkeep implements Lifecycle {
       }),
       chore(saveSeenMs, () => registry.carryOver.saveLastSeen()),
       chore(keepAliveMs, async () => {
-        for (const watcher of registry.watchers.all()) watcher.tell("keep_alive");
+        for (const stream of registry.agentStreams.all()) stream.tell("keep_alive");
       }),
     ];
   }
@@ -85,7 +85,7 @@ export class Upkeep implements Lifecycle {
     await Promise.all(this.#chores.map((chore) => chore.stop()));
     this.#load.stop();
     const closing = new DomainError("unavailable", "the server is shutting down", { retryAfterMs: lookMs });
-    for (const watcher of this.#options.registry.watchers.all()) watcher.end(closing);
+    for (const stream of this.#options.registry.agentStreams.all()) stream.end(closing);
     await this.#counting;
     await this.#tryWrite(() => this.#options.registry.carryOver.saveLongest(), longestLeases);
     await this.#tryWrite(() => this.#options.registry.carryOver.saveLastSeen(), "what was seen last");
@@ -142,11 +142,11 @@ export class Upkeep implements Lifecycle {
     const from = Math.min(this.#revocationsFrom, lately);
     for (const { runnerId, cutOff } of await tokens.runnersRevokedSince(from)) {
       if (cutOff) await registry.cutOff(runnerId);
-      for (const watcher of registry.watchers.of(runnerId)) {
+      for (const stream of registry.agentStreams.of(runnerId)) {
         try {
-          usableToken(await tokens.findAccessToken(watcher.tokenHash), clock.now());
+          usableToken(await tokens.findAccessToken(stream.tokenHash), clock.now());
         } catch (refusal) {
-          watcher.end(refusal);
+          stream.end(refusal);
         }
       }
     }

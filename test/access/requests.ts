@@ -331,3 +331,4 @@ on(admin.deleteGateway, async (world) => {
 });
 on(admin.rotateSigningKey, () => ({}));
 on(admin.listSigningKeys, () => ({}));
+on(admin.acknowledgeIncident, () => ({ provider: RunnerProvider.GCP }));

@@ -43,7 +43,7 @@ async function makeData(organizations = 1): Promise<void> {
   await rollcallOf(server.config.dataDir);
   await server.close();
   const store = openStore(database(), "server");
-  for (let i = 1; i < organizations; i++) await store.accounts.found(foundingOf());
+  for (let i = 1; i < organizations; i++) await store.founding.found(foundingOf());
   await store.close();
 }
 
@@ -180,7 +180,7 @@ describe("rollcall restore", () => {
     await makeData(2);
     await rollcall("backup", backup);
     const store = openStore(database(), "server");
-    await store.accounts.found(foundingOf());
+    await store.founding.found(foundingOf());
     // As a kill leaves it: the last change is in the log alone.
     cpSync(`${database()}-wal`, join(folder, "log"));
     cpSync(database(), join(folder, "db"));
@@ -202,8 +202,8 @@ describe("rollcall restore", () => {
     await rollcall("backup", backup);
     const before = openStore(database(), "server");
     const inBackup = await before.events.newest();
-    const organizationId = (await before.accounts.first())?.organization.id ?? "";
-    await before.accounts.found(foundingOf());
+    const organizationId = (await before.founding.first())?.organization.id ?? "";
+    await before.founding.found(foundingOf());
     const since = await before.events.newest();
     await before.close();
     expect(await rollcall("restore", backup)).toMatchObject({ code: 0 });
@@ -354,7 +354,7 @@ test("check and doctor tell of a database that was put by hand beside the log of
   await makeData();
   expect(await rollcall("backup", backup)).toMatchObject({ code: 0 });
   const store = openStore(database(), "server");
-  for (let added = 0; added < 41; added++) await store.accounts.found(foundingOf());
+  for (let added = 0; added < 41; added++) await store.founding.found(foundingOf());
   // As a process that is killed leaves it.
   cpSync(`${database()}-wal`, join(folder, "log"));
   await store.close();

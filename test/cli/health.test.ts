@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { listening, runCommand, startCommand } from "../support/command.ts";
+import { endOf, listening, runCommand, startCommand } from "../support/command.ts";
 import { runInProcess } from "../support/command-in-process.ts";
 import { freePort } from "../support/free-port.ts";
 
@@ -32,9 +32,12 @@ test("a server that is ready, and one that does not answer any more", async () =
 
 test("waits for a server that starts, and not for ever", async () => {
   const port = await freePort();
-  const waiting = runCommand(["health", "--port", port, "--wait", "300"]);
+  const waiting = startCommand(["health", "--port", port, "--wait", "300"]);
   const server = startCommand(["serve", "--port", port, "--data-dir", dataDir]);
-  expect(await waiting).toEqual({ code: 0, stdout: "ready\n", stderr: "" });
+  // A server that cannot start ends the test with what it says, and nothing is left waiting for it.
+  void server.exited.then(() => waiting.process.kill());
+  const [answer] = await Promise.all([endOf(waiting), listening(server)]);
+  expect(answer).toEqual({ code: 0, stdout: "ready\n", stderr: "" });
   server.process.kill("SIGTERM");
   expect(await server.exited).toBe(0);
   expect(await runCommand(["health", "--port", port, "--wait", "1"])).toMatchObject({ code: 1 });

@@ -55,7 +55,7 @@ const kept = (dataDir: string) => readdirSync(dataDir).some((name) => name.inclu
 /** Adds an organisation, and rows enough that a copy takes its time. */
 async function found(file: string, filled: boolean): Promise<void> {
   const store = openStore(file, "server");
-  await store.accounts.found(foundingOf());
+  await store.founding.found(foundingOf());
   await store.close();
   if (!filled) return;
   const database = new Database(file);

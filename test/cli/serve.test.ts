@@ -54,6 +54,19 @@ test("prints one line when it is ready, and where the first admin's token is", a
   expect(second.stderr()).not.toContain(token);
 });
 
+test.each(["SIGTERM", "SIGINT"] as const)(
+  "neither a first start nor its end by %s has Node warn of anything",
+  async (signal) => {
+    const words = ["serve", "--port", "0", "--data-dir", dataDir(`warned-${signal}`)];
+    const server = startCommand(words, { NODE_OPTIONS: "--trace-warnings" });
+    await listening(server);
+    server.process.kill(signal);
+    expect(await server.exited).toBe(0);
+    expect(server.stderr()).not.toMatch(/\(node:\d+\)|warning|deprecat/i);
+    expect(server.stderr()).toContain('"msg":"stopped"');
+  },
+);
+
 test("shows the first admin's token to a terminal, once", async () => {
   const dir = dataDir("terminal");
   for (const shown of [1, 0]) {

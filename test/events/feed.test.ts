@@ -12,7 +12,7 @@ let start: number;
 beforeEach(async () => {
   store = openStore(":memory:", "server");
   const founding = foundingOf();
-  await store.accounts.found(founding);
+  await store.founding.found(founding);
   organizationId = founding.organization.id;
   start = await store.events.newest();
   feed = new EventFeed(store.events, organizationId, start);

@@ -39,7 +39,7 @@ test("when a large fleet was last heard is written some at a time, and nobody is
     },
   });
   const founding = foundingOf();
-  await store.accounts.found(founding);
+  await store.founding.found(founding);
   const organizationId = founding.organization.id;
   const fleet = Array.from({ length: 2_100 }, () => runnerOf(organizationId));
   await Promise.all(fleet.map((runner) => register(store.runners, runner, exchangeTokenOf())));

@@ -22,7 +22,7 @@ afterEach(() => server.close());
 /** How many events of its status there are of the runner. */
 async function told(id = agent.id): Promise<number> {
   return besideServer(server.config.dataDir, async (store) => {
-    const organizationId = (await store.accounts.first())?.organization.id ?? "";
+    const organizationId = (await store.founding.first())?.organization.id ?? "";
     const events = await store.events.read(organizationId, 0, 10_000);
     return events.filter(
       ({ resourceId, operation }) => resourceId === id && operation === ResourceOperation.UPDATE_STATUS,

@@ -50,7 +50,7 @@ async function silentFleet() {
   mkdirSync(join(dir, "first"));
   const { store, registry } = await start("first");
   const founding = foundingOf();
-  await store.accounts.found(founding);
+  await store.founding.found(founding);
   organizationId = founding.organization.id;
   for (let i = 0; i < runners; i += 1) {
     const runner = runnerOf(organizationId);

@@ -27,7 +27,7 @@ afterEach(() => rmSync(dir, { recursive: true }));
 async function run(work: (registry: RunnerRegistry) => Promise<void>, first = false) {
   const store = openStore(join(dir, "db"), "server");
   if (first) {
-    await store.accounts.found(founding);
+    await store.founding.found(founding);
     for (const runner of [silent, heard]) await register(store.runners, runner, exchangeTokenOf());
   }
   const registry = new RunnerRegistry({

@@ -121,8 +121,8 @@ test("a revocation is noticed after the wall clock was set back, too", async () 
   const ended = watch.ended();
   await agent.renew();
   server.clock.step(-3_600_000);
-  await besideServer(server.config.dataDir, async ({ accounts, tokens }) => {
-    const organizationId = (await accounts.first())?.organization.id ?? "";
+  await besideServer(server.config.dataDir, async ({ founding, tokens }) => {
+    const organizationId = (await founding.first())?.organization.id ?? "";
     const [token] = await tokens.listAccessTokens(organizationId, agent.id);
     await tokens.revokeAccessToken(byUser(newId(), organizationId), token?.id ?? "", server.clock.now());
   });

@@ -15,13 +15,10 @@ afterEach(async () => {
 });
 
 const megabytes = 16;
-/** How long the server has run, in milliseconds. */
-let time = 0;
-const start = async (limits: Partial<Limits>) => {
-  time = 0;
+const start = async (limits: Partial<Limits>, monotonic?: () => number) => {
   server = await toyServer({
     limits,
-    monotonic: () => time,
+    ...(monotonic && { monotonic }),
     handler: {
       openMethods: new Set([RunnerService.method.createRunner]),
       plain: {
@@ -119,14 +116,30 @@ test("only so many scrapes are put together at once", async () => {
 });
 
 describe("connections without a good token", () => {
-  test("of one address: one more closes the oldest, and is served", async () => {
-    await start({ strangersPerAddress: 2, connections: 4 });
+  let now = 0;
+  const startAt = async (limits: Partial<Limits>) => {
+    now = 0;
+    await start(limits, () => now);
+  };
+  /** Connections that have said nothing, the oldest first. */
+  const silent = async (count: number) => {
+    const clients = new AsyncDisposableStack();
+    const all: RawClient[] = [];
+    const before = server.listener.connections();
+    for (let at = 1; at <= count; at += 1) {
+      all.push(clients.use(await connect()));
+      await server.connections(before + at);
+    }
+    return { all, [Symbol.asyncDispose]: () => clients.disposeAsync() };
+  };
+
+  test("of one address: one more closes the oldest that was answered, and is served", async () => {
+    await startAt({ connections: 4, strangersPerAddress: 2 });
     await using oldest = await connect();
     await answers(oldest, get("/small"), "small");
     await using second = await connect();
     await answers(second, get("/small"), "small");
     // Keeping it busy does not make it younger.
-    time += 2000;
     await answers(oldest, openCall, "{}");
     await using third = await connect();
     await answers(third, get("/small"), "small");
@@ -136,38 +149,43 @@ describe("connections without a good token", () => {
     await answers(second, call, "{}");
   });
 
-  test("of one address have two seconds to show one, however many come at once", async () => {
-    await start({ strangersPerAddress: 1, connections: 10 });
-    const storm = await Promise.all(Array.from({ length: 10 }, () => connect()));
-    await server.connections(10);
-    time += 1999;
-    for (const client of storm) await answers(client, call, "{}");
+  test("of one address: runners that come back at once all get to show their tokens", async () => {
+    await startAt({ connections: 20, strangersPerAddress: 2 });
+    await using runners = await silent(20);
+    now = 2_000;
+    for (const runner of runners.all) await answers(runner, call, "{}");
     expect(server.listener.displaced()).toBe(0);
-    for (const client of storm) await client[Symbol.asyncDispose]();
   });
 
-  test("of one address are as many as come while half of the server is free", async () => {
-    await start({ strangersPerAddress: 1, connections: 6 });
-    await using first = await connect();
-    await using second = await connect();
-    await server.connections(2);
-    time += 2000;
-    await using third = await connect();
-    await answers(third, get("/small"), "small");
+  test("of one address: those that take longer than 2 seconds to show one go, the oldest first", async () => {
+    await startAt({ connections: 4, strangersPerAddress: 2 });
+    await using waiting = await silent(2);
+    now = 2_001;
+    await using next = await connect();
+    await waiting.all[0]?.closed;
+    await answers(next, call, "{}");
+    expect(server.listener.displaced()).toBe(1);
+    for (const one of waiting.all.slice(1)) await answers(one, call, "{}");
+  });
+
+  test("of one address: while half of all connections are free none has to go", async () => {
+    await startAt({ connections: 8, strangersPerAddress: 1 });
+    await using waiting = await silent(2);
+    for (const one of waiting.all) await answers(one, get("/small"), "small");
+    now = 60_000;
+    await using next = await connect();
+    await answers(next, get("/small"), "small");
+    for (const one of waiting.all) await answers(one, get("/small"), "small");
     expect(server.listener.displaced()).toBe(0);
-    await using fourth = await connect();
-    await answers(fourth, get("/small"), "small");
-    await first.closed;
-    await answers(second, call, "{}");
   });
 
   test("those over which a call came with a good token do not count", async () => {
-    await start({ strangersPerAddress: 1, connections: 3 });
+    await startAt({ connections: 4, strangersPerAddress: 1 });
     await using first = await connect();
     await answers(first, call, "{}");
     await using second = await connect();
     await answers(second, call, "{}");
-    time += 2000;
+    now = 60_000;
     await using _third = await connect();
     await answers(first, get("/small"), "small");
     await server.connections(3);
@@ -175,7 +193,7 @@ describe("connections without a good token", () => {
   });
 
   test("of all addresses: they make room when the server is full, and others do not", async () => {
-    await start({ connections: 2 });
+    await startAt({ connections: 2 });
     await using stranger = await connect();
     await answers(stranger, get("/small"), "small");
     await using known = await connect();
@@ -186,5 +204,17 @@ describe("connections without a good token", () => {
     await using refused = await connect(get("/small"));
     expect(await refused.closed).toMatch(/^HTTP\/1\.1 503 /);
     await answers(known, get("/small"), "small");
+  });
+
+  test("of all addresses: one that has just come does not make room", async () => {
+    await startAt({ connections: 1 });
+    await using first = await silent(1);
+    await using refused = await connect(get("/small"));
+    expect(await refused.closed).toMatch(/^HTTP\/1\.1 503 /);
+    await server.connections(1);
+    now = 2_001;
+    await using next = await connect();
+    await first.all[0]?.closed;
+    await answers(next, get("/small"), "small");
   });
 });

@@ -157,7 +157,7 @@ describe.each(Object.entries(proxies))("behind %s", (_name, commandLine) => {
       // As if another trusted proxy stood in front of this one.
       const { runner } = await create(wire, { "x-forwarded-for": "203.0.113.9:4711" });
       const entries = await besideServer(server.config.dataDir, async (store) => {
-        const organizationId = (await store.accounts.first())?.organization.id ?? "";
+        const organizationId = (await store.founding.first())?.organization.id ?? "";
         const filter = {
           actorIds: [],
           actorPrincipals: [],

@@ -1,4 +1,13 @@
-import { existsSync, linkSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import fs, {
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -57,4 +66,30 @@ test("a folder that cannot be synced is left to its file system; one that is not
   // The kernel's own folders can be opened, and not synced.
   fsyncFolder("/proc/self");
   expect(() => fsyncFolder(join(dir, "gone"))).toThrow("ENOENT");
+});
+
+test("a draft is published where a file system has no links, and a rename that fails leaves no empty file", () => {
+  const { linkSync: link, renameSync: rename } = fs;
+  const refuse = (code: string) => () => {
+    throw Object.assign(new Error(code), { code });
+  };
+  const [file, draft] = [join(dir, "unlinked"), draftOf(join(dir, "unlinked"))];
+  writeFileSync(draft, "first");
+  try {
+    fs.linkSync = refuse("EPERM");
+    fs.renameSync = refuse("EIO");
+    syncBuiltinESMExports();
+    expect(() => publish(draft, file)).toThrow("EIO");
+    expect([existsSync(file), existsSync(draft)]).toEqual([false, true]);
+    fs.renameSync = rename;
+    syncBuiltinESMExports();
+    publish(draft, file);
+    expect([readFileSync(file, "utf8"), existsSync(draft)]).toEqual(["first", false]);
+    writeFileSync(draft, "second");
+    expect(() => publish(draft, file)).toThrow("EEXIST");
+    expect(readFileSync(file, "utf8")).toBe("first");
+  } finally {
+    Object.assign(fs, { linkSync: link, renameSync: rename });
+    syncBuiltinESMExports();
+  }
 });

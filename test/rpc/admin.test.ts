@@ -44,6 +44,7 @@ function everyCall(who: Pick<Someone, "token">): Promise<unknown>[] {
     client.deleteGateway({ gatewayId: id }),
     client.rotateSigningKey({}),
     client.listSigningKeys({}),
+    client.acknowledgeIncident({ provider: RunnerProvider.GCP }),
   ];
 }
 

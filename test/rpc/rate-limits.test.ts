@@ -113,6 +113,22 @@ test("health checks are answered from an address that calls too often, and do no
   expect(new Set(refused.map(({ level }) => level))).toEqual(new Set([20]));
 });
 
+test("health checks use up nothing of what their address may call otherwise", async () => {
+  await start({ perAddress: 1 });
+  const health = server.client(Health, { token: null });
+  for (let times = 0; times < 5; times += 1) await health.check({});
+  expect((await refusal(stranger("").getAuthenticatedIdentity({}))).reason).toBe("TOKEN_UNKNOWN");
+  expect((await refusal(stranger("").getAuthenticatedIdentity({}))).reason).toBe("RATE_LIMITED");
+});
+
+test("the failed health checks of an address do not fill the log", async () => {
+  await start({ perAddress: 1 });
+  const health = server.client(Health, { token: null });
+  for (let times = 0; times < 5; times += 1) await refusal(health.check({ service: "unknown" }));
+  const levels = server.log.lines().filter(({ code }) => code === "not_found");
+  expect(levels.filter(({ level }) => Number(level) > 20)).toHaveLength(1);
+});
+
 test("an unknown service is told and logged as far as it can be known again", async () => {
   await start({});
   const unknown = refusal(server.client(Health, { token: null }).check({ service: "x".repeat(1000) }));

@@ -50,7 +50,7 @@ const dayMs = 24 * 60 * 60 * 1000;
 
 /** Makes an admin's token that has expired long ago, in the database of a server that does not run. */
 export async function mintExpired(dataDir: string): Promise<Secret> {
-  const founded = await besideServer(dataDir, (store) => store.accounts.first());
+  const founded = await besideServer(dataDir, (store) => store.founding.first());
   if (founded === null) throw new Error("there is no organisation yet");
   const of = { organizationId: founded.organization.id, subjectId: founded.admin.id };
   return secretOf("expired token", (await addToken(dataDir, { ...of, expiresAt: 1 })).secret);

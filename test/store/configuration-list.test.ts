@@ -27,7 +27,7 @@ afterEach(() => store.close());
 /** Runners of one organisation by index, one of each two shared with a group, and classes on them. */
 async function filled() {
   const founding = foundingOf();
-  await store.accounts.found(founding);
+  await store.founding.found(founding);
   const { id: organizationId } = founding.organization;
   const by = byUser(founding.admin.id, organizationId);
   const groupId = newId();

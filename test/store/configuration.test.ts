@@ -38,7 +38,7 @@ beforeEach(async () => {
   file = join(folder, "rollcall.db");
   store = openStore(file, "server");
   const founding = foundingOf();
-  await store.accounts.found(founding);
+  await store.founding.found(founding);
   adminId = founding.admin.id;
   runner = await newRunner(founding.organization.id);
 });

@@ -17,12 +17,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { writeSecretFile } from "../../src/lib/files.ts";
 import { openDataDir, UnusableServerKeyError } from "../../src/start/data-dir.ts";
-import { openStore } from "../../src/start/open-store.ts";
-import { DatabaseInUseError } from "../../src/store/sqlite/engine/lock.ts";
-import { UnusableDatabaseError } from "../../src/store/sqlite/engine/open.ts";
+import { openStore, storeFiles } from "../../src/start/open-store.ts";
+import { DatabaseInUseError, lockDatabase } from "../../src/store/sqlite/engine/lock.ts";
+import { openConnection, openWriter, UnusableDatabaseError } from "../../src/store/sqlite/engine/open.ts";
 import { printed, startProcess } from "../support/command.ts";
 import { foundingOf } from "../support/records.ts";
 
@@ -50,7 +50,7 @@ function refusalToOpen(role: Role = "server"): Error {
 
 async function makeDatabase(): Promise<void> {
   const store = open();
-  await store.accounts.found(foundingOf());
+  await store.founding.found(foundingOf());
   await store.close();
 }
 
@@ -85,15 +85,15 @@ describe("one server a file", () => {
 
   test("readers work beside a server, and on a file without one; tools that write only without one", async () => {
     const server = open();
-    await server.accounts.found(foundingOf());
+    await server.founding.found(foundingOf());
     const reader = open("reader");
-    expect(await reader.accounts.first()).toEqual(await server.accounts.first());
-    await expect(reader.accounts.found(foundingOf())).rejects.toThrow("reads only");
+    expect(await reader.founding.first()).toEqual(await server.founding.first());
+    await expect(reader.founding.found(foundingOf())).rejects.toThrow("reads only");
     expect(refusalToOpen("tool")).toBeInstanceOf(DatabaseInUseError);
     await server.close();
     expect(await reader.healthy()).toBe(true);
     const tool = open("tool");
-    await tool.accounts.found(foundingOf());
+    await tool.founding.found(foundingOf());
     expect(refusalToOpen()).toBeInstanceOf(DatabaseInUseError);
     await tool.close();
     await reader.close();
@@ -134,12 +134,12 @@ describe("one server a file", () => {
       async (way) => {
         await makeDatabase();
         const first = open();
-        await first.accounts.found(foundingOf());
+        await first.founding.found(foundingOf());
         const other = ways[way]?.() ?? "";
         // Twice: the second server must not have taken anything over by its first try.
         expect(elsewhere(other, "server")).toBe("DatabaseInUseError");
         expect(elsewhere(other, "tool")).toBe("DatabaseInUseError");
-        await first.accounts.found(foundingOf());
+        await first.founding.found(foundingOf());
         expect(elsewhere(file, "reader")).toBe("");
         await first.close();
         expect(elsewhere(other, "server")).toBe("");
@@ -164,10 +164,10 @@ describe("one server a file", () => {
     symlinkSync(target, file);
     writeFileSync(target, "");
     const first = open();
-    await first.accounts.found(foundingOf());
+    await first.founding.found(foundingOf());
     await first.close();
     const second = open();
-    expect(await second.accounts.first()).not.toBeNull();
+    expect(await second.founding.first()).not.toBeNull();
     await second.close();
   });
 
@@ -191,17 +191,17 @@ describe("one server a file", () => {
   test("a program that holds the file stops neither the reads of a server nor its event loop", async () => {
     const server = open();
     const founding = foundingOf();
-    await server.accounts.found(founding);
+    await server.founding.found(founding);
     const other = new Database(file);
     other.exec("BEGIN IMMEDIATE");
     let written = false;
-    const write = server.accounts.found(foundingOf()).then(() => {
+    const write = server.founding.found(foundingOf()).then(() => {
       written = true;
     });
     expect(await server.healthy()).toBe(true);
     // Timers go on, which they would not while SQLite itself waited.
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect((await server.accounts.first())?.organization).toEqual(founding.organization);
+    expect((await server.founding.first())?.organization).toEqual(founding.organization);
     expect(written).toBe(false);
     other.exec("ROLLBACK");
     other.close();
@@ -350,5 +350,50 @@ describe("the data folder", () => {
     mkdirSync(join(dir, "taken"));
     expect(() => writeSecretFile(join(dir, "taken"), "new\n", "replace")).toThrow();
     expect(readdirSync(dir)).toEqual(["taken"]);
+  });
+});
+
+test("a commit and a checkpoint reach the disk on macOS too, where an fsync stops at the drive's memory", () => {
+  const lock = lockDatabase(file);
+  const first = openConnection(file, lock, "create");
+  for (const { $client: client } of [first, openWriter(file, true)]) {
+    const settings = ["synchronous", "fullfsync", "checkpoint_fullfsync"];
+    expect(settings.map((name) => client.pragma(name, { simple: true }))).toEqual([2, 1, 1]);
+    client.close();
+  }
+  lock.release();
+});
+
+describe("a restore over a database whose log cannot be brought into it", () => {
+  const checkpointsFail = (code: string) => {
+    const { pragma } = Database.prototype;
+    return vi.spyOn(Database.prototype, "pragma").mockImplementation(function (
+      this: Database.Database,
+      ...given: Parameters<typeof pragma>
+    ) {
+      if (given[0] !== "wal_checkpoint(TRUNCATE)") return pragma.apply(this, given);
+      throw Object.assign(new Error("no luck"), { code });
+    });
+  };
+  afterEach(() => void vi.restoreAllMocks());
+
+  test.each(["SQLITE_FULL", "SQLITE_IOERR_READ"])("ends with %s, and leaves it as it was", async (code) => {
+    await makeDatabase();
+    await storeFiles.backUp(file, join(dir, "backup.db"));
+    const before = readFileSync(file);
+    checkpointsFail(code);
+    await expect(storeFiles.restore(join(dir, "backup.db"), file, () => {})).rejects.toThrow(
+      `${file} is not replaced, since it cannot be kept: no luck`,
+    );
+    expect(readFileSync(file)).toEqual(before);
+    expect(readdirSync(dir).sort()).toEqual(["backup.db", "rollcall.db", "rollcall.db.lock"]);
+  });
+
+  test.each(["SQLITE_CORRUPT_VTAB", "SQLITE_NOTADB"])("goes on where it is damaged: %s", async (code) => {
+    await makeDatabase();
+    await storeFiles.backUp(file, join(dir, "backup.db"));
+    checkpointsFail(code);
+    const { kept } = await storeFiles.restore(join(dir, "backup.db"), file, () => {});
+    expect(existsSync(String(kept))).toBe(true);
   });
 });

@@ -64,7 +64,7 @@ test("a runner that was read before is what the file holds, as soon as its chang
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 12 }), async (steps) => {
         const founding = foundingOf();
-        await store.accounts.found(founding);
+        await store.founding.found(founding);
         const runners = [runnerOf(founding.organization.id), runnerOf(founding.organization.id)];
         for (const runner of runners) await store.runners.create(creating(runner), runner, exchangeTokenOf());
         for (const [index, { change, which }] of steps.entries()) {
@@ -94,7 +94,7 @@ test("a runner that was read before is what the file holds, as soon as its chang
 test("what is made of a remembered runner for its agent, the password in clear, is not remembered", async () => {
   const store = open();
   const founding = foundingOf();
-  await store.accounts.found(founding);
+  await store.founding.found(founding);
   const box = secretBox(randomBytes(32));
   const metrics = { enabled: true, url: "https://m", username: "u", managedMetricsEnabled: false };
   const plain = runnerOf(founding.organization.id);

@@ -44,7 +44,7 @@ storeContract("memory", inMemory);
 describe("a file", () => {
   test("tells how large it is and how much room is left", async () => {
     await using opened = await onFile();
-    await opened.store.accounts.found(foundingOf());
+    await opened.store.founding.found(foundingOf());
     const { databaseBytes, logBytes, availableBytes, waiting } = await opened.store.vitals();
     expect(databaseBytes).toBeGreaterThanOrEqual(statSync(opened.file).size);
     expect(logBytes).toBe(statSync(`${opened.file}-wal`).size);
@@ -58,7 +58,7 @@ describe("a file", () => {
   test("holds what was acknowledged the moment that it was", async () => {
     await using opened = await onFile();
     const founding = foundingOf();
-    await opened.store.accounts.found(founding);
+    await opened.store.founding.found(founding);
     const runner = runnerOf(founding.organization.id);
     await opened.store.runners.create(creating(runner), runner, exchangeTokenOf());
     // Another connection sees only what was committed.

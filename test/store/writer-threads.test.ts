@@ -37,7 +37,7 @@ function open(name: string, options: OpenStoreOptions = {}): Store {
 
 async function organizationOf(store: Store): Promise<string> {
   const founding = foundingOf();
-  await store.accounts.found(founding);
+  await store.founding.found(founding);
   return founding.organization.id;
 }
 

@@ -31,7 +31,7 @@ beforeEach(async () => {
   store = open();
   const founding = foundingOf();
   organizationId = founding.organization.id;
-  await store.accounts.found(founding);
+  await store.founding.found(founding);
 });
 afterEach(async () => {
   await store.close();
@@ -264,12 +264,12 @@ test("a thread that dies is told once, and everything that waits or comes later 
     writerScript: new URL("data:text/javascript,throw new Error('out of luck')"),
     observer: { onFailed: (cause) => void failures.push(cause) },
   });
-  const refused = domainError(broken.accounts.found(foundingOf()));
+  const refused = domainError(broken.founding.found(foundingOf()));
   expect(await refused).toMatchObject({ kind: "unavailable", reason: "STORE_UNAVAILABLE" });
-  expect(await domainError(broken.accounts.found(foundingOf()))).toMatchObject({ kind: "unavailable" });
+  expect(await domainError(broken.founding.found(foundingOf()))).toMatchObject({ kind: "unavailable" });
   expect(failures).toMatchObject([{ message: "the thread that writes has ended: out of luck" }]);
   expect(await broken.healthy()).toBe(false);
-  expect(await broken.accounts.first()).toBeNull();
+  expect(await broken.founding.first()).toBeNull();
   await broken.close();
 });
 
@@ -293,3 +293,12 @@ test.each(["closed", "left open"])(
     expect(readdirSync(folder)).toEqual([]);
   },
 );
+
+test("stores in memory listen once for the end of the process, however many there are", async () => {
+  const listeners = () => process.listenerCount("exit");
+  const before = listeners();
+  const stores = Array.from({ length: 3 }, () => openStore(":memory:", "server"));
+  expect(listeners()).toBe(before + 1);
+  await Promise.all(stores.map((one) => one.close()));
+  expect(listeners()).toBe(before);
+});

@@ -25,7 +25,7 @@ export async function besideServer<T>(dataDir: string, work: (store: Store) => P
 export async function addOrganization(dataDir: string) {
   const { secret, hash } = mintToken("personal");
   const founding = foundingOf(hash);
-  await besideServer(dataDir, (store) => store.accounts.found(founding));
+  await besideServer(dataDir, (store) => store.founding.found(founding));
   return { id: founding.organization.id, adminId: founding.admin.id, token: secret };
 }
 

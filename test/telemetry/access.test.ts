@@ -116,7 +116,7 @@ describe("the metrics port", () => {
     const chunks: string[] = [];
     const server = await start({ "metrics-port": "0", "metrics-host": "0.0.0.0" }, chunks);
     await server.close();
-    expect(chunks.join("")).toContain("metrics are shown to whoever reaches this address");
+    expect(chunks.join("")).toContain("metrics are shown to every client that reaches this address");
   });
 
   test("that is taken stops the start, which leaves nothing behind", async () => {

@@ -11,6 +11,7 @@ import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { PersonalAccessToken, User } from "../../gitpod/v1/user_pb.js";
 import type { PaginationRequest, PaginationResponse } from "../../gitpod/v1/pagination_pb.js";
 import type { ServiceAccount } from "../../gitpod/v1/service_account_pb.js";
+import type { RunnerProvider } from "../../gitpod/v1/runner_configuration_pb.js";
 
 /**
  * Describes the file rollcall/v1/admin.proto.
@@ -922,6 +923,44 @@ export declare type ListSigningKeysResponse = Message<"rollcall.v1.ListSigningKe
 export declare const ListSigningKeysResponseSchema: GenMessage<ListSigningKeysResponse>;
 
 /**
+ * AcknowledgeIncidentRequest names the provider whose runners lapsed.
+ *
+ * @generated from message rollcall.v1.AcknowledgeIncidentRequest
+ */
+export declare type AcknowledgeIncidentRequest = Message<"rollcall.v1.AcknowledgeIncidentRequest"> & {
+  /**
+   * @generated from field: gitpod.v1.RunnerProvider provider = 1;
+   */
+  provider: RunnerProvider;
+};
+
+/**
+ * Describes the message rollcall.v1.AcknowledgeIncidentRequest.
+ * Use `create(AcknowledgeIncidentRequestSchema)` to create a new message.
+ */
+export declare const AcknowledgeIncidentRequestSchema: GenMessage<AcknowledgeIncidentRequest>;
+
+/**
+ * AcknowledgeIncidentResponse says what the incident was.
+ *
+ * @generated from message rollcall.v1.AcknowledgeIncidentResponse
+ */
+export declare type AcknowledgeIncidentResponse = Message<"rollcall.v1.AcknowledgeIncidentResponse"> & {
+  /**
+   * How many runners it held; 0 when there was none.
+   *
+   * @generated from field: uint32 runners = 1;
+   */
+  runners: number;
+};
+
+/**
+ * Describes the message rollcall.v1.AcknowledgeIncidentResponse.
+ * Use `create(AcknowledgeIncidentResponseSchema)` to create a new message.
+ */
+export declare const AcknowledgeIncidentResponseSchema: GenMessage<AcknowledgeIncidentResponse>;
+
+/**
  * SigningKeyState says what a key is for.
  *
  * @generated from enum rollcall.v1.SigningKeyState
@@ -1142,6 +1181,17 @@ export declare const AdminService: GenService<{
     methodKind: "unary";
     input: typeof ListSigningKeysRequestSchema;
     output: typeof ListSigningKeysResponseSchema;
+  },
+  /**
+   * AcknowledgeIncident ends the incident that many lapses of a provider's runners count as: these runners really are
+   * gone. They are INACTIVE from then on, not unreachable, and clean-up may remove them.
+   *
+   * @generated from rpc rollcall.v1.AdminService.AcknowledgeIncident
+   */
+  acknowledgeIncident: {
+    methodKind: "unary";
+    input: typeof AcknowledgeIncidentRequestSchema;
+    output: typeof AcknowledgeIncidentResponseSchema;
   },
 }>;
 

@@ -84,10 +84,10 @@ export function needsSharedRole(caller: Caller, runner: Runner): boolean {
 
 /**
  * The permission that an earlier caller had when it asked for the deletion that now completes.
- * @throws Error when nobody asked for one.
+ * @throws Error when no caller asked for one.
  */
 export function deletionAskedFor(runner: Runner): Authorized<"delete"> {
-  if (runner.deletionRequestedAt === null) throw new Error("nobody asked for the deletion of this runner");
+  if (runner.deletionRequestedAt === null) throw new Error("no caller asked for the deletion of this runner");
   // Who asked is in the audit log; that it is over comes from the runner, or from its silence.
   return { ...runner, by: ownAttribution(runner) } as Authorized<"delete">;
 }

@@ -19,7 +19,7 @@ export function showingRoles(resourceType: ResourceType): ShowingRoles {
     case ResourceType.RUNNER_LLM_INTEGRATION:
       return { resourceType: ResourceType.RUNNER, roles: runnerRoles };
     case ResourceType.HOST_AUTHENTICATION_TOKEN:
-      // Who only uses the runner sees the tokens of nobody else.
+      // Who only uses the runner sees no tokens of others.
       return { resourceType: ResourceType.RUNNER, roles: [ResourceRole.RUNNER_ADMIN] };
     case ResourceType.GROUP:
     case ResourceType.GROUP_MEMBERSHIP_CHANGED:

@@ -4,7 +4,7 @@ import type { EventRecord } from "./event.ts";
 
 /**
  * Wants events of one type; ids and creators narrow it down when they are given. The contract has no creator of what is
- * deleted: a deletion is wanted whoever the creator was.
+ * deleted: a deletion is wanted, no matter who the creator was.
  */
 export interface EventFilterEntry {
   readonly resourceType: number;

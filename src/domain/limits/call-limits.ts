@@ -24,6 +24,8 @@ export type LimitedBy = "token" | "address";
 export class CallLimits {
   readonly #clock: Pick<Clock, "monotonic">;
   readonly #limiters: Readonly<Record<LimitedBy, RateLimiter | null>>;
+  /** Of calls that are answered however often they come, so that they use up nothing of what others may call. */
+  readonly #always: RateLimiter | null;
   readonly #refused: Record<LimitedBy, number> = { token: 0, address: 0 };
 
   constructor(rates: CallRates, clock: Pick<Clock, "monotonic">) {
@@ -33,6 +35,7 @@ export class CallLimits {
         : new RateLimiter({ perSecond, burst: Math.max(perSecond * rates.burstSeconds, 1) });
     this.#clock = clock;
     this.#limiters = { token: limiter(rates.perToken), address: limiter(rates.perAddress) };
+    this.#always = limiter(rates.perAddress);
   }
 
   /** Calls refused since the start. */
@@ -50,9 +53,12 @@ export class CallLimits {
     this.#count("address", networkOf(address));
   }
 
-  /** Counts a call that is answered however often it comes. @returns whether it comes too often */
+  /**
+   * Counts a call that is answered however often it comes, apart from all others: a load balancer and runners that
+   * exchange their tokens may share an address. @returns whether such calls come too often to be logged
+   */
   noteAddress(address: string): boolean {
-    return (this.#limiters.address?.take(networkOf(address), this.#clock.monotonic()) ?? 0) > 0;
+    return (this.#always?.take(networkOf(address), this.#clock.monotonic()) ?? 0) > 0;
   }
 
   #count(by: LimitedBy, key: string): void {

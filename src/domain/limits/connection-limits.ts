@@ -15,10 +15,7 @@ export interface Limits {
   readonly streamsPerConnection: number;
   /** Open connections. More is 503 on HTTP/1.1, GOAWAY with ENHANCE_YOUR_CALM on HTTP/2. */
   readonly connections: number;
-  /**
-   * Connections of one address over which no call came with a good token. One more closes the oldest of them, when it is
-   * 2 s old and half of all {@link connections} are taken.
-   */
+  /** Connections of one address over which no call came with a good token. From half of all on, one more closes one of them. */
   readonly strangersPerAddress: number;
   /** Milliseconds that a connection may stay open with no call running on it. A running stream is never idle. */
   readonly idleTimeoutMs: number;

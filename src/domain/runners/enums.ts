@@ -33,3 +33,9 @@ export const RunnerProvider = {
   DEV_AGENT: 6,
 } as const;
 export type RunnerProvider = (typeof RunnerProvider)[keyof typeof RunnerProvider];
+
+/** As the settings spell it, such as `AWS_EC2`. */
+export function providerName(provider: RunnerProvider): string {
+  const [name = String(provider)] = Object.entries(RunnerProvider).find(([, one]) => one === provider) ?? [];
+  return name;
+}

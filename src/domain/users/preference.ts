@@ -18,7 +18,7 @@ export type PreferenceName = { readonly id: string } | { readonly key: string };
 
 declare const granted: unique symbol;
 
-/** The proof that a caller is a person, who may read and change what is kept for it: nobody else may. */
+/** The proof that a caller is a person, who may read and change what is kept for it: no other caller may. */
 export interface OwnSettings {
   readonly [granted]: "own settings";
   readonly by: Attribution;

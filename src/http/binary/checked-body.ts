@@ -1,18 +1,13 @@
-import { base64Decode, base64Encode } from "@bufbuild/protobuf/wire";
-import { ConnectError } from "@connectrpc/connect";
 import {
   assertByteStreamRequest,
   type Compression,
   compressedFlag,
-  createAsyncIterable,
   encodeEnvelope,
   readAllBytes,
   transformSplitEnvelope,
   type UniversalHandler,
   type UniversalServerRequest,
-  type UniversalServerResponse,
 } from "@connectrpc/connect/protocol";
-import { codeToHttpStatus, errorToJsonBytes } from "@connectrpc/connect/protocol-connect";
 import { type WireCheck, wireCheck } from "./wire-check.ts";
 
 export interface CheckedBodyOptions {
@@ -20,9 +15,6 @@ export interface CheckedBodyOptions {
   readonly readMaxBytes: number;
   readonly compressions: readonly Compression[];
 }
-
-/** Bytes that the message of a GET may have once it is unpacked. Before authentication, so they are few. */
-const mostUnpackedOfGet = 64 * 1024;
 
 /** Binary messages alone, and of those that stand alone or are framed. Text is checked where it is decoded. */
 const binaryRegExp = /^application\/(grpc(-web)?(\+proto)?|connect\+proto|proto)\s*(;|$)/i;
@@ -40,7 +32,6 @@ export function withCheckedBody(
   const check = wireCheck(handler.method.input);
   const byName = new Map(compressions.map((compression) => [compression.name, compression]));
   const serve = async (request: UniversalServerRequest) => {
-    if (request.method === "GET") return unpackedGet(request);
     const type = request.header.get("content-type") ?? "";
     if (request.method !== "POST" || !binaryRegExp.test(type)) return handler(request);
     assertByteStreamRequest(request);
@@ -90,26 +81,6 @@ export function withCheckedBody(
 
   function unpacked(compression: Compression, bytes: Uint8Array) {
     return bytes.length === 0 ? bytes : compression.decompress(Buffer.from(bytes), readMaxBytes);
-  }
-
-  /** The message of a GET is in its URL, which headers bound: what it unpacks to is bounded likewise. */
-  async function unpackedGet(request: UniversalServerRequest): Promise<UniversalServerResponse> {
-    const url = new URL(request.url);
-    const { searchParams } = url;
-    const compression = byName.get(searchParams.get("compression") ?? "");
-    if (compression === undefined || searchParams.get("base64") !== "1") return handler(request);
-    try {
-      const packed = Buffer.from(base64Decode(searchParams.get("message") ?? ""));
-      const message = await compression.decompress(packed, mostUnpackedOfGet);
-      searchParams.delete("compression");
-      searchParams.set("message", base64Encode(message, "url"));
-    } catch (error) {
-      const { code, rawMessage } = ConnectError.from(error);
-      const body = errorToJsonBytes(new ConnectError(rawMessage, code), undefined);
-      const header = new Headers({ "content-type": "application/json" });
-      return { status: codeToHttpStatus(code), header, body: createAsyncIterable([body]) };
-    }
-    return handler({ ...request, url: url.href });
   }
 }
 

@@ -4,6 +4,14 @@ import { noCertificate, type ShownCertificate } from "../../domain/tokens/client
 import type { NodeServerResponse } from "../node-http.ts";
 import { destroyLater, rawAnswer } from "./raw-answer.ts";
 
+/** Hears whether the calls of a connection come with a good token. */
+export interface TokenListener {
+  /** One did. Called once. */
+  shown(): void;
+  /** One is over, and none has shown a token yet. */
+  answeredWithout(): void;
+}
+
 /**
  * One accepted connection: knows the calls that run on it, closes it when it has been without any for too long,
  * and takes part in the shutdown.
@@ -30,12 +38,11 @@ export class Connection {
   /** Set once the TLS handshake is done. */
   clientCertificate: ShownCertificate = noCertificate;
 
-  readonly #onToken: () => void;
+  readonly #listener: TokenListener;
   #hasToken = false;
 
-  /** @param onToken hears once that a call came with a good token */
-  constructor(socket: Socket, scheme: "http" | "https", idleTimeoutMs: number, onToken: () => void) {
-    this.#onToken = onToken;
+  constructor(socket: Socket, scheme: "http" | "https", idleTimeoutMs: number, listener: TokenListener) {
+    this.#listener = listener;
     this.socket = socket;
     this.remoteAddress = socket.remoteAddress ?? "";
     this.scheme = scheme;
@@ -46,7 +53,7 @@ export class Connection {
   showedToken(): void {
     if (this.#hasToken) return;
     this.#hasToken = true;
-    this.#onToken();
+    this.#listener.shown();
   }
 
   speaksHttp2(session: ServerHttp2Session): void {
@@ -80,6 +87,7 @@ export class Connection {
   callEnded(res?: NodeServerResponse): void {
     this.#calls -= 1;
     if (res !== undefined) this.#answers.delete(res);
+    if (!this.#hasToken) this.#listener.answeredWithout();
     if (this.#calls > 0) return;
     if (this.#draining) this.#closeGracefully();
     // Started once and only moved from then on: there are as many of these as there are calls.

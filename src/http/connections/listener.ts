@@ -22,7 +22,7 @@ export interface ListenOptions {
   readonly hot?: HotPath;
   /** Whether many clients may stand behind an address. Such addresses have no share of the connections. Default: none. */
   readonly isProxy?: (address: string) => boolean;
-  /** Tells how long connections have been open, in milliseconds; default: `performance.now`. */
+  /** Tells how long connections have been open, in milliseconds. Default: `performance.now`. */
   readonly monotonic?: () => number;
   /** A connection failed below HTTP (handshake, reset). Clients cause these: worth a debug line, no more. */
   readonly onConnectionError?: (error: Error, remoteAddress: string | undefined) => void;
@@ -95,19 +95,23 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   }
 
   function accept(socket: net.Socket): void {
-    if (open.size >= limits.connections) displace(strangers.oldest());
+    if (open.size >= limits.connections) displace(strangers.first());
     if (open.size >= limits.connections + refusalRoom) {
       socket.destroy();
       return;
     }
     const full = open.size >= limits.connections;
-    const connection = new Connection(socket, scheme, limits.idleTimeoutMs, () =>
-      strangers.remove(connection),
-    );
+    const connection = new Connection(socket, scheme, limits.idleTimeoutMs, {
+      shown: () => strangers.remove(connection),
+      answeredWithout: () => strangers.answered(connection),
+    });
     open.set(socket, connection);
-    const oldest = !full && !options.isProxy?.(connection.remoteAddress) && strangers.add(connection);
-    // While there is room for all, a share would only harm the honest.
-    if (oldest && open.size > limits.connections / 2) displace(oldest);
+    const { remoteAddress } = connection;
+    if (!full && !options.isProxy?.(remoteAddress)) {
+      strangers.add(connection);
+      // While there is room for all, an address may be that of many runners.
+      if (2 * open.size >= limits.connections) displace(strangers.beyondShare(remoteAddress));
+    }
     socket.once("close", () => {
       open.delete(socket);
       strangers.remove(connection);

@@ -7,13 +7,15 @@ import { Code, ConnectError, type ContextValues } from "@connectrpc/connect";
 import { ParseContextURLPreconditionFailureDetailsSchema } from "../../../gen/gitpod/v1/runner_pb.js";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../../gen/google/rpc/error_details_pb.js";
 import { DomainError, type DomainErrorKind } from "../../domain/errors.ts";
-import { cutText, told, Violations } from "./violations.ts";
+import { cutText, messageBytes, told, Violations } from "./violations.ts";
 
 /** `google.rpc.ErrorInfo.domain` of every reason that this server gives. */
 const errorDomain = "rollcall";
 
 /** Longest message of a refusal, in characters. Parts of it may be what the client sent. */
 const longestMessage = 500;
+/** The same in bytes of gRPC trailers, so that something is left for what else they carry. */
+const mostMessageBytes = 3 * 1024;
 
 const codes: Record<DomainErrorKind, Code> = {
   invalid: Code.InvalidArgument,
@@ -73,13 +75,15 @@ function isBrokenOff(error: unknown): boolean {
 
 function fromDomainError(error: DomainError, input: DescMessage): ConnectError {
   const code = codes[error.kind];
-  const message = cutText(error.message, longestMessage);
+  const message = cutMessage(error.message);
   const wire = new ConnectError(message, code, retryHeaders(error, code), [], error);
   if (error.violations.length > 0) {
     const violations = error.violations.map(
       ({ field, rule, message }) => new Violation(message, rule, parsePath(input, field), [], false),
     );
-    const [value, desc] = violationsToProto(told(Violations.of(violations)).violations);
+    const [value, desc] = violationsToProto(
+      told(Violations.of(violations), messageBytes(message)).violations,
+    );
     wire.details.push({ desc, value });
   }
   if (error.signIn !== undefined) {
@@ -97,6 +101,12 @@ function fromDomainError(error: DomainError, input: DescMessage): ConnectError {
     wire.details.push({ desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay }) });
   }
   return wire;
+}
+
+function cutMessage(message: string): string {
+  let cut = cutText(message, longestMessage);
+  while (messageBytes(cut) > mostMessageBytes) cut = cutText(cut, Math.floor(cut.length * 0.9));
+  return cut;
 }
 
 /** Official SDKs retry every 409; those that would fail again say so. Others read one header each. */

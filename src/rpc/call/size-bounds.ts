@@ -26,7 +26,7 @@ const scope: SizeBound = { maxBytes: 1024 };
 
 /**
  * Of answers of runners. They have closer bounds of their own, in messages/question.ts, that are judged when it is known who
- * waits for the answer: whoever does is told. These are for what no message has room for anyway.
+ * waits for the answer: a client that does is told. These are for what no message has room for anyway.
  */
 const answerText: SizeBound = { maxBytes: 4 * 1024 * 1024 };
 const answerItems: SizeBound = { maxItems: 10_000 };

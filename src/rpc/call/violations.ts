@@ -40,10 +40,11 @@ export interface Told {
   readonly message: string;
 }
 
-export function told({ first, total }: Violations): Told {
+/** @param taken bytes of the room that something else takes, such as the message of an error that has words of its own */
+export function told({ first, total }: Violations, taken = 0): Told {
   const kept: Violation[] = [];
   const texts: string[] = [];
-  let room = roomBytes;
+  let room = roomBytes - taken;
   for (const violation of first) {
     const short = shortened(violation);
     const text = cutText(short.toString(), longestText);
@@ -77,7 +78,11 @@ function shortened({ message, ruleId, field, rule, forKey }: Violation): Violati
 
 function trailerBytes(violation: Violation, text: string): number {
   const [value, desc] = violationToProto(violation);
+  return messageBytes(text) + ((toBinary(desc, value).length + 8) * 4) / 3;
+}
+
+/** What a text takes as the message of a refusal, in bytes of gRPC trailers. */
+export function messageBytes(text: string): number {
   // Connect encodes more than gRPC has to, where its own answers are not encoded again.
-  const encoded = encodeURIComponent(text).length;
-  return encoded + ((toBinary(desc, value).length + Buffer.byteLength(text) + 8) * 4) / 3;
+  return encodeURIComponent(text).length + (Buffer.byteLength(text) * 4) / 3;
 }

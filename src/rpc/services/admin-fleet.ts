@@ -4,7 +4,9 @@ import { type AdminService, SigningKeyState } from "../../../gen/rollcall/v1/adm
 import { draftGateway, gatewayNotFound } from "../../domain/gateways/gateway.ts";
 import { type KeyState, keyState, type SigningKey } from "../../domain/keys/signing-key.ts";
 import { runnerManagerNotFound } from "../../domain/runner-managers/runner-manager.ts";
+import type { RunnerProvider } from "../../domain/runners/enums.ts";
 import type { OperatorGrant } from "../../domain/users/rights.ts";
+import type { RunnerRegistry } from "../../fleet/fleet.ts";
 import type { SigningDeps } from "./id-tokens.ts";
 import { listOf, pageOf } from "./paging.ts";
 
@@ -18,14 +20,20 @@ type FleetAdministration = Pick<
   | "deleteGateway"
   | "rotateSigningKey"
   | "listSigningKeys"
+  | "acknowledgeIncident"
 >;
+
+/** What an operator's methods need. */
+export interface AdminDeps extends SigningDeps {
+  readonly registry: RunnerRegistry;
+}
 
 /**
  * The part of `rollcall.v1.AdminService` about machines and keys.
  * @param operator the proof that the caller operates the server; rejects when it does not
  */
 export function fleetAdministration(
-  { store, clock, newId, keyRing }: SigningDeps,
+  { store, clock, newId, keyRing, registry }: AdminDeps,
   operator: (context: HandlerContext) => Promise<OperatorGrant>,
 ): FleetAdministration {
   return {
@@ -91,6 +99,11 @@ export function fleetAdministration(
     async listSigningKeys(_request, context) {
       await operator(context);
       return { signingKeys: keyRing.list().map((key) => signingKeyMessage(key, clock.now())) };
+    },
+
+    async acknowledgeIncident({ provider }, context) {
+      const grant = await operator(context);
+      return { runners: await registry.acknowledgeIncident(grant, provider as RunnerProvider) };
     },
   };
 }

@@ -16,18 +16,17 @@ import {
 import { UserStatus } from "../../domain/users/user.ts";
 import { callerOf } from "../call/context.ts";
 import { lifetimeMs, personalTokenMessage, serviceAccountMessage, userMessage } from "../messages/account.ts";
-import { fleetAdministration } from "./admin-fleet.ts";
-import type { SigningDeps } from "./id-tokens.ts";
+import { type AdminDeps, fleetAdministration } from "./admin-fleet.ts";
 import { mint } from "./minting.ts";
 import { listOf, pageOf } from "./paging.ts";
 
 /** `rollcall.v1.AdminService`. */
-export function adminService(deps: SigningDeps): ServiceImpl<typeof AdminService> {
+export function adminService(deps: AdminDeps): ServiceImpl<typeof AdminService> {
   const { store, clock, newId } = deps;
 
   async function operator(context: HandlerContext): Promise<OperatorGrant> {
     const caller = callerOf(context);
-    const first = await store.accounts.first();
+    const first = await store.founding.first();
     return requireOperator(caller, first?.organization.id ?? "");
   }
 

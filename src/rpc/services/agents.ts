@@ -102,7 +102,7 @@ export function agentService(deps: AgentServiceDeps): ServiceImpl<typeof RunnerA
           for (const news of pending) yield* watchEvents(who, watcher, news);
         }
       } finally {
-        registry.watchers.remove(watcher);
+        registry.agentStreams.remove(watcher);
         questions.closed(watcher);
       }
     },

@@ -8,7 +8,7 @@ import type { Callers, Identity } from "../call/callers.ts";
 interface Deps {
   readonly callers: Pick<Callers, "identify">;
   readonly limits: Pick<CallLimits, "countToken" | "countAddress">;
-  readonly store: Pick<Store, "accounts">;
+  readonly store: Pick<Store, "founding">;
 }
 
 /** What a scrape comes with. */
@@ -33,7 +33,7 @@ export async function runnerMetricsReader(deps: Deps, scrape: Scrape): Promise<C
 export async function serverMetricsReader(deps: Deps, scrape: Scrape): Promise<Identity | null> {
   const caller = await countedCaller(deps, scrape);
   if (caller === null) return null;
-  const first = await deps.store.accounts.first();
+  const first = await deps.store.founding.first();
   return readsServerMetrics(caller, first?.organization.id ?? "") ? caller : null;
 }
 

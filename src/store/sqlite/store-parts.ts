@@ -59,7 +59,7 @@ export function storeParts(options: StorePartsOptions): StoreParts {
     leases: leaseStore(connection, commits, journal, codecs, configuration),
     tokens: tokenStore(connection, commits, journal, quotas, counts),
     credentials: credentialStore(connection, commits),
-    accounts: foundingStore(connection, commits, journal, addRunner, newId),
+    founding: foundingStore(connection, commits, journal, addRunner, newId),
     users: userStore(connection, commits, journal, newId, endedTokens),
     members: memberStore(connection),
     preferences: preferenceStore(connection, commits, journal),

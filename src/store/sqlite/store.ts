@@ -204,13 +204,24 @@ async function vitals(
   return { ...sizes, logBytes: log?.size ?? 0, availableBytes: disk.bavail * disk.bsize };
 }
 
+/** Those that are there; one listener looks after all of them. */
+const temporaryFolders = new Set<string>();
+
+function removeTemporaryFolders(): void {
+  for (const path of temporaryFolders) rmSync(path, { recursive: true, force: true });
+}
+
 /** A folder for this user alone, which goes with the process. */
 function temporaryFolder(): { readonly path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), "rollcall-memory-"));
-  const remove = () => {
-    process.off("exit", remove);
-    rmSync(path, { recursive: true, force: true });
+  if (temporaryFolders.size === 0) process.on("exit", removeTemporaryFolders);
+  temporaryFolders.add(path);
+  return {
+    path,
+    remove() {
+      rmSync(path, { recursive: true, force: true });
+      temporaryFolders.delete(path);
+      if (temporaryFolders.size === 0) process.off("exit", removeTemporaryFolders);
+    },
   };
-  process.on("exit", remove);
-  return { path, remove };
 }

@@ -31,7 +31,7 @@ test("a mass lapse is told a few runners at a time, and each of them in the end"
     await server.client(RunnerAgentService, { token: accessToken }).renewRegistration({});
   }
   const organizationId = await besideServer(server.config.dataDir, async (store) => {
-    return (await store.accounts.first())?.organization.id ?? "";
+    return (await store.founding.first())?.organization.id ?? "";
   });
   const since = await besideServer(server.config.dataDir, (store) => store.events.newest());
   const told = () =>

@@ -62,7 +62,7 @@ test("can be read from a bare HTTP/1.1 connection, as curl does", async () => {
 });
 
 test("filters: all of an entry must match, any entry is enough", async () => {
-  const me = (await besideServer(server.config.dataDir, (store) => store.accounts.first()))?.admin.id ?? "";
+  const me = (await besideServer(server.config.dataDir, (store) => store.founding.first()))?.admin.id ?? "";
   const other = newId();
   const first = await createRunner(server);
   const runner = ResourceType.RUNNER;

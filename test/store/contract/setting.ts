@@ -25,8 +25,8 @@ export async function setting(open: OpenStore): Promise<Setting> {
 /** Two more organisations in a store, which see nothing of the others. */
 export async function settingIn(opened: OpenedStore): Promise<Setting> {
   const [first, second] = [foundingOf(), foundingOf()];
-  await opened.store.accounts.found(first);
-  await opened.store.accounts.found(second);
+  await opened.store.founding.found(first);
+  await opened.store.founding.found(second);
   const org = first.organization.id;
   return { ...opened, org, otherOrg: second.organization.id, adminId: first.admin.id };
 }

@@ -16,6 +16,11 @@ export function isBusy(error: unknown): boolean {
   return sqliteCode(error)?.startsWith("SQLITE_BUSY") === true;
 }
 
+/** Whether the file itself is broken, so that a database cannot be read from it. */
+export function isDamage(error: unknown): boolean {
+  return /^SQLITE_(CORRUPT|NOTADB)/.test(sqliteCode(error) ?? "");
+}
+
 /** What the disk did to us, in words for the caller; everything that is not the disk's doing stays as it is. */
 export function asStoreError(error: unknown): unknown {
   const code = sqliteCode(error);

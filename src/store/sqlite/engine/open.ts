@@ -39,7 +39,7 @@ export function openConnection(file: string, lock: DatabaseLock, mode: "create" 
     const connection = plannedDatabase(client);
     refuseForeignFile(client, file);
     client.pragma("journal_mode = WAL");
-    client.pragma("synchronous = FULL");
+    syncEachCommit(client);
     client.pragma("foreign_keys = ON");
     const { applied, newest } = refuseNewerSchema(connection, file);
     if (mode === "existing" && applied < newest) {
@@ -53,6 +53,13 @@ export function openConnection(file: string, lock: DatabaseLock, mode: "create" 
   } catch (error) {
     client.close();
     throw asUnusable(error, file);
+  }
+}
+
+/** Has a commit return when it is on disk. The last two are for macOS, where an fsync stops at the memory of the drive. */
+function syncEachCommit(client: Database.Database): void {
+  for (const setting of ["synchronous = FULL", "fullfsync = ON", "checkpoint_fullfsync = ON"]) {
+    client.pragma(setting);
   }
 }
 
@@ -74,7 +81,8 @@ function emptyLog(client: Database.Database): void {
  */
 export function openWriter(file: string, durable: boolean): Connection {
   const client = new Database(file, { fileMustExist: true, timeout: busyTimeoutMs });
-  client.pragma(`synchronous = ${durable ? "FULL" : "OFF"}`);
+  if (durable) syncEachCommit(client);
+  else client.pragma("synchronous = OFF");
   client.pragma("foreign_keys = ON");
   return plannedDatabase(client);
 }

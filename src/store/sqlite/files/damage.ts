@@ -1,5 +1,5 @@
 import type { Database } from "better-sqlite3";
-import { sqliteCode } from "../engine/failures.ts";
+import { isDamage } from "../engine/failures.ts";
 
 /** Findings that are listed at most: one bad page can break thousands of rows. */
 const listed = 10;
@@ -16,7 +16,7 @@ export function damage(database: Database): readonly string[] {
     return [...pages, ...rows];
   } catch (error) {
     // So broken that it cannot even be walked.
-    if (!/^SQLITE_(CORRUPT|NOTADB)/.test(sqliteCode(error) ?? "")) throw error;
+    if (!isDamage(error)) throw error;
     return [Error.isError(error) ? error.message : "the file is malformed"];
   }
 }

@@ -1,8 +1,10 @@
 import { existsSync, renameSync, rmSync, statSync } from "node:fs";
 import Database from "better-sqlite3";
 import { fsyncFile, handOver } from "../../../lib/files.ts";
+import { StoreRefusedError } from "../../store.ts";
+import { isDamage, sqliteCode } from "../engine/failures.ts";
 import { linkDatabase } from "../engine/files-on-disk.ts";
-import { DatabaseInUseError, type DatabaseLock, lockDatabase } from "../engine/lock.ts";
+import { type DatabaseLock, lockDatabase } from "../engine/lock.ts";
 import { copyDatabase } from "./backup.ts";
 
 /** See `StoreFiles.restore`. */
@@ -75,7 +77,11 @@ function foldLog(file: string, lock: DatabaseLock): void {
       database.close();
     }
   } catch (error) {
-    if (error instanceof DatabaseInUseError) throw error;
     // Too damaged for it, which is why it is being replaced; the log is kept beside it.
+    if (isDamage(error)) return;
+    if (sqliteCode(error) === null || !Error.isError(error)) throw error;
+    throw new StoreRefusedError(`${file} is not replaced, since it cannot be kept: ${error.message}`, {
+      cause: error,
+    });
   }
 }

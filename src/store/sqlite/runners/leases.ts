@@ -1,8 +1,8 @@
 import { and, eq, gt, isNotNull, lt, ne, sql } from "drizzle-orm";
 import type { Principal } from "../../../domain/access/principal.ts";
-import { ResourceOperation, ResourceType } from "../../../domain/access/resources.ts";
+import { AuditKind, ResourceOperation, ResourceType } from "../../../domain/access/resources.ts";
 import { LeaseState, type ReportedPhase } from "../../../domain/leases/lease.ts";
-import { RunnerKind, type RunnerProvider } from "../../../domain/runners/enums.ts";
+import { providerName, RunnerKind, type RunnerProvider } from "../../../domain/runners/enums.ts";
 import {
   applyReportChange,
   type ReportedConfiguration,
@@ -205,6 +205,17 @@ export function leaseStore(
       commits.run(() => {
         for (const { provider, leaseMs } of longest) saveLongest.run({ provider, leaseMs });
       }),
+    noteAcknowledged: ({ by }, provider, now) =>
+      commits.run(() =>
+        journal.audit({
+          by,
+          now,
+          action: "incident.acknowledge",
+          subjectType: ResourceType.UNSPECIFIED,
+          subjectId: providerName(provider),
+          kind: AuditKind.RESOURCE_CHANGE,
+        }),
+      ),
     countRestart: (runnerIds) =>
       commits.run(() => {
         for (const runnerId of runnerIds) missed.run({ runnerId });
