@@ -55,7 +55,10 @@ export class CarryOver {
   async saveLastSeen(): Promise<void> {
     const seen = this.#engine.takeLastSeen();
     try {
-      await inBatches(seen, inCommit, (some) => this.#leases.saveLastSeen(some));
+      // What the engine gives is its leases themselves: no more of them than this is sent to the thread that writes.
+      await inBatches(seen, inCommit, (some) =>
+        this.#leases.saveLastSeen(some.map(({ runnerId, lastSeenMs }) => ({ runnerId, lastSeenMs }))),
+      );
     } catch (error) {
       this.#engine.keepUnsaved(seen);
       throw error;
