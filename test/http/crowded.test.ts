@@ -97,6 +97,20 @@ describe("answers that are not taken, of all connections", () => {
   });
 });
 
+test("requests that are sent far ahead of their answers close the connection", async () => {
+  const gate = new Gate();
+  server = await toyServer({ limits: { streamsPerConnection: 4 }, gate });
+  const waits = call.replace("ListRunners", "GetRunner");
+  await using patient = await connect(waits);
+  await using hasty = await connect(waits + call.repeat(1000));
+  await hasty.closed;
+  await server.connections(1);
+  expect(gate.waiting).toBe(2);
+  gate.open();
+  await patient.until("{");
+  await answers(patient, call.repeat(3), "{}");
+});
+
 test("only so many scrapes are put together at once", async () => {
   const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
   const render = () => finished.then(() => "rollcall_up 1\n");

@@ -11,7 +11,10 @@ export interface Limits {
   readonly unsentBytes: number;
   /** Largest request header block, in bytes. More is 431 on HTTP/1.1, ENHANCE_YOUR_CALM on HTTP/2. */
   readonly headerBytes: number;
-  /** Calls that may run at once on one HTTP/2 connection. More is REFUSED_STREAM, which clients retry later. */
+  /**
+   * Calls that may run at once on one connection. More is REFUSED_STREAM on HTTP/2, which clients retry later; on HTTP/1.1,
+   * where requests can be sent ahead of the answers, it closes the connection.
+   */
   readonly streamsPerConnection: number;
   /** Open connections. More is 503 on HTTP/1.1, GOAWAY with ENHANCE_YOUR_CALM on HTTP/2. */
   readonly connections: number;

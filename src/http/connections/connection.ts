@@ -79,9 +79,9 @@ export class Connection {
     if (this.#draining) this.#sayLast(res);
   }
 
-  /** Whether answers of HTTP/1.1 are still to be given. */
-  get isAnswering(): boolean {
-    return this.#answers.size > 0;
+  /** How many answers of HTTP/1.1 are still to be given. */
+  get answering(): number {
+    return this.#answers.size;
   }
 
   callEnded(res?: NodeServerResponse): void {

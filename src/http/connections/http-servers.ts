@@ -72,6 +72,11 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
     }
     // A connection that breaks off is an error of the request: one without a listener ends the process.
     req.on("error", ignore);
+    // Answers are given in the order of the requests, so all of them would be kept behind one that does not end.
+    if (connection.answering >= limits.streamsPerConnection) {
+      connection.destroy();
+      return;
+    }
     connection.callStarted(res);
     slowBodies.watch(res);
     unsent.callStarted();
@@ -81,7 +86,7 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
       else endWithRest(req, () => slowBodies.ended(res));
     };
     // An offer to switch protocols that was not put back: what followed it in the same piece is lost, and the client is told.
-    if (req.headers.upgrade !== undefined && connection.isAnswering) res.setHeader("Connection", "close");
+    if (req.headers.upgrade !== undefined && connection.answering > 0) res.setHeader("Connection", "close");
     req.url = originForm(req.url ?? "");
     const wrong = wrongHost(req.rawHeaders);
     if (wrong === null && hot?.http1(req, res, connection, ended)) return;
@@ -105,7 +110,7 @@ export function httpServers(limits: Limits, handler: RequestHandler, hot?: HotPa
     handler(req, res, connection);
   }
 
-  const isBusy = (socket: object) => owners.get(socket)?.isAnswering ?? true;
+  const isBusy = (socket: object) => owners.get(socket)?.answering !== 0;
   const http1 = http.createServer(
     {
       maxHeaderSize: limits.headerBytes,
