@@ -62,8 +62,9 @@ export interface HostTokenStore {
   /**
    * Rejects with `already_exists` when the subject has a token for the host on this runner, with `failed_precondition` when
    * no integration takes it, with `not_found` when there is no such subject.
+   * @param replaced id of the subject's token for the host on this runner that goes for it
    */
-  create(runner: Authorized<"read">, token: NewHostToken): Promise<HostToken>;
+  create(runner: Authorized<"read">, token: NewHostToken, replaced?: string): Promise<HostToken>;
   /** False when it is gone. */
   update(token: AuthorizedHostToken<"update">, change: HostTokenChange, now: number): Promise<boolean>;
   /** False when it is gone already. */

@@ -530,4 +530,18 @@ test("a runner stores the credential of a sign-in for who asked it, and for no o
   // The next one never expires, and has nothing of the earlier one.
   await store(secret);
   expect(await expiry()).toBeUndefined();
+
+  // A token that the subject made at the host itself is replaced by the sign-in.
+  const own = server.client(RunnerConfigurationService, { token: asker.token });
+  await own.deleteHostAuthenticationToken({ id: stored.id });
+  const { token: made } = await own.createHostAuthenticationToken({
+    runnerId: runner.id,
+    host: "github.com",
+    token: "ghp_made-at-the-host-0123456789",
+    source: HostAuthenticationTokenSource.PAT,
+  });
+  const replacing = await store(secret);
+  expect(replacing.id).not.toBe(made?.id);
+  const { tokens } = await own.listHostAuthenticationTokens({ filter: { runnerId: runner.id } });
+  expect(tokens).toMatchObject([{ id: replacing.id, source: HostAuthenticationTokenSource.OAUTH }]);
 });

@@ -51,7 +51,8 @@ export async function storeSignIn(
   const expiresAt = request.expiresAt === undefined ? null : timestampMs(request.expiresAt);
   const seal = (value: string, context: string) => secrets.seal(Buffer.from(value), context);
   const now = clock.now();
-  if (existing === null) {
+  // A token that the subject made at the host is of another kind: it goes, and the sign-in's is a new one.
+  if (existing === null || existing.source !== SignIn.OAUTH) {
     const wanted = {
       host,
       token,
@@ -63,7 +64,7 @@ export async function storeSignIn(
     };
     const { id: runnerId, organizationId } = runner;
     const made = draftHostToken(wanted, { id: newId(), organizationId, runnerId, subject, now }, seal);
-    return (await store.hostTokens.create(runner, made)).id;
+    return (await store.hostTokens.create(runner, made, existing?.id)).id;
   }
   // The earlier expiry was that of the earlier credential.
   const change = { token, refreshToken, scopes, expiresAt };

@@ -114,10 +114,11 @@ export function hostTokenStore(
       });
       return { rows: found.slice(0, limit).map(fromRow), more: found.length > limit };
     },
-    create: (authorized, wanted) =>
+    create: (authorized, wanted, replaced) =>
       commits.run(() => {
         const runner = log.runner(authorized);
         const { organizationId, subject } = wanted;
+        if (replaced !== undefined) ender.one(replaced, authorized.by, wanted.createdAt);
         if (!lookup.principal(organizationId, subject)) throw principalNotFound();
         const integrations = selectIntegrations.all({ runnerId: runner.id }).map(scmIntegrationFromRow);
         const made = { ...wanted, integrationId: integrationOf(wanted, integrations).id };
