@@ -34,7 +34,7 @@ function zshLine(line: string): string {
     zpty -r -m shell said '*ready*'
     zpty -w -n shell "$1"$'\\x14'
     until [[ -e told ]]; do zpty -r -t shell said; sleep 0.01; done`;
-  execFileSync("zsh", ["-f", "-c", ask, "zsh", line], { cwd: folder, timeout: 20_000 });
+  execFileSync("zsh", ["-f", "-c", ask, "zsh", line], { cwd: folder, timeout: 300_000 });
   return readFileSync(told, "utf8");
 }
 

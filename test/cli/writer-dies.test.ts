@@ -34,4 +34,4 @@ test("a server whose writing thread dies says so in one line and ends with 1", a
   expect(server.stderr()).toMatch(
     /^rollcall: the thread that writes has ended: out of luck; start the server again$/m,
   );
-}, 60_000);
+});

@@ -8,24 +8,20 @@ import { begin, environment, full, lines, unavailable } from "./support/refusing
 test.each([
   ["tmpfs", () => tmpfsDisk(6)],
   ["ext4", () => ext4Disk(24)],
-])(
-  "a full %s: writes say so, reads and leases go on, and it passes without a restart",
-  async (_, make) => {
-    await onDisk(make(), async (disk) => {
-      const server = serve(disk);
-      const story = await begin(server);
-      // Twice: what the first time left behind must not spoil the second.
-      for (let round = 1; round <= 2; round++) {
-        const makeRoom = disk.fill(server);
-        await story.refused(full);
-        makeRoom();
-        await story.writesAgain();
-      }
-      await story.mended(2);
-    });
-  },
-  30_000,
-);
+])("a full %s: writes say so, reads and leases go on, and it passes without a restart", async (_, make) => {
+  await onDisk(make(), async (disk) => {
+    const server = serve(disk);
+    const story = await begin(server);
+    // Twice: what the first time left behind must not spoil the second.
+    for (let round = 1; round <= 2; round++) {
+      const makeRoom = disk.fill(server);
+      await story.refused(full);
+      makeRoom();
+      await story.writesAgain();
+    }
+    await story.mended(2);
+  });
+});
 
 test("a file system that turns read-only: the same, but for a restart once it is repaired, which brings all back", async () => {
   await onDisk(ext4Disk(24), async (disk) => {
@@ -41,7 +37,7 @@ test("a file system that turns read-only: the same, but for a restart once it is
     const again = await begin(next, 1);
     await again.mended(0);
   });
-}, 30_000);
+});
 
 /** Ended by force where a test did not get to it: its disk goes with it. */
 const servers: CommandProcess[] = [];

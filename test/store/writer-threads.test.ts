@@ -175,7 +175,7 @@ function idleAtEnd(script: string): string {
   const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
     encoding: "utf8",
     // One that is kept alive would hold this process up too.
-    timeout: 60_000,
+    timeout: 300_000,
   });
   return stdout + stderr;
 }

@@ -55,7 +55,7 @@ export async function addToken(
 
 /** A runner manager, which nothing in the server makes yet; resolves to its id. */
 export function addRunnerManager(file: string, organizationId: string): string {
-  const database = new Database(file, { timeout: 5000 });
+  const database = new Database(file, { timeout: 300_000 });
   try {
     const id = newId();
     database

@@ -101,7 +101,7 @@ test("a stream is told of events that were removed before the server looked at t
   const watch = openWatch(clients);
   await watch.opened;
   // In one commit, as retention does it between two looks: there is no moment at which they are there.
-  const database = new Database(join(server.config.dataDir, "rollcall.db"), { timeout: 5000 });
+  const database = new Database(join(server.config.dataDir, "rollcall.db"), { timeout: 300_000 });
   database.transaction(() => {
     database.exec(`INSERT INTO events (organization_id, operation, resource_type, resource_id, creator_id, audience, created_at)
       SELECT id, 2, 1, 'gone', '', '[]', 0 FROM organizations; DELETE FROM events`);
