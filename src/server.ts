@@ -52,6 +52,8 @@ export interface Overrides {
   readonly log?: Logger;
   /** Tells the overload protection the time, in milliseconds. */
   readonly loadTime?: () => number;
+  /** Tells what stretches the renewal interval how late the event loop was, in milliseconds. */
+  readonly loopDelayMs?: () => number;
   /** Told of the store once it is open: for tests of what no procedure offers. */
   readonly onStore?: (store: Store) => void;
   /** More for `/metrics`, in the same format: of the process, which its owner measures. */
@@ -129,7 +131,14 @@ export async function startServer(config: Config, overrides: Overrides = {}): Pr
     onInactive: (runnerId) => questions.inactive(runnerId),
   });
   const cleanup = new Cleanup({ leases: store.leases, registry, settings: config.leases, clock, log });
-  const upkeep = new Upkeep({ registry, cleanup, tokens: store.tokens, clock, log });
+  const upkeep = new Upkeep({
+    registry,
+    cleanup,
+    tokens: store.tokens,
+    clock,
+    log,
+    loopDelayMs: overrides.loopDelayMs,
+  });
   undo.defer(() => upkeep.stop());
   await upkeep.run();
   const hub = new EventHub({

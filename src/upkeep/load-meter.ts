@@ -8,11 +8,16 @@ import { systemClock } from "../lib/clock.ts";
 /** Measures the load of this process between two calls of sample(). */
 export class LoadMeter {
   readonly #delay = monitorEventLoopDelay({ resolution: 10 });
+  readonly #loopDelayMs: () => number;
   #sampledAt: number;
 
-  /** @param now monotonic milliseconds */
-  constructor(now: number) {
+  /**
+   * @param now monotonic milliseconds
+   * @param loopDelayMs how late the event loop was since the sample before, in milliseconds; default: what it really was
+   */
+  constructor(now: number, loopDelayMs?: () => number) {
     this.#sampledAt = now;
+    this.#loopDelayMs = loopDelayMs ?? (() => this.#delay.percentile(99) / 1e6);
     this.#delay.enable();
   }
 
@@ -23,7 +28,7 @@ export class LoadMeter {
   sample(now: number, renewals: number): LoadSample {
     const seconds = Math.max(now - this.#sampledAt, 1) / 1000;
     const sample = {
-      loopDelayMs: this.#delay.percentile(99) / 1e6,
+      loopDelayMs: this.#loopDelayMs(),
       renewalsPerSecond: renewals / seconds,
     };
     this.#delay.reset();

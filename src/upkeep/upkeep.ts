@@ -28,6 +28,8 @@ export interface UpkeepOptions {
   readonly tokens: TokenStore;
   readonly clock: Clock;
   readonly log: Logger;
+  /** How late the event loop was, in milliseconds; default: it is measured. */
+  readonly loopDelayMs?: (() => number) | undefined;
 }
 
 /** What the registry needs done again and again: one timer for all leases, and a few chores beside it. */
@@ -48,7 +50,7 @@ export class Upkeep implements Lifecycle {
       // A full disk, say: the next time tries again.
       new Chore(everyMs, clock, work, (error) => log.error({ err: error }, "upkeep failed"));
     this.#options = options;
-    this.#load = new LoadMeter(clock.monotonic());
+    this.#load = new LoadMeter(clock.monotonic(), options.loopDelayMs);
     this.#revocationMark = tokens.revocationMark();
     this.#revocationsFrom = clock.now();
     this.#chores = [

@@ -35,7 +35,7 @@ test("how long leases may be is on disk while the interval is stretched, and for
   const { leases } = every(30);
   // Every event loop is too slow for this one.
   const stretch = { ...leases.stretch, loopDelayMs: 0.001 };
-  server = await startTestServer({ config: { leases: { ...leases, stretch } } });
+  server = await startTestServer({ config: { leases: { ...leases, stretch } }, loopDelayMs: () => 1 });
   const agent = await live(server);
   await eventually(async () => {
     await pass(server, 1_000, agent.id);
