@@ -100,7 +100,8 @@ beforeAll(async () => {
       ...["serve", "--port", "0", "--metrics-port", "0", "--data-dir", dataDir, "--log-level", "debug"],
       ...["--otlp-endpoint", collector.url, "--rate-limit-token", "0", "--rate-limit-address", "0"],
     ],
-    { ROLLCALL_ADMIN_TOKEN: adminToken },
+    // However long this takes, the runner stays live, and with it what it reported.
+    { ROLLCALL_ADMIN_TOKEN: adminToken, ROLLCALL_RENEW_GRACE: "3600" },
   );
   stop = () => void server.process.kill("SIGKILL");
   const url = await listening(server);
@@ -114,7 +115,11 @@ beforeAll(async () => {
     }
   })().catch(() => {});
 
+  const authorization = `Bearer ${adminToken}`;
   const { secrets: minted } = await mintAll({ url, dataDir, adminToken });
+  // At once: they age.
+  const runners = await plainRequest(`${url}/metrics/runners`, { headers: { authorization } });
+  note("metrics of runners", runners.text);
   secrets.push(...minted);
   for (const { name, value } of secrets) {
     // Bytes that are no text would not pass as a header.
@@ -125,7 +130,6 @@ beforeAll(async () => {
     strayed.push(...found(answers, others));
   }
 
-  const authorization = `Bearer ${adminToken}`;
   for (const method of [
     ...["RunnerService/ListRunners", "UserService/ListPersonalAccessTokens", "GatewayService/ListGateways"],
     ...["ServiceAccountService/ListServiceAccounts", "ServiceAccountService/ListServiceAccountTokens"],
@@ -140,8 +144,6 @@ beforeAll(async () => {
   const audit = await postJson(url, "gitpod.v1.EventService/ListAuditLogs", {}, { authorization });
   note("audit log", audit.text);
   note("metrics", (await plainRequest(`${url}/metrics`, { headers: { authorization } })).text);
-  const runners = await plainRequest(`${url}/metrics/runners`, { headers: { authorization } });
-  note("metrics of runners", runners.text);
   const [, metricsUrl = ""] = /"(http:\/\/[^"]+\/metrics)"/.exec(server.stderr()) ?? [];
   note("metrics port", (await plainRequest(metricsUrl)).text);
   await runAll(url);
